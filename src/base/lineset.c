@@ -1,8 +1,9 @@
 /*
- * A radix tree that grows upwards. The leaves are bitmaps of 1,024 lines; the root of a set whose
- * lines all lie below 1,024 is such a leaf itself. Each level of nodes above it has 128 slots:
- * 1,024, 131,072, 16 million and 2^31 lines for heights of 0 to 3. So the common file costs one to
- * a few allocations, no order of insertion is slow, and hostile numbers cost little.
+ * A radix tree that grows upwards. The leaves are bitmaps of 1,024 lines; while all lines of a set
+ * fall into one leaf, wherever it is, that leaf is the root. Each level of nodes above has 128
+ * slots: 131,072, 16 million and 2^31 lines for heights of 1 to 3. So the common file, and a
+ * function far down in one, costs a single allocation, no order of insertion is slow, and hostile
+ * numbers cost little.
  *
  * A leaf's words are the numbits of its lines, in the byte order of the only machine we run on.
  */
@@ -65,18 +66,63 @@ static unsigned int slot_of(uint32_t line, unsigned int height)
 	return (line >> (LEAF_BITS + (height - 1) * NODE_BITS)) & (NODE_SLOTS - 1);
 }
 
+/** True if the tree, as high as it is, has a place for @p line. */
+static bool spans(const struct lineset *set, uint32_t line)
+{
+	if (set->height == 0)
+		return line >> LEAF_BITS == set->base;
+	return height_of(line) <= set->height;
+}
+
+/** The place of the leaf of @p line in a tree that spans it; NULL when out of memory. */
+static void **leaf_place(struct lineset *set, uint32_t line)
+{
+	void **at = &set->root;
+
+	for (unsigned int height = set->height; height > 0; height--) {
+		if (!*at)
+			*at = calloc(1, sizeof(struct node));
+		if (!*at)
+			return NULL;
+		at = &((struct node *)*at)->slots[slot_of(line, height)];
+	}
+	return at;
+}
+
+/** Make a tree that spans @p line of the leaf which is the root. */
+static int grow_leaf(struct lineset *set, uint32_t line)
+{
+	uint32_t first = set->base << LEAF_BITS;
+	void *leaf = take_ptr(set->root), **place;
+
+	set->height = height_of(line > first ? line : first);
+	place = leaf_place(set, first);
+	if (place) {
+		*place = leaf;
+		return 0;
+	}
+	tree_free(set->root, set->height);
+	set->root = leaf;
+	set->height = 0;
+	return -ENOMEM;
+}
+
 /** Put nodes on top of the tree until it spans @p line. */
 static int grow(struct lineset *set, uint32_t line)
 {
-	while (set->height < height_of(line)) {
-		if (set->root) {
-			struct node *node = calloc(1, sizeof(*node));
+	if (!set->root) {
+		set->height = 0;
+		set->base = line >> LEAF_BITS;
+	}
+	if (!spans(set, line) && set->height == 0)
+		return grow_leaf(set, line);
+	while (!spans(set, line)) {
+		struct node *node = calloc(1, sizeof(*node));
 
-			if (!node)
-				return -ENOMEM;
-			node->slots[0] = set->root;
-			set->root = node;
-		}
+		if (!node)
+			return -ENOMEM;
+		node->slots[0] = set->root;
+		set->root = node;
 		set->height++;
 	}
 	return 0;
@@ -85,28 +131,17 @@ static int grow(struct lineset *set, uint32_t line)
 /** The leaf that holds @p line, made if it is not there; NULL when out of memory. */
 static struct leaf *leaf_make(struct lineset *set, uint32_t line)
 {
-	void **at = &set->root;
+	void **place = grow(set, line) < 0 ? NULL : leaf_place(set, line);
 
-	if (grow(set, line) < 0)
-		return NULL;
-	for (unsigned int height = set->height; height > 0; height--) {
-		if (!*at)
-			*at = calloc(1, sizeof(struct node));
-		if (!*at)
-			return NULL;
-		at = &((struct node *)*at)->slots[slot_of(line, height)];
-	}
-	if (!*at)
-		*at = calloc(1, sizeof(struct leaf));
-	return *at;
+	if (place && !*place)
+		*place = calloc(1, sizeof(struct leaf));
+	return place ? *place : NULL;
 }
 
 static const struct leaf *leaf_find(const struct lineset *set, uint32_t line)
 {
-	const void *at = set->root;
+	const void *at = spans(set, line) ? set->root : NULL;
 
-	if (height_of(line) > set->height)
-		return NULL;
 	for (unsigned int height = set->height; at && height > 0; height--)
 		at = ((const struct node *)at)->slots[slot_of(line, height)];
 	return at;
@@ -138,7 +173,7 @@ static const struct leaf *leaf_next(const struct lineset *set, uint32_t *line)
 {
 	if (*line > set->max)
 		return NULL;
-	return tree_next(set->root, set->height, 0, line);
+	return tree_next(set->root, set->height, set->height ? 0 : set->base << LEAF_BITS, line);
 }
 
 /** Or @p bits into the word that holds @p line, and keep count and max. */

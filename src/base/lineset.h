@@ -1,7 +1,8 @@
 /**
  * A sparse set of line numbers, 1 to LINESET_MAX.
  *
- * Memory follows what is in it, not the highest number: a line near 2^31 costs a few KiB. The
+ * Memory follows what is in it, not the highest number: lines close together cost about 150
+ * bytes wherever they are, 1 and 2^31-1 together a few KiB. The
  * numbits of coverage.py (bit n%8 of byte n/8 is line n; "coverage/numbits.py") go in and out, in
  * windows, so that the 256 MiB blob of such a line need not be held in memory.
  */
@@ -18,7 +19,8 @@
 /** Members are private, but for `count`. All zeros is the empty set. */
 struct lineset {
 	void *root;
-	unsigned int height;
+	uint32_t height;
+	uint32_t base; /* number of the leaf that is the root, when height is 0 */
 	uint32_t count; /* lines in the set */
 	uint32_t max;   /* highest line, 0 when empty */
 };

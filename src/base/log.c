@@ -1,5 +1,7 @@
 #include "base/log.h"
 
+#include "base/utf8.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -31,26 +33,6 @@ void log_set_fd(int fd)
 	atomic_store_explicit(&log_fd, fd, memory_order_relaxed);
 }
 
-/** Decode one code point of UTF-8 at @p s; its length, or 0 if it is not valid. */
-static size_t utf8_decode(const unsigned char *s, uint32_t *ret)
-{
-	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t len = s[0] < 0x80 ? 1 : s[0] < 0xc0 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-	uint32_t c = s[0];
-
-	if (len > 1)
-		c &= 0x7fu >> len;
-	for (size_t i = 1; i < len; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (s[i] & 0x3f);
-	}
-	if (len == 0 || c < smallest[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-		return 0;
-	*ret = c;
-	return len;
-}
-
 /** Controls, C1 controls (U+009B is a CSI), line separators, overrides of the text direction. */
 static bool is_control(uint32_t c)
 {
@@ -62,7 +44,7 @@ static bool is_control(uint32_t c)
 static size_t printable_len(const unsigned char *s)
 {
 	uint32_t c;
-	size_t len = utf8_decode(s, &c);
+	size_t len = utf8_decode((const char *)s, &c);
 
 	return len && !is_control(c) ? len : 0;
 }

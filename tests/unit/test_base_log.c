@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "base/cleanup.h"
 #include "base/log.h"
 
@@ -15,7 +14,6 @@ static int pipe_fds[2];
 
 static int open_pipe(void **state)
 {
-	(void)state;
 	if (pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) < 0)
 		return -1;
 	log_set_fd(pipe_fds[1]);
@@ -25,7 +23,6 @@ static int open_pipe(void **state)
 
 static int close_pipe(void **state)
 {
-	(void)state;
 	log_set_fd(2);
 	close(pipe_fds[0]);
 	close(pipe_fds[1]);
@@ -45,7 +42,6 @@ static void test_levels(void **state)
 {
 	int evaluated = 0;
 
-	(void)state;
 	log_error("one %d", 1);
 	assert_written("pycov-trace: one 1\n");
 	log_warning("two");
@@ -65,7 +61,6 @@ static void test_levels(void **state)
 
 static void test_hostile_text(void **state)
 {
-	(void)state;
 	log_error("%s", "a\nb\x1b[31m\x7f\t");
 	assert_written("pycov-trace: a\\x0ab\\x1b[31m\\x7f\\x09\n");
 	log_error("%s", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\x8d");
@@ -81,7 +76,6 @@ static void test_long_text(void **state)
 	char buf[16384];
 	ssize_t n;
 
-	(void)state;
 	memset(text, '\a', sizeof(text) - 1);
 	log_error("%s", text);
 	n = read(pipe_fds[0], buf, sizeof(buf));
@@ -96,7 +90,6 @@ static void test_long_text(void **state)
 
 static void test_errno_is_kept(void **state)
 {
-	(void)state;
 	log_set_fd(pipe_fds[0]);
 	errno = ENOTTY;
 	log_error("cannot be written");
@@ -108,7 +101,6 @@ static void test_take(void **state)
 	char text[] = "x", *p = text;
 	int fd = 7;
 
-	(void)state;
 	assert_ptr_equal(take_ptr(p), text);
 	assert_null(p);
 	assert_int_equal(take_fd(fd), 7);
