@@ -1,0 +1,88 @@
+/**
+ * What a whole tree of processes ran: files by path, in each file the executed lines per context,
+ * the executable lines, and its functions.
+ *
+ * One owner at a time: no locks in here. Pointers to files, contexts and line sets stay valid
+ * until record_deinit(), except that a `struct lineset *` of record_file_lines() is good only until
+ * the next call for the same file.
+ */
+#pragma once
+
+#include "base/cleanup.h"
+#include "base/hashmap.h"
+#include "base/lineset.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** A label under which lines are recorded; "" is the default one. */
+struct record_context {
+	char *name;
+	uint32_t id; /* order of appearance in this record */
+};
+
+/** What one file ran in one context. Arcs (from, to) will stand beside the lines. */
+struct record_lines {
+	const struct record_context *context;
+	struct lineset lines;
+};
+
+/** A function, class body or module: one code object as the compiler made it. */
+struct record_function {
+	char *name; /* qualified name */
+	uint32_t first_line;
+	struct lineset executable;
+};
+
+struct record_file {
+	char *path;
+	struct record_lines *lines; /* sorted by the id of the context */
+	size_t n_lines;
+	struct lineset executable; /* every line with code, as the interpreter had it */
+	struct hashmap functions;  /* of struct record_function */
+};
+
+/** Set up with record_init(). The members are for reading. */
+struct record {
+	struct hashmap files;    /* of struct record_file */
+	struct hashmap contexts; /* of struct record_context */
+	struct hash_key key;
+};
+
+void record_init(struct record *rec);
+void record_deinit(struct record *rec);
+#define _cleanup_record_ _cleanup_(record_deinit)
+
+/** Yield the file of that path, made if it is not there. A file without lines is one at 0 %. */
+int record_file_get(struct record *rec, const char *path, struct record_file **ret) must_check;
+
+/** The file of that path, or NULL. */
+struct record_file *record_file_find(const struct record *rec, const char *path);
+
+/**
+ * Yield the executed lines of @p file, which is of @p rec, in the context of that name, "" or NULL
+ * for the default one; an empty set at first. Add to them what ran.
+ */
+int record_file_lines(struct record *rec, struct record_file *file, const char *context,
+		      struct lineset **ret) must_check;
+
+/**
+ * Add a function; of two with the same name and first line (a lambda twice on a line, the same
+ * file loaded twice) the lines are united. @p executable may be NULL; it is copied.
+ */
+int record_file_add_function(struct record *rec, struct record_file *file, const char *name,
+			     uint32_t first_line, const struct lineset *executable) must_check;
+
+/** Add all of @p from to @p rec. -ENOMEM: some of it may have been added. */
+int record_merge(struct record *rec, const struct record *from) must_check;
+
+/** Yield the files sorted by path (bytes). The caller frees the array, not what it points to. */
+int record_sorted_files(const struct record *rec, struct record_file ***ret, size_t *n) must_check;
+
+/** Yield the contexts that occur, sorted by name. As record_sorted_files(). */
+int record_sorted_contexts(const struct record *rec, struct record_context ***ret,
+			   size_t *n) must_check;
+
+/** Yield the functions of a file sorted by first line, then name. As record_sorted_files(). */
+int record_sorted_functions(const struct record_file *file, struct record_function ***ret,
+			    size_t *n) must_check;
