@@ -1,0 +1,365 @@
+/*
+ * A data file may come from anybody. SQLite copes with damaged pages; what remains is a schema that
+ * makes a plain select run code: views, virtual tables, generated columns. So only real tables are
+ * read, untrusted functions are off, and the work is bounded by the size of the file.
+ */
+#include "base/utf8.h"
+#include "datafile_sql.h"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define BUSY_MILLISECONDS 2000
+#define BLOB_MAX ((int)((LINESET_MAX >> 3) + 1 + 65536)) /* numbits of the highest line, a row */
+#define STEPS_PER_CALL 10000
+#define CALLS_FREE 1000
+#define BYTES_PER_CALL 1024
+
+struct reader {
+	struct datafile *file;
+	sqlite3 *db;
+	struct record *rec;
+	int64_t calls_left;
+};
+
+static void close_db(sqlite3 **db)
+{
+	sqlite3_close(*db);
+}
+
+static void finalize(sqlite3_stmt **statement)
+{
+	sqlite3_finalize(*statement);
+}
+
+static int reader_result(struct reader *rd, int code)
+{
+	int r = -EBADMSG;
+
+	switch (code & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_ROW:
+	case SQLITE_DONE:
+		return 0;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		r = -EBUSY;
+		break;
+	case SQLITE_NOMEM:
+		r = -ENOMEM;
+		break;
+	case SQLITE_CANTOPEN:
+	case SQLITE_PERM:
+		r = -EACCES;
+		break;
+	case SQLITE_IOERR:
+		r = code == SQLITE_IOERR_SHORT_READ ? -EBADMSG : -EIO;
+		break;
+	}
+	return datafile_fail(rd->file, r, "%s",
+			     rd->db ? sqlite3_errmsg(rd->db) : sqlite3_errstr(code));
+}
+
+static int reader_corrupt(struct reader *rd, const char *what)
+{
+	return datafile_fail(rd->file, -EBADMSG, "damaged data: %s", what);
+}
+
+static int count_down(void *arg)
+{
+	struct reader *rd = arg;
+
+	return --rd->calls_left < 0;
+}
+
+typedef int (*row_fn)(struct reader *rd, sqlite3_stmt *row);
+
+/** Call @p fn for every row of @p sql, whose parameter, if any, is @p table. */
+static int for_rows(struct reader *rd, const char *sql, const char *table, row_fn fn)
+{
+	_cleanup_(finalize) sqlite3_stmt *statement = NULL;
+	int code, r;
+
+	r = reader_result(rd, sqlite3_prepare_v2(rd->db, sql, -1, &statement, NULL));
+	if (r < 0)
+		return r;
+	if (table)
+		sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC);
+	while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+		r = fn(rd, statement);
+		if (r != 0)
+			return r;
+	}
+	return reader_result(rd, code);
+}
+
+/** 1 for a real table, which has pages of its own, 0 for anything else or none. */
+static int row_found(struct reader *rd, sqlite3_stmt *row)
+{
+	return 1;
+}
+
+static int has_table(struct reader *rd, const char *name)
+{
+	return for_rows(rd,
+			"select 1 from sqlite_master"
+			" where type = 'table' and rootpage > 0 and name = ? collate nocase",
+			name, row_found);
+}
+
+static int check_tables(struct reader *rd)
+{
+	static const char *const tables[] = { "coverage_schema", "meta",      "file",
+					      "context",	 "line_bits", "tracer" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+		int r = has_table(rd, tables[i]);
+
+		if (r < 0)
+			return r;
+		if (r == 0)
+			return datafile_fail(rd->file, -EBADMSG, "no table %s: not a data file",
+					     tables[i]);
+	}
+	return 0;
+}
+
+/** A text without NULs, UTF-8, good until the next row; NULL if it is something else. */
+static const char *column_text(sqlite3_stmt *row, int column)
+{
+	const char *text;
+
+	if (sqlite3_column_type(row, column) != SQLITE_TEXT)
+		return NULL;
+	text = (const char *)sqlite3_column_text(row, column);
+	if (!text || strlen(text) != (size_t)sqlite3_column_bytes(row, column) || !utf8_valid(text))
+		return NULL;
+	return text;
+}
+
+static int read_version(struct reader *rd, sqlite3_stmt *row)
+{
+	sqlite3_int64 version = sqlite3_column_int64(row, 0);
+
+	if (version == DATAFILE_SCHEMA_VERSION)
+		return 1;
+	return datafile_fail(rd->file, -EPROTO, "schema %lld of the data, not %d",
+			     (long long)version, DATAFILE_SCHEMA_VERSION);
+}
+
+static int check_version(struct reader *rd)
+{
+	int r = for_rows(rd, "select version from coverage_schema limit 1", NULL, read_version);
+
+	if (r < 0)
+		return r;
+	return r == 0 ? reader_corrupt(rd, "no schema version") : 0;
+}
+
+static int check_kind(struct reader *rd)
+{
+	int r = for_rows(rd, "select 1 from meta where key = 'has_arcs' and value != '0'", NULL,
+			 row_found);
+
+	if (r < 0)
+		return r;
+	if (r > 0)
+		return datafile_fail(rd->file, -ENOTSUP, "it holds branches, not lines");
+	r = for_rows(rd, "select 1 from tracer where tracer != ''", NULL, row_found);
+	if (r < 0)
+		return r;
+	if (r > 0)
+		return datafile_fail(rd->file, -ENOTSUP, "it holds files of coverage plugins");
+	return 0;
+}
+
+static int column_file(struct reader *rd, sqlite3_stmt *row, int column, struct record_file **ret)
+{
+	const char *path = column_text(row, column);
+
+	if (!path || !*path)
+		return reader_corrupt(rd, "a path that is none");
+	if (record_file_get(rd->rec, path, ret) < 0)
+		return reader_result(rd, SQLITE_NOMEM);
+	return 0;
+}
+
+static int column_numbits(struct reader *rd, sqlite3_stmt *row, int column, struct lineset *set)
+{
+	const void *blob = sqlite3_column_blob(row, column);
+	int r;
+
+	/* coverage.py writes a blob, and reads whatever SQLite holds; an empty one is NULL here */
+	if (sqlite3_column_type(row, column) != SQLITE_BLOB)
+		return reader_corrupt(rd, "line numbers that are none");
+	r = lineset_or_numbits(set, 0, blob, (size_t)sqlite3_column_bytes(row, column));
+	if (r == -ERANGE)
+		return reader_corrupt(rd, "line numbers above 2^31");
+	return r < 0 ? reader_result(rd, SQLITE_NOMEM) : 0;
+}
+
+static int read_file(struct reader *rd, sqlite3_stmt *row)
+{
+	struct record_file *file;
+
+	return column_file(rd, row, 0, &file);
+}
+
+static int read_lines(struct reader *rd, sqlite3_stmt *row)
+{
+	const char *context = column_text(row, 1);
+	struct record_file *file;
+	struct lineset *lines;
+	int r;
+
+	if (!context)
+		return reader_corrupt(rd, "a context that is none");
+	r = column_file(rd, row, 0, &file);
+	if (r < 0)
+		return r;
+	if (record_file_lines(rd->rec, file, context, &lines) < 0)
+		return reader_result(rd, SQLITE_NOMEM);
+	return column_numbits(rd, row, 2, lines);
+}
+
+static int read_executable(struct reader *rd, sqlite3_stmt *row)
+{
+	struct record_file *file;
+	int r;
+
+	r = column_file(rd, row, 0, &file);
+	return r < 0 ? r : column_numbits(rd, row, 1, &file->executable);
+}
+
+static int read_function(struct reader *rd, sqlite3_stmt *row)
+{
+	_cleanup_(lineset_deinit) struct lineset lines = { 0 };
+	sqlite3_int64 first_line = sqlite3_column_int64(row, 2);
+	const char *name = column_text(row, 1);
+	struct record_file *file;
+	int r;
+
+	if (!name || first_line < 0 || first_line > LINESET_MAX)
+		return reader_corrupt(rd, "a function that is none");
+	r = column_file(rd, row, 0, &file);
+	if (r < 0)
+		return r;
+	r = column_numbits(rd, row, 3, &lines);
+	if (r < 0)
+		return r;
+	if (record_file_add_function(rd->rec, file, name, (uint32_t)first_line, &lines) < 0)
+		return reader_result(rd, SQLITE_NOMEM);
+	return 0;
+}
+
+static int read_ours(struct reader *rd, const char *table, const char *sql, row_fn fn)
+{
+	int r = has_table(rd, table);
+
+	return r <= 0 ? r : for_rows(rd, sql, NULL, fn);
+}
+
+static int read_all(struct reader *rd)
+{
+	int r;
+
+	r = for_rows(rd, "select path from file", NULL, read_file);
+	if (r < 0)
+		return r;
+	r = for_rows(rd,
+		     "select path, context, numbits from line_bits"
+		     " join file on file.id = file_id join context on context.id = context_id",
+		     NULL, read_lines);
+	if (r < 0)
+		return r;
+	r = read_ours(rd, "pycov_trace_executable",
+		      "select path, numbits from pycov_trace_executable"
+		      " join file on file.id = file_id",
+		      read_executable);
+	if (r < 0)
+		return r;
+	return read_ours(rd, "pycov_trace_function",
+			 "select path, name, first_line, numbits from pycov_trace_function"
+			 " join file on file.id = file_id",
+			 read_function);
+}
+
+static void distrust(struct reader *rd, off_t size)
+{
+	sqlite3_db_config(rd->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(rd->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	sqlite3_db_config(rd->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+	sqlite3_db_config(rd->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+	sqlite3_limit(rd->db, SQLITE_LIMIT_LENGTH, BLOB_MAX);
+	sqlite3_limit(rd->db, SQLITE_LIMIT_ATTACHED, 0);
+	sqlite3_busy_timeout(rd->db, BUSY_MILLISECONDS);
+	rd->calls_left = CALLS_FREE + size / BYTES_PER_CALL;
+	sqlite3_progress_handler(rd->db, STEPS_PER_CALL, count_down, rd);
+}
+
+/** 1 if there is something to read, 0 if the file is empty. */
+static int check_readable(struct datafile *file, off_t *size)
+{
+	_cleanup_close_ int fd = openat(file->dirfd, file->name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+	int r;
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		r = -errno;
+		return datafile_fail(file, r, "%s", strerror(-r));
+	}
+	if (S_ISDIR(st.st_mode))
+		return datafile_fail(file, -EISDIR, "%s", strerror(EISDIR));
+	if (!S_ISREG(st.st_mode))
+		return datafile_fail(file, -ENOTSUP, "not a regular file");
+	*size = st.st_size;
+	return st.st_size > 0;
+}
+
+static int read_database(struct reader *rd, off_t size)
+{
+	_cleanup_(close_db) sqlite3 *db = NULL;
+	_cleanup_free_ char *path = NULL;
+	int code, r;
+
+	if (asprintf(&path, "/proc/self/fd/%d/%s", rd->file->dirfd, rd->file->name) < 0) {
+		path = NULL;
+		return reader_result(rd, SQLITE_NOMEM);
+	}
+	code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+	rd->db = db;
+	r = reader_result(rd, code);
+	if (r < 0)
+		return r;
+	distrust(rd, size);
+	/* one snapshot for all that follows */
+	r = reader_result(rd, sqlite3_exec(rd->db, "begin", NULL, NULL, NULL));
+	if (r == 0)
+		r = check_tables(rd);
+	if (r == 0)
+		r = check_version(rd);
+	if (r == 0)
+		r = check_kind(rd);
+	return r < 0 ? r : read_all(rd);
+}
+
+int datafile_read(struct datafile *file, struct record *rec)
+{
+	_cleanup_record_ struct record found;
+	struct reader rd = { .file = file, .rec = &found };
+	off_t size;
+	int r;
+
+	record_init(&found);
+	r = check_readable(file, &size);
+	if (r <= 0)
+		return r;
+	r = read_database(&rd, size);
+	if (r < 0)
+		return r;
+	if (record_merge(rec, &found) < 0)
+		return reader_result(&(struct reader){ .file = file }, SQLITE_NOMEM);
+	return 0;
+}
