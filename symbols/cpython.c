@@ -224,7 +224,7 @@ static int find_version(const struct elf_image *image, uint32_t *ret)
 
 /* ---- whether it agrees ---- */
 
-/** False if the soname is that of another libpython3.N; sets *@p free_threaded for libpython3.Nt. */
+/** False if the soname is that of another minor version; libpython3.Nt is free-threaded. */
 static bool soname_agrees(const struct elf_image *image, uint32_t hexversion, bool *free_threaded)
 {
 	const char *s = elf_image_soname(image);

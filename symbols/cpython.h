@@ -1,5 +1,5 @@
 /**
- * The CPython runtime in an ELF file: which version and build it is, and the layout that goes with it.
+ * The CPython runtime in an ELF file: which version and build it is, and the layout to use.
  *
  * Nothing is believed from one source. The version comes from Py_Version (3.11+) or the string that
  * Py_GetVersion() prints, and has to agree with _Py_DebugOffsets, the soname, the functions that
@@ -48,7 +48,7 @@ enum cpython_presence cpython_probe(const struct elf_image *image);
 must_check int cpython_load(const struct elf_image *image, struct cpython *ret,
 			    const char **reason);
 
-/** Look up @p n API symbols, functions or variables, into @p vaddrs (0: absent); how many are there. */
+/** Look up @p n API symbols into @p vaddrs (0: absent); returns how many there are. */
 size_t cpython_resolve(const struct elf_image *image, const char *const *names, size_t n,
 		       uint64_t *vaddrs);
 

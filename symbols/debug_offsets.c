@@ -15,7 +15,7 @@
 #define STATE_SIZE_MAX ((uint64_t)1 << 20)
 #define OBJECT_SIZE_MAX 4096
 
-/** The 64-bit value at byte `at` of _Py_DebugOffsets is for the int32_t at `field` of the layout. */
+/** The 64-bit value at byte `at` of _Py_DebugOffsets is for the int32_t at byte `field`. */
 struct field {
 	uint16_t at, field;
 };
@@ -27,8 +27,12 @@ struct table {
 	size_t n_fields;
 };
 
-#define F(at, member) { at, offsetof(struct layout, member) }
+#define F(at, member)                                                                              \
+	{                                                                                          \
+		at, offsetof(struct layout, member)                                                \
+	}
 
+/* clang-format off */
 static const struct field fields_313[] = {
 	F(32, runtime.finalizing), F(40, runtime.interpreters_head), F(56, interp.id),
 	F(64, interp.next), F(72, interp.threads_head), F(80, interp.gc), F(88, interp.modules),
@@ -87,6 +91,7 @@ static const struct field fields_315[] = {
 	F(760, gc.collecting), F(800, gen.gi_name), F(808, gen.gi_iframe),
 	F(816, gen.gi_frame_state),
 };
+/* clang-format on */
 
 static const struct table tables[] = {
 	{ 13, 584, fields_313, ARRAY_SIZE(fields_313) },

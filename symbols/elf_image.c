@@ -86,7 +86,7 @@ static int add_segment(struct elf_image *image, const Elf64_Phdr *phdr)
 		return -EBADMSG;
 	if (phdr->p_memsz == 0)
 		return 0;
-	*segment = (struct elf_segment) {
+	*segment = (struct elf_segment){
 		.vaddr = phdr->p_vaddr,
 		.memsz = phdr->p_memsz,
 		.offset = phdr->p_offset,
@@ -394,8 +394,7 @@ static void relocate(const struct elf_image *image, const Elf64_Rela *rela, uint
 	}
 }
 
-int elf_image_read_pointers(const struct elf_image *image, uint64_t vaddr, uint64_t *ret,
-			    size_t n)
+int elf_image_read_pointers(const struct elf_image *image, uint64_t vaddr, uint64_t *ret, size_t n)
 {
 	const struct elf_table *table = &image->dynamic.rela;
 	const Elf64_Rela *rela;
@@ -439,8 +438,8 @@ static bool segment_maps(const struct elf_segment *segment, uint64_t offset, boo
 	       offset < page_ceil(segment->offset + segment->filesz);
 }
 
-int elf_image_bias(const struct elf_image *image, uint64_t offset, uint64_t addr,
-		   bool executable, uint64_t *ret)
+int elf_image_bias(const struct elf_image *image, uint64_t offset, uint64_t addr, bool executable,
+		   uint64_t *ret)
 {
 	uint64_t bias = 0;
 	bool found = false;

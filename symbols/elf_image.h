@@ -49,7 +49,7 @@ struct elf_image {
 	enum elf_image_kind kind;
 	uint64_t entry; /* 0: none */
 	bool has_interp;
-	bool is_dynamic; /* has a PT_DYNAMIC */
+	bool is_dynamic;              /* has a PT_DYNAMIC */
 	struct elf_segment *segments; /* at least one */
 	size_t n_segments;
 	struct elf_dynamic dynamic;
@@ -81,15 +81,14 @@ const char *elf_image_needed(const struct elf_image *image, size_t index);
 /** True if a DT_NEEDED starts with @p prefix, as "libpython". */
 bool elf_image_needs(const struct elf_image *image, const char *prefix);
 
-/** Some bytes of the file at @p vaddr; NULL if the file does not hold them all (.bss does not count). */
+/** The bytes at @p vaddr; NULL if the file does not hold them all, as of .bss. */
 const void *elf_image_at(const struct elf_image *image, uint64_t vaddr, uint64_t len);
 
 /** The NUL-terminated string at @p vaddr, shorter than @p max bytes; NULL if there is none. */
 const char *elf_image_string(const struct elf_image *image, uint64_t vaddr, size_t max);
 
 /** Copy what the process would find at @p vaddr before relocation. -EFAULT outside of a segment. */
-must_check int elf_image_read(const struct elf_image *image, uint64_t vaddr, void *buf,
-			      size_t len);
+must_check int elf_image_read(const struct elf_image *image, uint64_t vaddr, void *buf, size_t len);
 
 /**
  * Read @p n pointers at @p vaddr with relocations applied for a bias of 0: R_X86_64_RELATIVE, and
@@ -97,8 +96,8 @@ must_check int elf_image_read(const struct elf_image *image, uint64_t vaddr, voi
  * the file already holds their value. A pointer to another image reads as 0. -EFAULT as
  * elf_image_read().
  */
-must_check int elf_image_read_pointers(const struct elf_image *image, uint64_t vaddr,
-				       uint64_t *ret, size_t n);
+must_check int elf_image_read_pointers(const struct elf_image *image, uint64_t vaddr, uint64_t *ret,
+				       size_t n);
 
 /** The executable segment around @p vaddr, or NULL. */
 const struct elf_segment *elf_image_code_segment(const struct elf_image *image, uint64_t vaddr);
@@ -108,9 +107,9 @@ void elf_image_extent(const struct elf_image *image, uint64_t *start, uint64_t *
 
 /**
  * The bias (runtime address = vaddr + bias) of an image whose byte at file @p offset is mapped at
- * @p addr. Segments share the page at their border: @p executable says whether the mapping is. The
- * executable one is always unequivocal. -ENOENT: no segment maps that offset so. -EBADMSG: it is not
- * a multiple of the page size, several segments disagree, or an ELF_IMAGE_EXEC is not at its place.
+ * @p addr. Segments share the page at their border: @p executable says whether the mapping is.
+ * -ENOENT: no segment maps that offset so. -EBADMSG: it is not a multiple of the page size,
+ * several segments disagree, or an ELF_IMAGE_EXEC is not at its place.
  */
 must_check int elf_image_bias(const struct elf_image *image, uint64_t offset, uint64_t addr,
 			      bool executable, uint64_t *ret);

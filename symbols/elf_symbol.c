@@ -82,7 +82,7 @@ static bool gnu_hash_open(const struct elf_image *image, struct gnu_hash *table)
 
 	if (!header || header[0] == 0 || header[2] == 0 || header[3] >= 32)
 		return false;
-	*table = (struct gnu_hash) {
+	*table = (struct gnu_hash){
 		.n_buckets = header[0],
 		.symbol_offset = header[1],
 		.bloom_size = header[2],
@@ -113,8 +113,8 @@ static bool gnu_hash_may_have(const struct elf_image *image, const struct gnu_ha
 	return bits && *bits >> (h % 64) & 1 && *bits >> ((h >> table->bloom_shift) % 64) & 1;
 }
 
-static const Elf64_Sym *gnu_hash_find(const struct elf_image *image,
-				      const struct gnu_hash *table, const char *name)
+static const Elf64_Sym *gnu_hash_find(const struct elf_image *image, const struct gnu_hash *table,
+				      const char *name)
 {
 	uint32_t h = gnu_hash_of(name), index, entry;
 
@@ -144,7 +144,7 @@ static bool sysv_hash_open(const struct elf_image *image, struct sysv_hash *tabl
 
 	if (!header || header[0] == 0)
 		return false;
-	*table = (struct sysv_hash) {
+	*table = (struct sysv_hash){
 		.n_buckets = header[0],
 		.n_chains = header[1],
 		.buckets = vaddr + 8,
@@ -165,8 +165,8 @@ static uint32_t sysv_hash_of(const char *name)
 	return h;
 }
 
-static const Elf64_Sym *sysv_hash_find(const struct elf_image *image,
-				       const struct sysv_hash *table, const char *name)
+static const Elf64_Sym *sysv_hash_find(const struct elf_image *image, const struct sysv_hash *table,
+				       const char *name)
 {
 	uint32_t bucket = sysv_hash_of(name) % table->n_buckets, index;
 
@@ -202,10 +202,9 @@ static const Elf64_Sym *hash_find(const struct elf_image *image, const char *nam
 
 static const Elf64_Shdr *find_section(const struct elf_image *image, uint32_t type)
 {
-	const Elf64_Shdr *shdr =
-		image->n_sections ? elf_file_at(image->file, image->section_offset,
-						image->n_sections * sizeof(*shdr))
-				  : NULL;
+	const Elf64_Shdr *shdr = image->n_sections ? elf_file_at(image->file, image->section_offset,
+								 image->n_sections * sizeof(*shdr))
+						   : NULL;
 
 	for (size_t i = 0; shdr && i < image->n_sections; i++) {
 		if (shdr[i].sh_type == type)
@@ -243,8 +242,8 @@ static bool any_import(const struct elf_image *image, symbol_predicate *matches,
 	const Elf64_Sym *sym;
 	struct gnu_hash gnu;
 
-	if (image->kind != ELF_IMAGE_EXEC && gnu_hash_open(image, &gnu) &&
-	    gnu.symbol_offset > 1 && gnu.symbol_offset < count)
+	if (image->kind != ELF_IMAGE_EXEC && gnu_hash_open(image, &gnu) && gnu.symbol_offset > 1 &&
+	    gnu.symbol_offset < count)
 		count = gnu.symbol_offset;
 	for (uint64_t i = 1; i < count && (sym = symbol_at(image, i)); i++) {
 		if (sym->st_shndx == SHN_UNDEF && matches(image, sym, s))
@@ -260,7 +259,7 @@ static int accept(const Elf64_Sym *sym, struct elf_symbol *ret)
 	if (!sym || !is_definition(sym))
 		return -ENOENT;
 	if (ret)
-		*ret = (struct elf_symbol) { .vaddr = sym->st_value, .size = sym->st_size };
+		*ret = (struct elf_symbol){ .vaddr = sym->st_value, .size = sym->st_size };
 	return 0;
 }
 
@@ -284,8 +283,7 @@ int elf_symbol_find(const struct elf_image *image, const char *name, struct elf_
 	return accept(hash_find(image, name), ret);
 }
 
-int elf_symbol_find_full(const struct elf_image *image, const char *name,
-			 struct elf_symbol *ret)
+int elf_symbol_find_full(const struct elf_image *image, const char *name, struct elf_symbol *ret)
 {
 	const Elf64_Shdr *section = find_section(image, SHT_SYMTAB), *strings = NULL;
 	size_t size = strlen(name) + 1;

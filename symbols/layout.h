@@ -1,13 +1,13 @@
 /**
- * Where the fields of CPython's objects are: one row per minor version, and what each version can do.
+ * Where the fields of CPython's objects are, one row per minor version, and what it can do.
  *
  * Offsets are bytes from the start of the named struct, sizes are bytes, for x86-64 Linux, release
  * builds with a GIL. LAYOUT_ABSENT: the version has no such field. Field names are CPython's; where
  * a field was renamed the newest name is used.
  *
- * To support a new CPython: add its row to layout.c (a build with debug information and `pahole`, or
- * its _Py_DebugOffsets, give the numbers), its opcodes to opcodes.c if it needs traps, and an entry to
- * the test interpreters. Nothing else may compare version numbers: ask a capability of the row.
+ * To support a new CPython: add its row to layout.c (a build with debug information and `pahole`
+ * give the numbers), its table to debug_offsets.c, and an entry to the test interpreters. Nothing
+ * else may compare version numbers: ask a capability of the row.
  */
 #pragma once
 
@@ -20,7 +20,7 @@
 enum layout_traps {
 	LAYOUT_TRAPS_NONE,    /* not needed: sys.monitoring */
 	LAYOUT_TRAPS_REPOINT, /* repoint the trap opcode's entry of opcode_targets */
-	LAYOUT_TRAPS_DETOUR,  /* jump at the unknown-opcode label; there is a switch beside the table */
+	LAYOUT_TRAPS_DETOUR,  /* jump at the unknown-opcode label; there is a switch, too */
 };
 
 /** Encoding of code.co_linetable; linetable.h decodes them. */
@@ -32,15 +32,15 @@ enum layout_linetable {
 
 /** How the current frame of a thread is found. */
 enum layout_frames {
-	LAYOUT_FRAMES_OBJECTS, /* tstate.frame is a PyFrameObject, f_lasti counts lasti_unit bytes */
+	LAYOUT_FRAMES_OBJECTS, /* tstate.frame is a PyFrameObject; f_lasti is in lasti_unit bytes */
 	LAYOUT_FRAMES_CFRAME,  /* tstate.cframe->current_frame is a _PyInterpreterFrame */
 	LAYOUT_FRAMES_CURRENT, /* tstate.current_frame is a _PyInterpreterFrame */
 };
 
 /** Where the size of the index area and the kind of entries of a dict's keys are. */
 enum layout_dict_keys {
-	LAYOUT_DICT_KEYS_SIZE, /* dk_size slots of 1, 2, 4 or 8 bytes; entries {hash, key, value} */
-	LAYOUT_DICT_KEYS_LOG2, /* 1 << dk_log2_index_bytes bytes; dk_kind != 0: entries {key, value} */
+	LAYOUT_DICT_KEYS_SIZE, /* dk_size slots of 1, 2, 4, 8 bytes; entries {hash, key, value} */
+	LAYOUT_DICT_KEYS_LOG2, /* 1 << dk_log2_index_bytes bytes; dk_kind: {key, value} */
 };
 
 struct layout {
@@ -50,22 +50,22 @@ struct layout {
 	enum layout_linetable linetable;
 	enum layout_frames frames;
 	enum layout_dict_keys dict_keys;
-	bool has_monitoring;      /* sys.monitoring, PEP 669 */
-	bool has_branch_events;   /* BRANCH_LEFT and BRANCH_RIGHT, disabled separately */
-	bool has_debug_offsets;   /* _PyRuntime starts with _Py_DebugOffsets */
-	bool has_version_symbol;  /* exports Py_Version */
-	bool has_annotate_code;   /* code named __annotate__, PEP 649, which coverage.py leaves out */
-	bool code_is_inline;      /* bytecode follows the code object; else co_code is a bytes object */
-	bool code_is_shared;      /* code objects may share a co_code */
-	bool code_is_cached;      /* PyCode_GetCode() keeps a copy of the original bytecode */
-	bool code_is_quickened;   /* the interpreter rewrites opcodes in place */
-	bool executable_is_tagged; /* the low two bits of frame.f_executable are flags */
-	bool long_has_tag;        /* lv_tag instead of ob_size */
-	bool gil_is_pointer;      /* interp.ceval_gil points at it; else it lies at runtime.gil */
-	bool values_have_header;  /* split dict values start 8 bytes into ma_values */
-	uint8_t lasti_unit;       /* bytes per unit of f_lasti */
-	uint8_t frame_owner_foreign; /* this owner and above: no Python frame, skip it */
-	int8_t gen_executing;     /* value of gi_frame_state while it runs */
+	bool has_monitoring;     /* sys.monitoring, PEP 669 */
+	bool has_branch_events;  /* BRANCH_LEFT and BRANCH_RIGHT, disabled separately */
+	bool has_debug_offsets;  /* _PyRuntime starts with _Py_DebugOffsets */
+	bool has_version_symbol; /* exports Py_Version */
+	bool has_annotate_code; /* code named __annotate__, PEP 649, which coverage.py leaves out */
+	bool code_is_inline;    /* at co_code_adaptive; else co_code is a bytes object */
+	bool code_is_shared;    /* code objects may share a co_code */
+	bool code_is_cached;    /* PyCode_GetCode() keeps a copy of the original bytecode */
+	bool code_is_quickened; /* the interpreter rewrites opcodes in place */
+	bool executable_is_tagged; /* the low two bits of iframe.executable are flags */
+	bool long_has_tag;         /* lv_tag instead of ob_size */
+	bool gil_is_pointer;       /* interp.ceval_gil points at it; else it lies at runtime.gil */
+	bool values_have_header;   /* split dict values start 8 bytes into ma_values */
+	uint8_t lasti_unit;        /* bytes per unit of f_lasti */
+	uint8_t frame_owner_foreign; /* this owner and above: no Python frame; 0: has no owner */
+	int8_t gen_executing;        /* value of gi_frame_state while it runs */
 	const char *first_symbol; /* exported by this version and later ones, not by earlier ones */
 
 	/* ---- runtime, interpreter, threads ---- */
@@ -91,7 +91,7 @@ struct layout {
 	} gil; /* struct _gil_runtime_state */
 	struct {
 		int32_t generation0, permanent_generation, collecting;
-	} gc; /* _gc_runtime_state, at runtime.gc or interp.gc; generation0 holds a list head's address */
+	} gc; /* _gc_runtime_state, at runtime.gc or interp.gc; generation0 points at a list head */
 	struct {
 		int32_t size, next, prev;
 	} gc_head; /* PyGC_Head, size bytes before each object; low two bits of both are flags */
@@ -102,8 +102,8 @@ struct layout {
 			instr_ptr, return_offset, owner, localsplus, stacktop;
 	} iframe; /* _PyInterpreterFrame; instr_ptr is prev_instr up to 3.12 */
 	struct {
-		int32_t size, f_back, f_code, f_globals, f_trace, f_lasti, f_lineno, f_state, f_frame,
-			f_gen, f_executing, f_stacktop;
+		int32_t size, f_back, f_code, f_globals, f_trace, f_lasti, f_lineno, f_state,
+			f_frame, f_gen, f_executing, f_stacktop;
 	} frame; /* PyFrameObject */
 	struct {
 		int32_t size, gi_frame, gi_code, gi_frame_state, gi_iframe, gi_name, gi_qualname;
@@ -117,8 +117,8 @@ struct layout {
 		int32_t size, co_argcount, co_stacksize, co_flags, co_firstlineno, co_code,
 			co_code_adaptive, co_consts, co_names, co_filename, co_name, co_qualname,
 			co_linetable, co_exceptiontable, co_extra, co_version, co_cached,
-			co_executors, co_monitoring, co_instrumentation_version,
-			co_firsttraceable, co_tlbc, co_warmup, co_opcache_map;
+			co_executors, co_monitoring, co_instrumentation_version, co_firsttraceable,
+			co_tlbc, co_warmup, co_opcache_map;
 	} code; /* PyCodeObject; co_linetable is co_lnotab up to 3.9, co_cached _co_code in 3.11 */
 	struct {
 		int32_t size, func_globals, func_name, func_qualname, func_code, func_dict,
