@@ -270,10 +270,13 @@ int dispatch_find(const struct elf_image *image, const struct cpython *python, s
 		.opcodes = opcodes_find(&python->layout),
 		.found = &found,
 	};
+	const char *function_name = "_PyEval_EvalFrameDefault";
 	int r;
 
 	if (!search.opcodes)
 		return -EINVAL;
+	if (cpython_resolve(image, &function_name, 1, &found.function) != 1)
+		return refuse(reason, "this Python does not export its interpreter loop");
 	note_unused(&search);
 	r = find_table(&search);
 	if (r < 0)
@@ -289,4 +292,15 @@ int dispatch_find(const struct elf_image *image, const struct cpython *python, s
 	}
 	*ret = found;
 	return 0;
+}
+
+uint64_t dispatch_label_before(const struct dispatch *dispatch, uint64_t vaddr)
+{
+	uint64_t best = dispatch->function <= vaddr ? dispatch->function : 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(dispatch->targets); i++) {
+		if (dispatch->targets[i] <= vaddr && dispatch->targets[i] > best)
+			best = dispatch->targets[i];
+	}
+	return best;
 }

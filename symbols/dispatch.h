@@ -22,6 +22,7 @@ struct elf_image;
 
 /** All addresses are vaddrs. */
 struct dispatch {
+	uint64_t function;       /* _PyEval_EvalFrameDefault; parts of it may be elsewhere */
 	uint64_t table;          /* opcode_targets */
 	uint64_t targets[256];   /* its entries */
 	uint64_t unknown;        /* the label unused opcodes lead to */
@@ -36,3 +37,9 @@ struct dispatch {
  */
 must_check int dispatch_find(const struct elf_image *image, const struct cpython *python,
 			     struct dispatch *ret, const char **reason);
+
+/**
+ * The last label known at or before @p vaddr, to decode instructions from: an entry of the table or
+ * the start of the function. 0: there is none.
+ */
+uint64_t dispatch_label_before(const struct dispatch *dispatch, uint64_t vaddr);
