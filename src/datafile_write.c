@@ -226,7 +226,8 @@ static int write_executable(struct writer *w, sqlite3_int64 id, const struct lin
 	return insert_numbits(w, insert, 2, "pycov_trace_executable", lines);
 }
 
-static int write_function(struct writer *w, sqlite3_int64 id, const struct record_function *function)
+static int write_function(struct writer *w, sqlite3_int64 id,
+			  const struct record_function *function)
 {
 	sqlite3_stmt *insert;
 	int r;
