@@ -200,6 +200,11 @@ static void read_dynamic(struct elf_image *image, const Elf64_Phdr *phdr, bool *
 		note_dynamic_entry(image, dyn, is_pie);
 	}
 	image->dynamic.count = i;
+	/* No linker does that. */
+	if (image->dynamic.symtab % 8)
+		image->dynamic.symtab = 0;
+	if (image->dynamic.rela.vaddr % 8)
+		image->dynamic.rela.vaddr = 0;
 }
 
 static const char *dynamic_string(const struct elf_image *image, uint64_t offset)
@@ -405,7 +410,7 @@ int elf_image_read_pointers(const struct elf_image *image, uint64_t vaddr, uint6
 	r = elf_image_read(image, vaddr, ret, n * sizeof(*ret));
 	if (r < 0)
 		return r;
-	rela = table->vaddr % 8 == 0 ? elf_image_at(image, table->vaddr, table->size) : NULL;
+	rela = table->vaddr ? elf_image_at(image, table->vaddr, table->size) : NULL;
 	for (size_t i = 0; rela && i < table->size / sizeof(*rela); i++) {
 		uint64_t skip = rela[i].r_offset - vaddr;
 

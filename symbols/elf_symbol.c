@@ -29,7 +29,7 @@ static const Elf64_Sym *symbol_at(const struct elf_image *image, uint64_t index)
 {
 	uint64_t symtab = image->dynamic.symtab;
 
-	if (symtab == 0 || symtab % 8 || index >= SYMBOLS_MAX)
+	if (symtab == 0 || index >= SYMBOLS_MAX)
 		return NULL;
 	return elf_image_at(image, symtab + index * sizeof(Elf64_Sym), sizeof(Elf64_Sym));
 }
