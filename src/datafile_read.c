@@ -349,7 +349,7 @@ int datafile_read(struct datafile *file, struct record *rec)
 {
 	_cleanup_record_ struct record found;
 	struct reader rd = { .file = file, .rec = &found };
-	off_t size;
+	off_t size = 0;
 	int r;
 
 	record_init(&found);

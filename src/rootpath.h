@@ -25,7 +25,7 @@ void rootpath_deinit(struct rootpath *rp);
  */
 int rootpath_real(struct rootpath *rp, const char *path, char **ret) must_check;
 
-/** True if @p path, which has no links in it, exists in the root, and with @p dir is a directory. */
+/** True if @p path, which has no links in it, exists in the root; with @p dir, as a directory. */
 bool rootpath_exists(const struct rootpath *rp, const char *path, bool dir);
 
 /** Open @p path, which has no links in it, for reading; a descriptor or a negative errno. */

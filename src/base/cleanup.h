@@ -16,7 +16,7 @@
 /** Call @p f with the address of the variable when it goes out of scope. */
 #define _cleanup_(f) __attribute__((cleanup(f)))
 
-/** free(), close() and fclose() at the end of the scope; NULL and negative descriptors are let be. */
+/** free(), close() and so on at the end of the scope; NULL and negative descriptors are let be. */
 #define _cleanup_free_ _cleanup_(cleanup_freep)
 #define _cleanup_close_ _cleanup_(cleanup_closep)
 #define _cleanup_fclose_ _cleanup_(cleanup_fclosep)
