@@ -16,6 +16,9 @@
 
 #include <cmocka.h>
 
+#include <sys/mman.h>
+#include <sys/stat.h>
+
 #include "base/cleanup.h"
 #include "symbols/elf_image.h"
 
@@ -134,4 +137,59 @@ static inline struct elf_image *test_open_image(const char *path)
 	if (fd < 0 || elf_image_new(fd, &image, &reason) < 0)
 		fail_msg("%s: %s", path, reason ? reason : "not readable");
 	return image;
+}
+
+/** A private copy of the file at @p path, to be changed and opened as an image. */
+static inline int test_copy_file(const char *path)
+{
+	_cleanup_close_ int from = open(path, O_RDONLY | O_CLOEXEC);
+	int to = memfd_create("copy", MFD_CLOEXEC);
+	struct stat st;
+
+	assert_true(from >= 0 && to >= 0);
+	assert_int_equal(fstat(from, &st), 0);
+	for (off_t done = 0; done < st.st_size;) {
+		ssize_t n = copy_file_range(from, NULL, to, NULL, (size_t)(st.st_size - done), 0);
+		_cleanup_free_ char *buf = n > 0 ? NULL : malloc(1 << 20);
+
+		/* Not all file systems can. */
+		if (buf) {
+			n = read(from, buf, 1 << 20);
+			assert_true(n > 0);
+			assert_int_equal(write(to, buf, (size_t)n), n);
+		}
+		done += n;
+	}
+	return to;
+}
+
+/** Write at the place in the file open at @p fd that holds @p vaddr of @p image. */
+static inline void test_poke(int fd, const struct elf_image *image, uint64_t vaddr,
+			     const void *bytes, size_t len)
+{
+	for (size_t i = 0; i < image->n_segments; i++) {
+		const struct elf_segment *segment = &image->segments[i];
+
+		if (vaddr < segment->vaddr || vaddr - segment->vaddr >= segment->filesz)
+			continue;
+		assert_int_equal(pwrite(fd, bytes, len,
+					(off_t)(segment->offset + vaddr - segment->vaddr)),
+				 len);
+		return;
+	}
+	fail_msg("nothing at 0x%lx", vaddr);
+}
+
+/** The interpreter whose name begins with @p prefix; NULL, and a message, if there is none. */
+static inline const struct test_python *test_python_find(const char *prefix)
+{
+	static struct test_python pythons[TEST_PYTHONS_MAX];
+	size_t n = test_pythons_load(pythons);
+
+	for (size_t i = 0; i < n; i++) {
+		if (strncmp(pythons[i].name, prefix, strlen(prefix)) == 0)
+			return &pythons[i];
+	}
+	print_message("left out, because there is no %s\n", prefix);
+	return NULL;
 }
