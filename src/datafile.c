@@ -5,6 +5,7 @@
 #include "datafile_sql.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/file.h>
@@ -167,19 +168,40 @@ static int temp_file_name(struct temp_file *temp)
 	return r;
 }
 
+/*
+ * A coverage.py that was killed leaves a journal behind, which SQLite would roll back into any
+ * file of that name, also a new one. Gone before the new file is there, it harms nobody.
+ */
+static void remove_journals(int dirfd, const char *name)
+{
+	static const char *const suffixes[] = { "-journal", "-wal", "-shm" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		char journal[NAME_MAX + 1];
+
+		if (snprintf(journal, sizeof(journal), "%s%s", name, suffixes[i]) <= NAME_MAX)
+			unlinkat(dirfd, journal, 0);
+	}
+}
+
 /** Put the file in the place of @p name; it has no other name then. */
 static int temp_file_rename(struct temp_file *temp, const char *name)
 {
+	struct stat st;
 	int r;
 
-	if (!temp->name[0]) {
+	if (!temp->name[0] && fstatat(temp->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		remove_journals(temp->dirfd, name);
 		r = link_as(temp, name);
 		if (r != -EEXIST)
 			return r;
+	}
+	if (!temp->name[0]) {
 		r = temp_file_name(temp);
 		if (r < 0)
 			return r;
 	}
+	remove_journals(temp->dirfd, name);
 	if (renameat(temp->dirfd, temp->name, temp->dirfd, name) < 0)
 		return -errno;
 	temp->name[0] = '\0';

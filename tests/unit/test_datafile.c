@@ -320,6 +320,40 @@ static void test_symlink_is_replaced(void **state)
 	assert_int_equal(run("test \"$(cat %s)\" = precious", target), 0);
 }
 
+/** A journal that another writer left must not be rolled back into the new file. */
+static void test_old_journal(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_record_ struct record back;
+	char journal[160];
+	sqlite3 *db;
+	int status;
+	pid_t pid;
+
+	record_init(&back);
+	fill(&f->rec);
+	assert_int_equal(datafile_write(&f->file, &f->rec, false), 0);
+	pid = fork();
+	if (pid == 0) { /* dies in the middle of a transaction, with pages written already */
+		sqlite3_open(f->path, &db);
+		sqlite3_exec(db,
+			     "pragma cache_size = 2; begin;"
+			     "update file set path = path || '.old';"
+			     "create table t as with recursive r(n) as"
+			     " (select 1 union all select n + 1 from r where n < 9999)"
+			     " select n, hex(randomblob(99)) from r;",
+			     NULL, NULL, NULL);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	snprintf(journal, sizeof(journal), "%s-journal", f->path);
+	assert_int_equal(access(journal, F_OK), 0);
+	assert_int_equal(datafile_write(&f->file, &f->rec, false), 0);
+	assert_int_equal(count_entries(f->dir), 1);
+	assert_int_equal(datafile_read(&f->file, &back), 0);
+	assert_same(&f->rec, &back);
+}
+
 /** A limit of the file size stands for the full disk: it fails in the same places. */
 static void test_disk_full(void **state)
 {
@@ -559,6 +593,7 @@ int main(void)
 		fixture_test(test_check_writable),
 		fixture_test(test_no_rights),
 		fixture_test(test_symlink_is_replaced),
+		fixture_test(test_old_journal),
 		fixture_test(test_disk_full),
 		fixture_test(test_stale_temporary_files),
 		fixture_test(test_read_what_is_no_data_file),
