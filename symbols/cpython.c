@@ -95,10 +95,15 @@ const char *cpython_version_format(uint32_t hexversion, char buf[CPYTHON_VERSION
 
 /* ---- symbols ---- */
 
-/* A fully static program exports nothing, but may have kept its symbol table. */
+/** A static program, of a fixed address or PIE: it exports nothing, but may have kept .symtab. */
+static bool is_static(const struct elf_image *image)
+{
+	return !image->has_interp && image->kind != ELF_IMAGE_SHARED;
+}
+
 static int find(const struct elf_image *image, const char *name, struct elf_symbol *ret)
 {
-	if (!image->is_dynamic)
+	if (is_static(image))
 		return elf_symbol_find_full(image, name, ret);
 	return elf_symbol_find(image, name, ret);
 }
@@ -132,6 +137,9 @@ static bool is_pypy(const struct elf_image *image)
 
 enum cpython_presence cpython_probe(const struct elf_image *image)
 {
+	/* One look through all symbols is dear enough, for the many that are not Python. */
+	if (is_static(image))
+		return defines(image, "PyEval_EvalCode") ? CPYTHON_DEFINED : CPYTHON_ABSENT;
 	if (defines(image, "PyEval_EvalCode") || defines(image, "_PyRuntime") || is_pypy(image))
 		return CPYTHON_DEFINED;
 	if (elf_image_needs(image, "libpython") || elf_image_needs(image, "libpypy") ||
@@ -363,9 +371,9 @@ int cpython_load(const struct elf_image *image, struct cpython *ret, const char 
 	bool has_runtime;
 	int r;
 
-	if (is_pypy(image))
-		return refuse(reason, "PyPy is not supported", -ENOTSUP);
 	has_runtime = find(image, "_PyRuntime", &runtime) == 0;
+	if (!has_runtime && is_pypy(image))
+		return refuse(reason, "PyPy is not supported", -ENOTSUP);
 	if (!has_runtime && !defines(image, "PyEval_EvalCode"))
 		return -ENOENT;
 	r = find_version(image, &python.hexversion);
