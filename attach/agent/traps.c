@@ -1,0 +1,497 @@
+/*
+ * The line source of CPython 3.8 to 3.11: one-shot traps in the bytecode.
+ *
+ * Before a code object runs, the opcode of every instruction that belongs to a line is replaced by the trap; the argument
+ * stays. The first of a line that runs brings the interpreter here: all instructions of that line in that code object
+ * get their opcodes back, the line is noted, and the interpreter goes on with the opcode that was meant. As all of a
+ * line's instructions are planted, it does not matter where control enters it.
+ *
+ * 3.11: the trap is a real opcode whose entry in opcode_targets leads here. The code object keeps a copy of its original
+ * bytecode by itself once it was asked for it (PyCode_GetCode), and all readers use that: it is our store too. When the
+ * code object was quickened meanwhile, an instruction must come back in its adaptive form.
+ *
+ * 3.8 - 3.10: the trap is an unused opcode, and the interpreter's label for those leads here. The bytecode is a bytes
+ * object that code objects share and anybody may read, so each gets a copy of its own to run, and the record keeps the
+ * one that was there, for readers (traps_slots.c) and as the store of the originals.
+ */
+#include "traps.h"
+
+static uint32_t size_class(size_t size)
+{
+	return size <= 64 ? 6 : 64 - (uint32_t)__builtin_clzl(size - 1);
+}
+
+void *block_alloc(size_t size)
+{
+	struct trap_state *s = trap_state();
+	uint32_t class = size_class(size);
+	void *p = s->free_blocks[class];
+
+	if (!p)
+		return heap_alloc((size_t)1 << class);
+	s->free_blocks[class] = *(void **)p;
+	return p;
+}
+
+void block_free(void *p, size_t size)
+{
+	void **head = &trap_state()->free_blocks[size_class(size)];
+
+	if (!p)
+		return;
+	*(void **)p = *head;
+	*head = p;
+}
+
+/* ---------------------------------------------------------------------------------------------------- records */
+
+static struct trap_record **bucket_of(const struct trap_state *s, const PyObject *code)
+{
+	return &s->buckets[((uint64_t)code * 0x9e3779b97f4a7c15ull >> 32) & (s->nbuckets - 1)];
+}
+
+struct trap_record *record_find(const PyObject *code)
+{
+	struct trap_state *s = trap_state();
+	struct trap_record *r;
+
+	if (!s->nbuckets)
+		return NULL;
+	for (r = *bucket_of(s, code); r && r->code != code; r = r->next)
+		;
+	return r;
+}
+
+static bool grow_buckets(struct trap_state *s)
+{
+	struct trap_record **old = s->buckets;
+	uint32_t n = s->nbuckets, more = n ? 2 * n : 512;
+	struct trap_record **new = block_alloc(more * sizeof(*new));
+
+	if (!new)
+		return false;
+	memset(new, 0, more * sizeof(*new));
+	s->buckets = new;
+	s->nbuckets = more;
+	for (uint32_t i = 0; i < n; i++) {
+		struct trap_record *r, *next;
+
+		for (r = old[i]; r; r = next) {
+			struct trap_record **bucket = bucket_of(s, r->code);
+
+			next = r->next;
+			r->next = *bucket;
+			*bucket = r;
+		}
+	}
+	block_free(old, n * sizeof(*old));
+	return true;
+}
+
+static struct trap_record *record_alloc(struct trap_state *s)
+{
+	struct trap_record *r = s->free_records;
+
+	if (!r)
+		return heap_alloc(sizeof(*r));
+	s->free_records = r->next;
+	return r;
+}
+
+static void record_free(struct trap_state *s, struct trap_record *r)
+{
+	r->next = s->free_records;
+	s->free_records = r;
+}
+
+PyObject *record_live_object(const struct trap_record *r)
+{
+	return r->live - agent_data.layout.bytes_data;
+}
+
+PyObject *record_original_object(const struct trap_record *r)
+{
+	return (PyObject *)(r->original - agent_data.layout.bytes_data);
+}
+
+static bool init_inline(struct trap_record *r)
+{
+	const struct agent_layout *l = &agent_data.layout;
+	PyObject *bytes = API(PyObject *, PyCode_GetCode, PyObject *)(r->code);
+	const uint8_t *cached;
+
+	if (!bytes)
+		return false;
+	API(void, Py_DecRef, PyObject *)(bytes);
+	cached = load_ptr(r->code, l->code_cached);
+	if (!cached)
+		return false;
+	r->units = (uint32_t)load64(r->code, 16);
+	r->live = (uint8_t *)r->code + l->code_code;
+	r->original = cached + l->bytes_data;
+	return load64(cached, l->bytes_size) == 2ull * r->units;
+}
+
+/* The copy has the hash of the original for ever: it is computed now, and kept. */
+static bool init_copy(struct trap_record *r)
+{
+	const struct agent_layout *l = &agent_data.layout;
+	const uint8_t *bytes = load_ptr(r->code, l->code_code);
+	uint64_t size = bytes ? load64(bytes, l->bytes_size) : 0;
+	PyObject *copy;
+
+	if (size < 2 || size % 2 || size > UINT32_MAX)
+		return false;
+	r->units = (uint32_t)(size / 2);
+	r->original = bytes + l->bytes_data;
+	copy = API(PyObject *, PyBytes_FromStringAndSize, const void *, int64_t)(r->original, (int64_t)size);
+	if (!copy)
+		return false;
+	API(int64_t, PyObject_Hash, PyObject *)(copy);
+	r->live = (uint8_t *)copy + l->bytes_data;
+	*(PyObject **)((char *)r->code + l->code_code) = copy;
+	return true;
+}
+
+bool record_init(struct trap_record *r, PyObject *code)
+{
+	*r = (struct trap_record){.code = code};
+	return agent_data.layout.inline_code ? init_inline(r) : init_copy(r);
+}
+
+void record_deinit(struct trap_record *r)
+{
+	line_index_free(r->index);
+	if (!agent_data.layout.inline_code)
+		API(void, Py_DecRef, PyObject *)(record_original_object(r));
+}
+
+PyObject *record_forget(const PyObject *code)
+{
+	struct trap_state *s = trap_state();
+	struct trap_record **at, *r;
+	PyObject *held;
+
+	if (!s->nbuckets)
+		return NULL;
+	for (at = bucket_of(s, code); *at && (*at)->code != code; at = &(*at)->next)
+		;
+	r = *at;
+	if (!r)
+		return NULL;
+	*at = r->next;
+	s->nrecords--;
+	held = agent_data.layout.inline_code ? NULL : record_original_object(r);
+	line_index_free(r->index);
+	record_free(s, r);
+	return held;
+}
+
+/* --------------------------------------------------------------------------------------------------- planting */
+
+/* Has the interpreter rewritten the opcodes of this code object for speed (3.11)? */
+static bool is_quickened(const struct trap_record *r)
+{
+	const struct agent_layout *l = &agent_data.layout;
+
+	return l->code_warmup && *(const int16_t *)((const char *)r->code + l->code_warmup) == 0;
+}
+
+static uint8_t restored_opcode(uint8_t opcode, bool quickened)
+{
+	uint8_t adaptive = quickened ? agent_data.traps.adaptive[opcode] : 0;
+
+	return adaptive ? adaptive : opcode;
+}
+
+struct planting {
+	const struct trap_record *r;
+	uint32_t unit;
+	bool extended;	/* this unit belongs to the EXTENDED_ARG before it */
+	bool quickened; /* specialised forms may be there: fused with their successors, with data in their caches */
+	uint8_t trap, other;
+};
+
+static void plant_run(struct planting *p, const struct line_run *run)
+{
+	const struct agent_traps *t = &agent_data.traps;
+
+	while (p->unit < run->end) {
+		uint8_t opcode = p->r->original[2 * p->unit], flags = t->flags[opcode], caches = t->caches[opcode];
+		uint8_t *live = p->r->live + 2 * p->unit;
+
+		if (run->line > 0 && !p->extended && (flags & TRAP_PLANT)) {
+			uint8_t trap = p->trap;
+
+			*live = trap;
+			p->trap = p->other;
+			p->other = trap;
+			if (p->quickened && caches)
+				memset(live + 2, 0, 2u * caches);
+		} else if (p->quickened) {
+			*live = restored_opcode(opcode, true);
+		}
+		p->extended = flags & TRAP_EXTENDED_ARG;
+		p->unit += 1u + caches;
+	}
+}
+
+void record_plant(const struct trap_record *r, uint8_t trap, uint8_t other)
+{
+	const struct agent_layout *l = &agent_data.layout;
+	struct planting p = {.r = r, .quickened = is_quickened(r), .trap = trap, .other = other};
+	struct line_cursor c;
+	struct line_run run;
+
+	if (l->code_firsttraceable)
+		p.unit = (uint32_t)load32(r->code, l->code_firsttraceable);
+	for (line_cursor_init(&c, r->code, r->units); line_cursor_next(&c, &run);)
+		plant_run(&p, &run);
+}
+
+static bool plant_code(PyObject *code)
+{
+	struct trap_state *s = trap_state();
+	uint32_t file = region_file_of(load_ptr(code, agent_data.layout.code_filename));
+	uint8_t trap = agent_data.traps.opcode;
+	struct trap_record *r, **bucket;
+
+	if (!file)
+		return false;
+	if (record_find(code))
+		return true;
+	region_add_code(code, file);
+	if (s->nrecords >= s->nbuckets && !grow_buckets(s))
+		return false;
+	r = record_alloc(s);
+	if (!r)
+		return false;
+	if (!record_init(r, code)) {
+		API(void, PyErr_Clear, void)();
+		record_free(s, r);
+		return true;
+	}
+	r->file = file;
+	bucket = bucket_of(s, code);
+	r->next = *bucket;
+	*bucket = r;
+	s->nrecords++;
+	record_plant(r, trap, trap);
+	return true;
+}
+
+void traps_plant(PyObject *code)
+{
+	struct saved_error error;
+
+	if (!is_code(code) || !atomic_load(&agent_data.region) || record_find(code))
+		return;
+	error_save(&error);
+	code_walk(code, plant_code);
+	error_restore(&error);
+}
+
+/* ------------------------------------------------------------------------------------------------------- hits */
+
+static void restore_run(const struct trap_record *r, const struct line_run *run)
+{
+	const struct agent_traps *t = &agent_data.traps;
+	bool quickened = is_quickened(r);
+
+	for (uint32_t unit = run->start; unit < run->end;) {
+		uint8_t opcode = r->original[2 * unit], *live = r->live + 2 * unit;
+
+		if (*live == t->opcode)
+			*live = restored_opcode(opcode, quickened);
+		unit += 1u + t->caches[opcode];
+	}
+}
+
+void traps_unplant_all(void)
+{
+	struct trap_state *s = trap_state();
+
+	for (uint32_t i = 0; s && i < s->nbuckets; i++)
+		for (struct trap_record *r = s->buckets[i]; r; r = r->next)
+			restore_run(r, &(struct line_run){0, r->units, 0});
+}
+
+static bool record_has(const struct trap_record *r, const uint8_t *at)
+{
+	return (uint64_t)(at - r->live) < 2ull * r->units;
+}
+
+/* The record that planted @p at. The frame's code object leads to it; the search is for an address that is not ours, as
+ * a rule, and there happens before the interpreter raises an error or prints. */
+static struct trap_record *record_at(struct trap_state *s, const uint64_t *regs, const uint8_t *at)
+{
+	struct trap_record *r = record_find(load_ptr((void *)regs[s->frame], agent_data.layout.frame_code));
+
+	if (r && record_has(r, at))
+		return r;
+	for (uint32_t i = 0; i < s->nbuckets; i++)
+		for (r = s->buckets[i]; r; r = r->next)
+			if (record_has(r, at))
+				return r;
+	return NULL;
+}
+
+/* The opcode that was planted over by the trap at hand, whose line has run; 0 if it is none of ours. */
+static uint8_t on_trap(struct trap_state *s, const uint64_t *regs)
+{
+	uint8_t *at = trap_address(regs, s->next_instr), opcode;
+	struct trap_record *r = record_at(s, regs, at);
+	uint32_t unit;
+	int32_t line;
+
+	if (!r)
+		return 0;
+	unit = (uint32_t)(at - r->live) / 2;
+	opcode = r->original[2 * unit];
+	if (opcode == agent_data.traps.opcode)
+		return 0;
+	line = record_for_line(r, unit, restore_run);
+	if (*at == agent_data.traps.opcode)
+		*at = opcode;
+	if (atomic_load(&agent_data.region)) {
+		atomic_add(&region_header()->first_hits, 1);
+		region_set_line(r->file, line);
+	}
+	return opcode;
+}
+
+/* 3.8 - 3.10. Both ways of dispatch come here, with different registers live, and resume well at the switch. */
+hidden uint64_t agent_on_unknown_opcode(uint64_t *regs)
+{
+	static const uint8_t saved[16] = {SAVED_RAX, SAVED_RCX, SAVED_RDX, SAVED_RBX, SAVED_COUNT, SAVED_RBP, SAVED_RSI,
+					  SAVED_RDI, SAVED_R8, SAVED_R9, SAVED_R10, SAVED_R11, SAVED_R12, SAVED_R13,
+					  SAVED_R14, SAVED_R15};
+	struct trap_state *s = trap_state();
+	uint64_t opcode = 0;
+
+	if (s && s->phase == TRAPS_READY)
+		opcode = on_trap(s, regs);
+	else if (s && s->phase == TRAPS_CALIBRATING)
+		opcode = calibration_stop(s, regs);
+	if (!opcode)
+		return agent_data.resume[HOOK_UNKNOWN_OPCODE];
+	regs[saved[agent_data.traps.switch_reg & 15]] = opcode;
+	return agent_data.traps.switch_head;
+}
+
+/* 3.11: go on at the handler of @opcode, which may look its own number up in a register. */
+static uint64_t dispatch(const struct trap_state *s, uint64_t *regs, uint8_t opcode)
+{
+	for (uint32_t set = s->opcode; set; set &= set - 1) {
+		uint64_t *reg = &regs[__builtin_ctz(set)];
+
+		*reg = (*reg & ~0xffull) | opcode;
+	}
+	return agent_data.traps.targets[opcode];
+}
+
+static uint64_t on_borrowed(uint64_t *regs, uint8_t borrowed)
+{
+	struct trap_state *s = trap_state();
+	uint8_t opcode = 0;
+
+	if (s && s->phase == TRAPS_READY)
+		opcode = on_trap(s, regs);
+	else if (s && s->phase == TRAPS_CALIBRATING)
+		opcode = calibration_stop(s, regs);
+	return opcode ? dispatch(s, regs, opcode) : agent_data.traps.targets[borrowed];
+}
+
+hidden uint64_t agent_on_borrowed_opcode(uint64_t *regs)
+{
+	return on_borrowed(regs, agent_data.traps.opcode);
+}
+
+/* The second one, which is planted in the calibration only. */
+hidden uint64_t agent_on_spare_opcode(uint64_t *regs)
+{
+	return on_borrowed(regs, agent_data.traps.calibration_opcode);
+}
+
+/* ----------------------------------------------------------------------------------------------------- lifting */
+
+uint64_t *record_lift(struct trap_record *r)
+{
+	const struct agent_traps *t = &agent_data.traps;
+	size_t size = (r->units + 63) / 64 * sizeof(uint64_t);
+	uint64_t *lifted = block_alloc(size);
+
+	if (!lifted)
+		return NULL;
+	memset(lifted, 0, size);
+	for (uint32_t unit = 0; unit < r->units; unit += 1u + t->caches[r->original[2 * unit]]) {
+		uint8_t opcode = r->original[2 * unit], *live = r->live + 2 * unit;
+
+		if (*live != t->opcode || opcode == t->opcode)
+			continue;
+		*live = opcode;
+		lifted[unit / 64] |= 1ull << unit % 64;
+	}
+	return lifted;
+}
+
+void record_put_back(struct trap_record *r, uint64_t *lifted)
+{
+	size_t words = (r->units + 63) / 64;
+
+	if (!lifted)
+		return;
+	for (size_t i = 0; i < words; i++)
+		for (uint64_t set = lifted[i]; set; set &= set - 1) {
+			size_t unit = 64 * i + (size_t)__builtin_ctzl(set);
+
+			if (r->live[2 * unit] == r->original[2 * unit])
+				r->live[2 * unit] = agent_data.traps.opcode;
+		}
+	block_free(lifted, words * sizeof(uint64_t));
+}
+
+/* ---------------------------------------------------------------------------------------------------- install */
+
+static struct trap_state *state_get(void)
+{
+	struct trap_state *s = trap_state();
+
+	if (!s) {
+		s = heap_alloc(sizeof(*s));
+		agent_data.trap_state = (uint64_t)s;
+		if (!s)
+			region_set_status(AGENT_STATUS_NO_MEMORY);
+	}
+	return s;
+}
+
+static void install(struct trap_state *s)
+{
+	struct saved_error error;
+
+	error_save(&error);
+	if (s->phase == TRAPS_NEW)
+		s->phase = traps_calibrate(s) ? TRAPS_READY : TRAPS_REFUSED;
+	if (s->phase == TRAPS_READY)
+		slots_patch(s);
+	API(void, PyErr_Clear, void)();
+	error_restore(&error);
+	region_set_status(s->phase == TRAPS_READY ? AGENT_STATUS_MEASURING : AGENT_STATUS_NO_REGISTERS);
+}
+
+void traps_on_code(PyObject *code)
+{
+	struct trap_state *s;
+
+	/* The runtime starts with frozen code, before it is complete; `<...>` is never recorded. */
+	if (!region_file_of(load_ptr(code, agent_data.layout.code_filename)))
+		return;
+	s = state_get();
+	if (!s || s->phase == TRAPS_REFUSED || s->phase == TRAPS_CALIBRATING)
+		return;
+	if (!slots_patched(s))
+		install(s);
+	if (s->phase == TRAPS_READY)
+		traps_plant(code);
+}

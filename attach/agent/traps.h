@@ -1,0 +1,144 @@
+/*
+ * One-shot bytecode traps (CPython 3.8 - 3.11), inside the agent. traps.c is what happens at a code object and at a
+ * trap, traps_lines.c knows which instructions are which line's, traps_calibrate.c finds out which registers the
+ * interpreter loop uses, traps_slots.c hides the traps from everybody else.
+ *
+ * All of it runs with the GIL held, so nothing is locked.
+ */
+#pragma once
+
+#include "agent.h"
+
+/* A code object that has, or had, traps in it. It goes when the code object does (SLOT_DEALLOC). */
+struct trap_record {
+	struct trap_record *next;
+	PyObject *code;
+	uint8_t *live;		  /* the bytecode that runs */
+	const uint8_t *original;  /* as it was compiled: base opcodes, inside a bytes object */
+	struct line_index *index; /* of a large code object, from its first hit on */
+	uint32_t units;		  /* of two bytes: opcode and argument */
+	uint32_t file;
+};
+
+/* ---------------------------------------------------------------------------------------- lines: traps_lines.c */
+
+/* Code units [start, end) belong to @line; to none if it is not positive. */
+struct line_run {
+	uint32_t start, end;
+	int32_t line;
+};
+
+struct line_cursor {
+	const uint8_t *p, *limit;
+	uint32_t at, units;
+	int32_t line;
+	uint8_t kind;
+};
+
+/** At the first run of @p code, which has @p units code units. */
+hidden void line_cursor_init(struct line_cursor *c, const PyObject *code, uint32_t units);
+/** The next run, in the order of the bytecode; neighbours may have the same line. False after the last. */
+hidden bool line_cursor_next(struct line_cursor *c, struct line_run *run);
+
+hidden void line_index_free(struct line_index *x);
+
+/** Call @p f for each run of the line that @p unit belongs to; that line, 0 if there is none. */
+hidden int32_t record_for_line(struct trap_record *r, uint32_t unit,
+			       void (*f)(const struct trap_record *r, const struct line_run *run));
+
+/* --------------------------------------------------------------------------------------------- state: traps.c */
+
+/* Pointers of CPython's static types and modules that lead through us, and what they were. */
+enum trap_slot {
+	SLOT_DEALLOC,	   /* code.tp_dealloc */
+	SLOT_COMPARE,	   /* code.tp_richcompare */
+	SLOT_GETATTRO,	   /* code.tp_getattro */
+	SLOT_REPLACE,	   /* code.replace() */
+	SLOT_FUNCTION_NEW, /* function.tp_new */
+	SLOT_SET_CODE,	   /* function.__code__ = */
+	SLOT_SET_LINENO,   /* frame.f_lineno = */
+	SLOT_DUMP,	   /* marshal.dump() */
+	SLOT_DUMPS,	   /* marshal.dumps() */
+	SLOT_COUNT
+};
+
+enum trap_phase {
+	TRAPS_NEW = 0,
+	TRAPS_CALIBRATING,
+	TRAPS_READY,
+	TRAPS_REFUSED, /* no registers to go by: nothing is ever planted */
+};
+
+#define BLOCK_CLASSES 40
+
+struct trap_state {
+	uint32_t phase;	    /* enum trap_phase */
+	uint8_t next_instr; /* index of the saved register */
+	uint8_t frame;
+	uint16_t opcode; /* 3.11: bit set of saved registers */
+	struct trap_record **buckets;
+	uint32_t nbuckets; /* a power of two */
+	uint32_t nrecords;
+	struct trap_record *free_records;
+	void *free_blocks[BLOCK_CLASSES]; /* by the logarithm of their size */
+	struct calibration *calibration;
+	uint64_t original[SLOT_COUNT];
+};
+
+static inline struct trap_state *trap_state(void)
+{
+	return (struct trap_state *)agent_data.trap_state;
+}
+
+/* Memory that comes back, unlike heap_alloc()'s. Not zeroed. */
+hidden void *block_alloc(size_t size);
+hidden void block_free(void *p, size_t size);
+
+/** Give the code object @p code bytecode that may be changed; false if there is none or no memory. */
+hidden bool record_init(struct trap_record *r, PyObject *code);
+/** Before or after the code object is freed. */
+hidden void record_deinit(struct trap_record *r);
+/** Plant every instruction of a line, with @p trap and @p other in turn. */
+hidden void record_plant(const struct trap_record *r, uint8_t trap, uint8_t other);
+/** The record of @p code, NULL if it was never planted. */
+hidden struct trap_record *record_find(const PyObject *code);
+/** Forget @p code, which is about to be freed; what is to be let go afterwards, or NULL. */
+hidden PyObject *record_forget(const PyObject *code);
+/** Does the code object have its bytecode in a bytes object of ours, and which is it? Else NULL. */
+hidden PyObject *record_live_object(const struct trap_record *r);
+hidden PyObject *record_original_object(const struct trap_record *r);
+
+/* Put the original opcodes in place of the traps of @p r for a while. */
+hidden uint64_t *record_lift(struct trap_record *r);
+hidden void record_put_back(struct trap_record *r, uint64_t *lifted);
+
+/** Plant @p code and all code objects below it that are not planted yet. */
+hidden void traps_plant(PyObject *code);
+/** Take every trap out, for good. */
+hidden void traps_unplant_all(void);
+
+/* ---------------------------------------------------------------------------------- traps_slots.c, _calibrate.c */
+
+/** Lead the slots through us, where they do not yet. */
+hidden void slots_patch(struct trap_state *s);
+hidden bool slots_patched(const struct trap_state *s);
+
+/** Find out which registers hold what; false if it cannot be told. */
+hidden bool traps_calibrate(struct trap_state *s);
+/** At a trap while TRAPS_CALIBRATING: the opcode to go on with, 0 to raise an error (3.8 - 3.10). */
+hidden uint8_t calibration_stop(struct trap_state *s, uint64_t *regs);
+
+/* ------------------------------------------------------------------------------------------ the saved registers */
+
+/* As save_general in entry.S leaves them, the last pushed first. */
+enum saved_reg {
+	SAVED_R15, SAVED_R14, SAVED_R13, SAVED_R12, SAVED_R11, SAVED_R10, SAVED_R9, SAVED_R8,
+	SAVED_RDI, SAVED_RSI, SAVED_RBP, SAVED_RBX, SAVED_RDX, SAVED_RCX, SAVED_RAX, SAVED_COUNT
+};
+
+/* The code unit that the trap stands in. */
+static inline uint8_t *trap_address(const uint64_t *regs, unsigned int next_instr)
+{
+	/* Up to 3.10 the loop steps over an instruction before it dispatches it. */
+	return (uint8_t *)regs[next_instr] - (agent_data.layout.inline_code ? 0 : 2);
+}

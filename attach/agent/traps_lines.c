@@ -1,0 +1,296 @@
+/*
+ * Which instructions belong to which line. A code object of few lines has its line table decoded anew at each hit;
+ * a larger one gets an index at its first, or a function of 100,000 lines would take a minute.
+ */
+#include "traps.h"
+
+/* enum layout_linetable of symbols/layout.h */
+#define KIND_LNOTAB 0
+#define KIND_DELTAS 1
+
+#define SMALL 48 /* runs */
+
+struct index_run {
+	uint32_t start;
+	int32_t line;
+	uint32_t next; /* run of the same line, in a ring */
+};
+
+struct line_index {
+	size_t size;
+	uint32_t count;
+	struct index_run runs[];
+};
+
+void line_cursor_init(struct line_cursor *c, const PyObject *code, uint32_t units)
+{
+	const struct agent_layout *l = &agent_data.layout;
+	const PyObject *table = load_ptr(code, l->code_linetable);
+
+	c->p = (const uint8_t *)table + l->bytes_data;
+	c->limit = c->p + load64(table, l->bytes_size);
+	c->at = 0;
+	c->units = units;
+	c->line = load32(code, l->code_firstlineno);
+	c->kind = l->linetable_kind;
+}
+
+static bool emit(struct line_cursor *c, struct line_run *run, uint32_t units, int32_t line)
+{
+	run->start = c->at;
+	run->end = units < c->units - c->at ? c->at + units : c->units;
+	run->line = line;
+	c->at = run->end;
+	return true;
+}
+
+/* 3.8, 3.9: pairs of bytes, signed lines; a line holds until the address moves. What is behind the last has its line. */
+static bool next_lnotab(struct line_cursor *c, struct line_run *run)
+{
+	int32_t line = c->line;
+
+	while (c->p + 1 < c->limit) {
+		uint32_t bytes = c->p[0];
+
+		c->line += (int8_t)c->p[1];
+		c->p += 2;
+		if (bytes)
+			return emit(c, run, bytes / 2, line);
+		line = c->line;
+	}
+	return emit(c, run, c->units, line);
+}
+
+/* 3.10, PEP 626: the line moves, then holds for a number of bytes; -128 is none. */
+static bool next_deltas(struct line_cursor *c, struct line_run *run)
+{
+	while (c->p + 1 < c->limit) {
+		uint32_t bytes = c->p[0];
+		int8_t delta = (int8_t)c->p[1];
+
+		c->p += 2;
+		if (delta != -128)
+			c->line += delta;
+		if (bytes)
+			return emit(c, run, bytes / 2, delta == -128 ? 0 : c->line);
+	}
+	return false;
+}
+
+static int32_t signed_varint(const uint8_t *p, const uint8_t *limit)
+{
+	uint32_t value = 0, shift = 0;
+
+	while (p < limit && shift < 32) {
+		value |= (uint32_t)(*p & 63) << shift;
+		shift += 6;
+		if (!(*p++ & 64))
+			break;
+	}
+	return value & 1 ? -(int32_t)(value >> 1) : (int32_t)(value >> 1);
+}
+
+/* 3.11, PEP 657: the first byte of an entry has its top bit set, the others have not. */
+static bool next_locations(struct line_cursor *c, struct line_run *run)
+{
+	unsigned int code, units;
+
+	if (c->p >= c->limit)
+		return false;
+	code = *c->p >> 3 & 15;
+	units = (*c->p++ & 7u) + 1;
+	if (code >= 10 && code <= 12)
+		c->line += (int32_t)code - 10;
+	else if (code == 13 || code == 14)
+		c->line += signed_varint(c->p, c->limit);
+	while (c->p < c->limit && !(*c->p & 128))
+		c->p++;
+	return emit(c, run, units, code == 15 ? 0 : c->line);
+}
+
+bool line_cursor_next(struct line_cursor *c, struct line_run *run)
+{
+	if (c->at >= c->units)
+		return false;
+	if (c->kind == KIND_LNOTAB)
+		return next_lnotab(c, run);
+	if (c->kind == KIND_DELTAS)
+		return next_deltas(c, run);
+	return next_locations(c, run);
+}
+
+/* As line_cursor_next(), with neighbours of one line made one; @ahead is the run behind it. */
+static bool next_merged(struct line_cursor *c, struct line_run *run, struct line_run *ahead)
+{
+	if (ahead->start == ahead->end)
+		return false;
+	*run = *ahead;
+	while (line_cursor_next(c, ahead)) {
+		if (ahead->line != run->line)
+			return true;
+		run->end = ahead->end;
+	}
+	ahead->start = ahead->end;
+	return true;
+}
+
+static void merged_init(struct line_cursor *c, struct line_run *ahead, const struct trap_record *r)
+{
+	line_cursor_init(c, r->code, r->units);
+	if (!line_cursor_next(c, ahead))
+		ahead->start = ahead->end = 0;
+}
+
+/* ------------------------------------------------------------------------------------------------------ index */
+
+static uint32_t count_runs(const struct trap_record *r)
+{
+	struct line_cursor c;
+	struct line_run run, ahead;
+	uint32_t n = 0;
+
+	for (merged_init(&c, &ahead, r); next_merged(&c, &run, &ahead);)
+		n++;
+	return n;
+}
+
+/* Close the runs of each line to a ring; @table has @size places, a power of two, and starts zeroed. */
+static void link_runs(struct line_index *x, uint32_t *table, uint32_t size)
+{
+	for (uint32_t i = 0; i < x->count; i++) {
+		struct index_run *run = &x->runs[i], *old;
+		uint32_t at = (uint32_t)run->line * 2654435761u & (size - 1);
+
+		while (table[at] && x->runs[table[at] - 1].line != run->line)
+			at = (at + 1) & (size - 1);
+		if (table[at]) {
+			old = &x->runs[table[at] - 1];
+			run->next = old->next;
+			old->next = i;
+		} else {
+			run->next = i;
+			table[at] = i + 1;
+		}
+	}
+}
+
+static struct line_index *index_build(const struct trap_record *r)
+{
+	uint32_t n = count_runs(r), size = 64;
+	size_t bytes = sizeof(struct line_index) + n * sizeof(struct index_run);
+	struct line_index *x = block_alloc(bytes);
+	struct line_cursor c;
+	struct line_run run, ahead;
+	uint32_t *table;
+
+	while (size < 2 * n)
+		size *= 2;
+	table = block_alloc(size * sizeof(*table));
+	if (!x || !table) {
+		block_free(x, bytes);
+		block_free(table, size * sizeof(*table));
+		return NULL;
+	}
+	x->size = bytes;
+	x->count = 0;
+	for (merged_init(&c, &ahead, r); next_merged(&c, &run, &ahead);)
+		x->runs[x->count++] = (struct index_run){run.start, run.line, 0};
+	memset(table, 0, size * sizeof(*table));
+	link_runs(x, table, size);
+	block_free(table, size * sizeof(*table));
+	return x;
+}
+
+void line_index_free(struct line_index *x)
+{
+	if (x)
+		block_free(x, x->size);
+}
+
+static uint32_t index_find(const struct line_index *x, uint32_t unit)
+{
+	uint32_t low = 0, high = x->count;
+
+	while (high - low > 1) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (x->runs[middle].start <= unit)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static int32_t for_line_indexed(const struct trap_record *r, uint32_t unit,
+				void (*f)(const struct trap_record *r, const struct line_run *run))
+{
+	const struct line_index *x = r->index;
+	uint32_t first, i;
+
+	if (!x->count)
+		return 0;
+	i = first = index_find(x, unit);
+	if (x->runs[first].line <= 0)
+		return 0;
+	do {
+		uint32_t end = i + 1 < x->count ? x->runs[i + 1].start : r->units;
+
+		f(r, &(struct line_run){x->runs[i].start, end, x->runs[i].line});
+		i = x->runs[i].next;
+	} while (i != first);
+	return x->runs[first].line;
+}
+
+/* The other way, without memory: decode the table twice. */
+static int32_t for_line_decoded(const struct trap_record *r, uint32_t unit,
+				void (*f)(const struct trap_record *r, const struct line_run *run))
+{
+	struct line_cursor c;
+	struct line_run run, ahead;
+	int32_t line = 0;
+
+	for (merged_init(&c, &ahead, r); next_merged(&c, &run, &ahead);)
+		if (unit >= run.start && unit < run.end)
+			line = run.line;
+	if (line <= 0)
+		return 0;
+	for (merged_init(&c, &ahead, r); next_merged(&c, &run, &ahead);)
+		if (run.line == line)
+			f(r, &run);
+	return line;
+}
+
+static int32_t for_line_small(struct trap_record *r, uint32_t unit,
+			      void (*f)(const struct trap_record *r, const struct line_run *run))
+{
+	struct line_run runs[SMALL + 1], ahead;
+	struct line_cursor c;
+	uint32_t n = 0;
+	int32_t line = 0;
+
+	for (merged_init(&c, &ahead, r); next_merged(&c, &runs[n], &ahead); n++) {
+		if (n == SMALL)
+			return -1;
+		if (unit >= runs[n].start && unit < runs[n].end)
+			line = runs[n].line;
+	}
+	for (uint32_t i = 0; i < n && line > 0; i++)
+		if (runs[i].line == line)
+			f(r, &runs[i]);
+	return line > 0 ? line : 0;
+}
+
+int32_t record_for_line(struct trap_record *r, uint32_t unit,
+			void (*f)(const struct trap_record *r, const struct line_run *run))
+{
+	int32_t line;
+
+	if (r->index)
+		return for_line_indexed(r, unit, f);
+	line = for_line_small(r, unit, f);
+	if (line >= 0)
+		return line;
+	r->index = index_build(r);
+	return r->index ? for_line_indexed(r, unit, f) : for_line_decoded(r, unit, f);
+}
