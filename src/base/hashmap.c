@@ -115,6 +115,29 @@ int hashmap_add(struct hashmap *map, uint64_t hash, void *entry)
 	return 0;
 }
 
+bool hashmap_remove(struct hashmap *map, uint64_t hash, const void *entry)
+{
+	size_t mask = map->n_slots - 1, hole, i;
+
+	if (!map->count)
+		return false;
+	for (hole = hash & mask; map->slots[hole].entry != entry; hole = (hole + 1) & mask)
+		if (!map->slots[hole].entry)
+			return false;
+	/* Close the hole, so that what was put behind it is still found. */
+	for (i = (hole + 1) & mask; map->slots[i].entry; i = (i + 1) & mask) {
+		size_t home = map->slots[i].hash & mask;
+
+		if (((i - home) & mask) >= ((i - hole) & mask)) {
+			map->slots[hole] = map->slots[i];
+			hole = i;
+		}
+	}
+	map->slots[hole].entry = NULL;
+	map->count--;
+	return true;
+}
+
 void hashmap_deinit(struct hashmap *map)
 {
 	free(map->slots);

@@ -42,5 +42,8 @@ void *hashmap_find(const struct hashmap *map, uint64_t hash, hashmap_match_fn ma
 /** Put in @p entry, which must not be NULL nor in the map. -ENOMEM leaves the map as it was. */
 int hashmap_add(struct hashmap *map, uint64_t hash, void *entry) must_check;
 
+/** Take out @p entry, which was added with that hash; false if it is not in. Others may move. */
+bool hashmap_remove(struct hashmap *map, uint64_t hash, const void *entry);
+
 /** Free the table, not the entries. */
 void hashmap_deinit(struct hashmap *map);

@@ -1,0 +1,140 @@
+/*
+ * The agent: code of ours inside a CPython process. It is entered once when the program starts, then whenever the
+ * runtime is about to run a module's (or exec's, or eval's) code object, and by the probes of its line source.
+ *
+ * Nothing here may change what the program sees: no exception is raised or lost, no reference is kept that the program
+ * could miss, no descriptor stays open.
+ */
+#include "agent.h"
+
+#define SYS_mprotect 10
+#define SYS_rt_sigprocmask 14
+#define SYS_getpid 39
+#define SYS_gettid 186
+#define SYS_tgkill 234
+
+struct agent agent_data __attribute__((section(".data"), aligned(4096)));
+
+/* Stop for the supervisor, if there is one: the signal is ignored by default, and taken away by a tracer. */
+static void call_supervisor(enum agent_why why)
+{
+	uint64_t unblock = 1ull << (AGENT_SIGNAL - 1), mask = 0;
+
+	agent_data.why = why;
+	agent_data.ncalls = 0;
+	agent_syscall(SYS_rt_sigprocmask, 1, (long)&unblock, (long)&mask, 8, 0, 0);
+	agent_syscall(SYS_tgkill, agent_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0),
+		      agent_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0), AGENT_SIGNAL, 0, 0, 0);
+	agent_syscall(SYS_rt_sigprocmask, 2, (long)&mask, 0, 8, 0, 0);
+	agent_data.why = 0;
+}
+
+static long argument(uint64_t arg)
+{
+	uint64_t i = arg - AGENT_ARG_RESULT(0);
+
+	return i < AGENT_CALLS ? agent_data.calls[i].result : (long)arg;
+}
+
+static void make_calls(void)
+{
+	for (uint32_t i = 0; i < agent_data.ncalls && i < AGENT_CALLS; i++) {
+		struct agent_call *c = &agent_data.calls[i];
+
+		c->result = agent_syscall((long)c->nr, argument(c->args[0]), argument(c->args[1]),
+					  argument(c->args[2]), argument(c->args[3]), argument(c->args[4]),
+					  argument(c->args[5]));
+	}
+}
+
+/* Do what the supervisor asks for, until it asks for no more. */
+static void serve(enum agent_why why)
+{
+	uint64_t region;
+
+	do {
+		call_supervisor(why);
+		if (!agent_data.ncalls)
+			break;
+		make_calls();
+	} while (!agent_data.region_call);
+	if (!agent_data.region_call)
+		return;
+	region = (uint64_t)agent_data.calls[(agent_data.region_call - 1) % AGENT_CALLS].result;
+	agent_data.region_call = 0;
+	if (region && region < -4096ull) {
+		agent_data.chunks[0] = region;
+		atomic_store(&agent_data.region, region);
+	}
+}
+
+/* The data pages came with the code, not writable. */
+static bool make_data_writable(void)
+{
+	return agent_syscall(SYS_mprotect, (long)&agent_data, sizeof(agent_data), 3, 0, 0, 0) == 0;
+}
+
+hidden uint64_t agent_program(void)
+{
+	uint64_t entry = agent_data.entry;
+
+	if (!make_data_writable())
+		return entry;
+	if (agent_data.auxv_entry)
+		*(uint64_t *)agent_data.auxv_entry = entry;
+	serve(AGENT_AT_ENTRY);
+	return entry;
+}
+
+hidden void agent_boot(void)
+{
+	/* With a loader, agent_program() comes later. */
+	if (!agent_data.auxv_entry && make_data_writable())
+		serve(AGENT_AT_ENTRY);
+}
+
+hidden void agent_on_loader(void)
+{
+	/* RT_CONSISTENT: the list of libraries is complete. */
+	if (load32((void *)agent_data.loader_state, 0) == 0 && !atomic_load(&agent_data.source))
+		serve(AGENT_AT_LOAD);
+}
+
+void error_save(struct saved_error *e)
+{
+	API(void, PyErr_Fetch, PyObject **, PyObject **, PyObject **)(&e->type, &e->value, &e->traceback);
+}
+
+void error_restore(const struct saved_error *e)
+{
+	API(void, PyErr_Restore, PyObject *, PyObject *, PyObject *)(e->type, e->value, e->traceback);
+}
+
+void code_walk(PyObject *code, bool (*f)(PyObject *code))
+{
+	const struct agent_layout *l = &agent_data.layout;
+	const PyObject *consts = load_ptr(code, l->code_consts);
+	uint64_t n;
+
+	if (!f(code) || !consts)
+		return;
+	n = load64(consts, l->tuple_size);
+	for (uint64_t i = 0; i < n; i++) {
+		PyObject *item = load_ptr(consts, l->tuple_items + 8 * i);
+
+		if (is_code(item))
+			code_walk(item, f);
+	}
+}
+
+hidden void agent_on_eval_code(PyObject *code)
+{
+	uint64_t source = atomic_load(&agent_data.source);
+
+	if (!source || !atomic_load(&agent_data.region) || !is_code(code))
+		return;
+	if (source == SOURCE_MONITORING)
+		monitoring_on_code(code);
+	else
+		traps_on_code(code);
+}

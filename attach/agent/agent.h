@@ -1,0 +1,101 @@
+/*
+ * Inside the agent: what its files share. Nothing here may need libc, a relocation or a vector register.
+ * agent.c is how it is entered, region_writer.c what it writes, heap.c its memory, monitoring.c and traps.c the two
+ * line sources.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent_abi.h"
+
+#define hidden __attribute__((visibility("hidden")))
+
+extern struct agent agent_data hidden;
+
+typedef void PyObject; /* opaque: read through layouts only */
+
+/* Call function @name of the C-API with prototype @ret (@args). */
+#define API(ret, name, ...) ((ret(*)(__VA_ARGS__))(uintptr_t)agent_data.api[API_##name])
+
+static inline uint64_t load64(const void *p, size_t offset)
+{
+	return *(const uint64_t *)((const char *)p + offset);
+}
+
+static inline int32_t load32(const void *p, size_t offset)
+{
+	return *(const int32_t *)((const char *)p + offset);
+}
+
+static inline void *load_ptr(const void *p, size_t offset)
+{
+	return *(void *const *)((const char *)p + offset);
+}
+
+static inline void *type_of(const PyObject *o)
+{
+	return load_ptr(o, 8);
+}
+
+static inline bool is_code(const PyObject *o)
+{
+	return o && (uint64_t)(uintptr_t)type_of(o) == agent_data.api[API_PyCode_Type];
+}
+
+static inline long agent_syscall(long nr, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long ret;
+
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "0"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+
+#define atomic_load(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define atomic_store(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
+#define atomic_add(p, v) __atomic_fetch_add(p, v, __ATOMIC_RELAXED)
+#define atomic_cas(p, old, new) __sync_bool_compare_and_swap(p, old, new)
+
+/* heap.c: memory of the agent's own, zeroed, 16-aligned; NULL when the kernel gives none. Never given back. */
+hidden void *heap_alloc(size_t size);
+
+hidden void *memcpy(void *to, const void *from, size_t n);
+hidden void *memset(void *to, int c, size_t n);
+hidden int memcmp(const void *a, const void *b, size_t n);
+
+/* region_writer.c. Offsets into the region; 0 means none or no room (counted in the region's header). */
+
+/** The file record for the co_filename @p str: 0 for `<...>` and what is no str. Touches no reference count. */
+hidden uint32_t region_file_of(const PyObject *str);
+/** Line @p line of @p file has run. */
+hidden void region_set_line(uint32_t file, int64_t line);
+/** Record the line table of @p code, of @p file, once. */
+hidden void region_add_code(const PyObject *code, uint32_t file);
+hidden void region_set_status(enum agent_status status);
+hidden struct region_header *region_header(void);
+
+/** Is @p str equal to the ASCII text @p text of @p len characters? */
+hidden bool str_equals(const PyObject *str, const char *text, size_t len);
+hidden bool str_starts_with(const PyObject *str, const char *text, size_t len);
+
+/** Call @p f for @p code and each code object below its constants, depth first, until one returns false. */
+hidden void code_walk(PyObject *code, bool (*f)(PyObject *code));
+
+/* The exception that is being raised while we work, kept across our own calls. */
+struct saved_error {
+	PyObject *type, *value, *traceback;
+};
+hidden void error_save(struct saved_error *e);
+hidden void error_restore(const struct saved_error *e);
+
+/* The line sources. Called with the GIL held, at the start of PyEval_EvalCode[Ex] for @p code. */
+hidden void monitoring_on_code(PyObject *code);
+hidden void traps_on_code(PyObject *code);

@@ -1,0 +1,278 @@
+/*
+ * The contract between the supervisor and the agent: everything that lies in memory both sides see.
+ * The agent is freestanding code in the target; the supervisor fills `struct agent` before it is used and reads
+ * the region at any time, while any number of processes write to it.
+ *
+ * Addresses in the target are uint64_t. Every size is asserted, so that both sides agree.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define AGENT_ABI 1
+#define AGENT_MAGIC 0x54435650u /* "PVCT", written last: a blob without it is never entered */
+
+/* The signal by which the agent calls the supervisor: ignored by default, so nothing happens when nobody traces. */
+#define AGENT_SIGNAL 23 /* SIGURG */
+
+/* ------------------------------------------------------------------------------------------------ the C-API */
+
+/* Exported symbols of the runtime that the agent may call. `opt` ones may be absent: which sources need what is
+ * said in src/measure.c. */
+#define AGENT_API(X)                                                                                          \
+	X(PyEval_EvalCode)                                                                                    \
+	X(PyEval_EvalCodeEx)                                                                                  \
+	X(PyInterpreterState_Get)                                                                             \
+	X(Py_IsInitialized)                                                                                   \
+	X(Py_IncRef)                                                                                          \
+	X(Py_DecRef)                                                                                          \
+	X(PyErr_Fetch)                                                                                        \
+	X(PyErr_Restore)                                                                                      \
+	X(PyErr_Clear)                                                                                        \
+	X(PySys_GetObject)                                                                                    \
+	X(PyObject_GetAttrString)                                                                             \
+	X(PyObject_CallObject)                                                                                \
+	X(PyObject_Hash)                                                                                      \
+	X(PyTuple_New)                                                                                        \
+	X(PyTuple_SetItem)                                                                                    \
+	X(PyLong_FromLong)                                                                                    \
+	X(PyLong_AsLong)                                                                                      \
+	X(PyUnicode_FromString)                                                                               \
+	X(PyBytes_FromStringAndSize)                                                                          \
+	X(PyCFunction_NewEx)                                                                                  \
+	X(PyCapsule_New)                                                                                      \
+	X(PyCapsule_GetPointer)                                                                               \
+	X(PyDict_New)                                                                                         \
+	X(PyDict_SetItemString)                                                                               \
+	X(PyDict_GetItemString)                                                                               \
+	X(PyDict_Next)                                                                                        \
+	X(PyImport_GetModuleDict)                                                                             \
+	X(PyImport_ImportModule)                                                                              \
+	X(PyEval_GetBuiltins)                                                                                 \
+	X(PyCode_GetCode)                                                                                     \
+	X(PyDescr_NewGetSet)                                                                                  \
+	X(PyType_Modified)                                                                                    \
+	X(Py_CompileString)                                                                                   \
+	X(PyCode_Type)                                                                                        \
+	X(PyFunction_Type)                                                                                    \
+	X(PyFrame_Type)                                                                                       \
+	X(PyCFunction_Type)                                                                                   \
+	X(_Py_NoneStruct)
+
+enum agent_api {
+#define X(name) API_##name,
+	AGENT_API(X)
+#undef X
+	API_COUNT
+};
+
+/* ------------------------------------------------------------------------------------------- object layouts */
+
+/* Offsets in bytes; the subset of symbols/layout.h that the agent reads. */
+struct agent_layout {
+	uint16_t code_filename, code_name, code_qualname; /* qualname 0: use the name */
+	uint16_t code_firstlineno, code_consts, code_linetable, code_code;
+	uint16_t code_flags, code_exceptiontable, code_cached; /* 3.11: _co_code */
+	uint16_t code_warmup, code_firsttraceable;
+	uint16_t str_length, str_state, str_ascii_size, str_compact_size;
+	uint16_t bytes_size, bytes_data;
+	uint16_t tuple_size, tuple_items;
+	uint16_t frame_code; /* from the frame pointer a bytecode handler holds to the code object */
+	uint16_t function_code;
+	uint8_t linetable_kind; /* enum linetable_kind of symbols/linetable.h */
+	uint8_t inline_code;	/* bytecode is inside the code object (3.11+) */
+	uint8_t minor;
+	uint8_t skip_annotate; /* functions named __annotate__ are not recorded (3.14+) */
+	uint32_t reserved[4];
+};
+
+/* ------------------------------------------------------------------------------------------------ the region */
+
+/* A memfd of REGION_SIZE bytes (sparse), mapped in the target chunk by chunk. Append-only and lock-free: reserve with
+ * an atomic on `used`, fill, publish by a release store of the offset that leads there. Offset 0 is "none".
+ * Readers must treat all of it as hostile. No record straddles a chunk. */
+#define REGION_MAGIC 0x6e6f69676572630aull
+#define REGION_SIZE (512u << 20)
+#define REGION_CHUNK (4u << 20)
+#define REGION_CHUNKS (REGION_SIZE / REGION_CHUNK)
+#define REGION_FILE_BUCKETS 8192u
+#define REGION_CODE_BUCKETS 32768u
+#define REGION_NAME_MAX 4096u
+
+#define REGION_LINES_PER_CHUNK 1024u /* a line chunk: 128 bytes of bits */
+#define REGION_NEAR_CHUNKS 32u	     /* lines below 32768 are found directly */
+#define REGION_FAR_TOP 2048u	     /* the rest through two levels: 2048 * 1024 * 1024 lines */
+#define REGION_FAR_LEAF 1024u
+
+/* Why a process whose agent runs is not, or not fully, measured. */
+enum agent_status {
+	AGENT_STATUS_NONE = 0,	    /* the interpreter has not come to life yet */
+	AGENT_STATUS_MEASURING,	    /* installed */
+	AGENT_STATUS_NO_TOOL_ID,    /* sys.monitoring: both free tool ids are taken */
+	AGENT_STATUS_NO_MONITORING, /* sys.monitoring could not be used */
+	AGENT_STATUS_NO_REGISTERS,  /* traps: no register holds the instruction pointer (an -O0 build?) */
+	AGENT_STATUS_NO_MEMORY,
+};
+
+struct region_header {
+	uint64_t magic;
+	uint32_t abi;
+	uint32_t used;		/* atomic: bytes given out, from the start of the file */
+	uint32_t status;	/* atomic: enum agent_status of the latest process that said so */
+	uint32_t dropped_files; /* atomic counters of what did not fit */
+	uint32_t dropped_lines;
+	uint32_t dropped_code;
+	uint32_t first_hits; /* atomic: how often a probe fired */
+	uint32_t reserved[7];
+	uint32_t file_buckets[REGION_FILE_BUCKETS]; /* atomic heads: offset of a struct region_file */
+	uint32_t code_buckets[REGION_CODE_BUCKETS]; /* atomic heads: offset of a struct region_code */
+};
+
+/* A source file, by the absolute name the interpreter knows it under. Two records of one name may exist. */
+struct region_file {
+	uint32_t next;
+	uint32_t hash;
+	uint32_t name_len;
+	uint32_t far; /* atomic: offset of REGION_FAR_TOP offsets of REGION_FAR_LEAF offsets of line chunks */
+	uint32_t near[REGION_NEAR_CHUNKS]; /* atomic: offsets of line chunks */
+	char name[];
+};
+
+/* A code object that was met: what reports need to know of its lines without asking Python. */
+struct region_code {
+	uint32_t next;
+	uint32_t hash;
+	uint32_t file; /* offset of its struct region_file */
+	int32_t firstlineno;
+	uint32_t code_size; /* bytes of bytecode */
+	uint32_t table_len;
+	uint16_t name_len;
+	uint8_t linetable_kind;
+	uint8_t flags;
+	char data[]; /* the qualified name, then the line table */
+};
+
+#define REGION_CODE_ANNOTATE 1u /* an __annotate__ function: its lines are not statements */
+
+_Static_assert(sizeof(struct region_header) == 64 + 4 * (REGION_FILE_BUCKETS + REGION_CODE_BUCKETS), "region header");
+_Static_assert(sizeof(struct region_file) == 16 + 4 * REGION_NEAR_CHUNKS, "region file");
+_Static_assert(sizeof(struct region_code) == 28, "region code");
+
+/* ------------------------------------------------------------------------------------- calling the supervisor */
+
+/* At a rendezvous the supervisor may leave system calls for the agent to make; each result is stored back and an
+ * argument may name an earlier result of the batch. */
+#define AGENT_CALLS 6
+#define AGENT_ARG_RESULT(n) (0x7ec5a11000000000ull + (n)) /* "the result of call n" */
+
+struct agent_call {
+	uint64_t nr;
+	uint64_t args[6];
+	int64_t result;
+};
+
+enum agent_why {
+	AGENT_AT_ENTRY = 1, /* the loader has mapped the program's libraries, nothing of it has run */
+	AGENT_AT_LOAD = 2,  /* the loader has mapped or unmapped a library */
+};
+
+/* ------------------------------------------------------------------------------------------------------ hooks */
+
+/* Functions of the target that lead through the agent. */
+enum agent_hook {
+	HOOK_EVAL_CODE,	     /* PyEval_EvalCode(co, globals, locals) */
+	HOOK_EVAL_CODE_EX,   /* PyEval_EvalCodeEx(co, ...) */
+	HOOK_UNKNOWN_OPCODE, /* 3.8 - 3.10: the interpreter loop's label for opcodes it does not know */
+	HOOK_LOADER,	     /* the loader's r_brk */
+	HOOK_COUNT
+};
+
+enum agent_source {
+	SOURCE_NONE = 0,
+	SOURCE_MONITORING,   /* 3.12+: sys.monitoring */
+	SOURCE_TRAPS_TABLE,  /* 3.11: a borrowed opcode, by its entry in opcode_targets */
+	SOURCE_TRAPS_SWITCH, /* 3.8 - 3.10: an unused opcode, by the unknown-opcode label */
+};
+
+/* What traps need to know of the interpreter loop. Opcode tables are indexed by opcode. */
+#define TRAP_PLANT 1u	     /* may be replaced by the trap */
+#define TRAP_EXTENDED_ARG 2u /* the next unit belongs to the same instruction */
+
+struct agent_traps {
+	uint8_t opcode;		    /* the trap */
+	uint8_t calibration_opcode; /* 3.11: a second one, borrowed for the calibration only */
+	uint8_t switch_reg;	    /* 3.8 - 3.10: number of the register that `switch_head` compares */
+	uint8_t pad[5];
+	uint64_t switch_head;	     /* 3.8 - 3.10: where to resume */
+	uint64_t table;		     /* 3.11: address of opcode_targets */
+	uint64_t targets[256];	     /* original entries of opcode_targets, as addresses */
+	uint8_t flags[256];	     /* TRAP_* */
+	uint8_t caches[256];	     /* 3.11: inline cache units behind the instruction */
+	uint8_t base[256];	     /* 3.11: _PyOpcode_Deopt */
+	uint8_t adaptive[256];	     /* 3.11: what quickening turns it into, 0 for nothing */
+};
+
+/* --------------------------------------------------------------------------------------------- the agent's own */
+
+struct agent_interp {
+	uint64_t interp;  /* atomic: PyInterpreterState *, 0 when free */
+	uint64_t disable; /* sys.monitoring.DISABLE */
+	uint64_t callback;
+	uint32_t tool_id;
+	uint32_t state; /* atomic */
+};
+
+#define AGENT_INTERPS 64
+#define AGENT_FILE_CACHE 512 /* direct mapped, by the address of co_filename */
+#define AGENT_CODE_CACHE 256
+
+struct agent_file_cache {
+	uint64_t str;
+	uint32_t file;
+	uint32_t len;
+};
+
+struct agent_alias; /* a name that is not itself the file's absolute name */
+struct trap_state;  /* traps.c */
+
+/* Filled by the supervisor up to `region`; private to the agent from there on. In the blob's only writable page(s). */
+struct agent {
+	uint32_t abi;
+	uint32_t size;
+	uint32_t why;
+	uint32_t ncalls; /* system calls left by the supervisor; 0: go on */
+	struct agent_call calls[AGENT_CALLS];
+	uint64_t entry;	     /* the program's own entry point */
+	uint64_t auxv_entry; /* address of the AT_ENTRY value to put back, or 0 */
+	uint64_t loader_state; /* address of r_debug.r_state, for HOOK_LOADER */
+	uint64_t region_call; /* 1 + index of the call of the last batch whose result is the region, 0: none */
+
+	uint64_t source; /* enum agent_source; set last: hooks do nothing before */
+	uint64_t api[API_COUNT];
+	struct agent_layout layout;
+	struct agent_traps traps;
+	uint64_t resume[HOOK_COUNT]; /* relocated first instructions of the hooked functions */
+
+	uint64_t region; /* atomic: where chunk 0 is mapped; 0: nothing is recorded */
+	uint64_t chunks[REGION_CHUNKS];
+
+	struct agent_interp interps[AGENT_INTERPS];
+	uint64_t method_def[4]; /* PyMethodDef of the LINE callback */
+	struct agent_file_cache file_cache[AGENT_FILE_CACHE];
+	uint64_t code_cache[AGENT_CODE_CACHE][2];
+	uint64_t aliases; /* struct agent_alias *: atomic head */
+	uint64_t heap; /* atomic: next free byte of the agent's own memory (heap.c) */
+	uint64_t trap_state; /* struct trap_state * */
+};
+
+/* The first bytes of the blob; all are offsets from its start. */
+struct agent_blob {
+	uint32_t magic; /* AGENT_MAGIC once complete */
+	uint32_t entry_boot;	/* called by the boot code, when there is no loader to wait for */
+	uint32_t entry_program; /* put into AT_ENTRY */
+	uint32_t data;		/* struct agent, page aligned */
+	uint32_t size;		/* of all, in memory */
+	uint32_t hook[HOOK_COUNT]; /* where each detour leads */
+	uint32_t trap_table;	/* 3.11: what the borrowed entry of opcode_targets leads to */
+	uint32_t trap_spare;	/* and that of the calibration opcode */
+};

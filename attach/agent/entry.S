@@ -1,0 +1,121 @@
+#include "agent_offsets.h"
+/*
+ * Ways into the agent. Each saves what its surroundings may use, calls C, and leaves everything as it was.
+ * C is compiled with -mgeneral-regs-only, so vector registers are never touched.
+ */
+	.section .head, "ax"
+	.globl agent_blob
+agent_blob:
+	.long	0		/* magic: written last by the supervisor */
+	.long	entry_boot - agent_blob
+	.long	entry_program - agent_blob
+	.long	agent_data - agent_blob
+	.long	agent_size - agent_blob
+	.long	hook_eval_code - agent_blob
+	.long	hook_eval_code_ex - agent_blob
+	.long	hook_unknown_opcode - agent_blob
+	.long	hook_loader - agent_blob
+	.long	trap_table_entry - agent_blob
+	.long	trap_spare_entry - agent_blob
+
+	.macro save_general
+	pushf
+	push	%rax
+	push	%rcx
+	push	%rdx
+	push	%rbx
+	push	%rbp
+	push	%rsi
+	push	%rdi
+	push	%r8
+	push	%r9
+	push	%r10
+	push	%r11
+	push	%r12
+	push	%r13
+	push	%r14
+	push	%r15
+	.endm
+
+	.macro restore_general
+	pop	%r15
+	pop	%r14
+	pop	%r13
+	pop	%r12
+	pop	%r11
+	pop	%r10
+	pop	%r9
+	pop	%r8
+	pop	%rdi
+	pop	%rsi
+	pop	%rbp
+	pop	%rbx
+	pop	%rdx
+	pop	%rcx
+	pop	%rax
+	popf
+	.endm
+
+	/* Call \fn on an aligned stack, with the stack pointer kept in rbx. */
+	.macro call_aligned fn
+	mov	%rsp, %rbx
+	and	$-16, %rsp
+	cld
+	call	\fn
+	mov	%rbx, %rsp
+	.endm
+
+	.text
+/* Called by the boot code in a program without a loader: everything is saved there. */
+entry_boot:
+	push	%rbx
+	call_aligned agent_boot
+	pop	%rbx
+	ret
+
+/* Jumped to by the loader in place of the program's entry point; rdx and rsp belong to the program. */
+entry_program:
+	sub	$8, %rsp	/* becomes the real entry point */
+	save_general
+	call_aligned agent_program
+	mov	%rax, 128(%rsp)
+	restore_general
+	lea	8(%rsp), %rsp
+	jmp	*-8(%rsp)	/* within the red zone: no signal can overwrite it */
+
+/* A hooked function: the arguments are as the caller left them. \fn gets the first. */
+	.macro hook name fn resume
+\name:
+	sub	$8, %rsp
+	save_general
+	call_aligned \fn
+	mov	agent_data+\resume(%rip), %rax
+	mov	%rax, 128(%rsp)
+	restore_general
+	lea	8(%rsp), %rsp
+	jmp	*-8(%rsp)
+	.endm
+
+	hook hook_eval_code agent_on_eval_code AGENT_RESUME_EVAL_CODE
+	hook hook_eval_code_ex agent_on_eval_code AGENT_RESUME_EVAL_CODE_EX
+	hook hook_loader agent_on_loader AGENT_RESUME_LOADER
+
+/* The interpreter loop met a trap. No call was made, so the words below the stack pointer may be in use. The handler
+ * edits the saved registers and says where to go on. */
+	.macro trap name fn
+\name:
+	lea	-136(%rsp), %rsp
+	save_general
+	mov	%rsp, %rdi
+	call_aligned \fn
+	mov	%rax, 128(%rsp)
+	restore_general
+	/* the address to go on at is at the stack's top; r11 cannot be spared, so return through it */
+	ret	$128
+	.endm
+
+	trap hook_unknown_opcode agent_on_unknown_opcode
+	trap trap_table_entry agent_on_borrowed_opcode
+	trap trap_spare_entry agent_on_spare_opcode
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,236 @@
+/*
+ * The line source of CPython 3.12 and later: the interpreter's own one-shot line events (PEP 669).
+ *
+ * A C function is registered for LINE and global events are set; the callback sets the line's bit and returns DISABLE,
+ * whereupon CPython takes the probe out of its bytecode. Each interpreter has a monitoring state of its own, so this is
+ * done at the first code object that is run in each. The callback's `self` is a capsule: when the interpreter drops the
+ * callback (it ends, or the tool id is given away), the capsule's destructor frees our record of it, so that the next
+ * interpreter at the same address is installed afresh.
+ */
+#include "agent.h"
+
+#define METH_FASTCALL 0x80
+#define TOOL_NAME "pycov-trace"
+
+static const char capsule_name[] = TOOL_NAME;
+
+static PyObject *none_new(void)
+{
+	PyObject *none = (PyObject *)agent_data.api[API__Py_NoneStruct];
+
+	API(void, Py_IncRef, PyObject *)(none);
+	return none;
+}
+
+/* LINE callback: (code, line_number) -> DISABLE. */
+static PyObject *on_line(PyObject *self, PyObject *const *args, int64_t nargs)
+{
+	struct agent_interp *it = API(void *, PyCapsule_GetPointer, PyObject *, const char *)(self, capsule_name);
+	const struct agent_layout *l = &agent_data.layout;
+	PyObject *code, *disable;
+	uint32_t file;
+
+	if (!it || nargs < 2 || !is_code(args[0])) {
+		API(void, PyErr_Clear, void)();
+		return none_new();
+	}
+	code = args[0];
+	file = region_file_of(load_ptr(code, l->code_filename));
+	if (file && !(l->skip_annotate && str_equals(load_ptr(code, l->code_name), "__annotate__", 12)))
+		region_set_line(file, API(long, PyLong_AsLong, PyObject *)(args[1]));
+	disable = (PyObject *)it->disable;
+	API(void, Py_IncRef, PyObject *)(disable);
+	return disable;
+}
+
+static void on_capsule_gone(PyObject *capsule)
+{
+	struct agent_interp *it = API(void *, PyCapsule_GetPointer, PyObject *, const char *)(capsule, capsule_name);
+
+	if (it)
+		atomic_store(&it->interp, 0);
+}
+
+static PyObject *attr(PyObject *o, const char *name)
+{
+	return o ? API(PyObject *, PyObject_GetAttrString, PyObject *, const char *)(o, name) : NULL;
+}
+
+static void drop(PyObject *o)
+{
+	if (o)
+		API(void, Py_DecRef, PyObject *)(o);
+}
+
+/* Call method @name of @o with the @n arguments @args, which are taken over. */
+static PyObject *call(PyObject *o, const char *name, PyObject **args, int n)
+{
+	PyObject *method = attr(o, name), *tuple = API(PyObject *, PyTuple_New, int64_t)(n), *ret = NULL;
+
+	for (int i = 0; i < n; i++) {
+		if (tuple && args[i])
+			API(int, PyTuple_SetItem, PyObject *, int64_t, PyObject *)(tuple, i, args[i]);
+		else
+			drop(args[i]);
+		if (!args[i]) {
+			drop(tuple);
+			tuple = NULL;
+		}
+	}
+	if (method && tuple)
+		ret = API(PyObject *, PyObject_CallObject, PyObject *, PyObject *)(method, tuple);
+	drop(method);
+	drop(tuple);
+	return ret;
+}
+
+static bool ok(PyObject *result)
+{
+	drop(result);
+	return result != NULL;
+}
+
+static PyObject *integer(long n)
+{
+	return API(PyObject *, PyLong_FromLong, long)(n);
+}
+
+/* 0, 1, 2 and 5 are set aside for debuggers, coverage, profilers and optimizers. */
+static int take_tool_id(PyObject *monitoring)
+{
+	static const char ids[] = {4, 3};
+
+	for (unsigned i = 0; i < sizeof(ids); i++) {
+		PyObject *args[] = {integer(ids[i]), API(PyObject *, PyUnicode_FromString, const char *)(TOOL_NAME)};
+
+		if (ok(call(monitoring, "use_tool_id", args, 2)))
+			return ids[i];
+		API(void, PyErr_Clear, void)();
+	}
+	return -1;
+}
+
+/* The callback for @it: a builtin function whose self is a capsule around @it. */
+static PyObject *callback_new(struct agent_interp *it)
+{
+	uint64_t *def = agent_data.method_def; /* PyMethodDef: the interpreter keeps a pointer to it */
+	PyObject *capsule, *f;
+
+	def[0] = (uint64_t)capsule_name;
+	def[1] = (uint64_t)on_line;
+	def[2] = METH_FASTCALL;
+	capsule = API(PyObject *, PyCapsule_New, void *, const char *, void (*)(PyObject *))(it, capsule_name,
+											     on_capsule_gone);
+	if (!capsule)
+		return NULL;
+	f = API(PyObject *, PyCFunction_NewEx, void *, PyObject *, PyObject *)(def, capsule, NULL);
+	drop(capsule);
+	return f;
+}
+
+static long line_event(PyObject *monitoring)
+{
+	PyObject *events = attr(monitoring, "events"), *line = attr(events, "LINE");
+	long ret = line ? API(long, PyLong_AsLong, PyObject *)(line) : -1;
+
+	drop(line);
+	drop(events);
+	return ret;
+}
+
+static enum agent_status install(struct agent_interp *it)
+{
+	PyObject *monitoring = API(PyObject *, PySys_GetObject, const char *)("monitoring"), *disable;
+	long line = monitoring ? line_event(monitoring) : -1;
+	int id;
+
+	if (line <= 0)
+		return AGENT_STATUS_NO_MONITORING;
+	disable = attr(monitoring, "DISABLE");
+	if (!disable)
+		return AGENT_STATUS_NO_MONITORING;
+	it->disable = (uint64_t)disable;
+	drop(disable); /* sys.monitoring keeps it */
+	id = take_tool_id(monitoring);
+	if (id < 0)
+		return AGENT_STATUS_NO_TOOL_ID;
+	it->tool_id = (uint32_t)id;
+
+	PyObject *reg[] = {integer(id), integer(line), callback_new(it)};
+	PyObject *set[] = {integer(id), integer(line)};
+
+	if (!ok(call(monitoring, "register_callback", reg, 3)) || !ok(call(monitoring, "set_events", set, 2))) {
+		PyObject *args[] = {integer(id)};
+
+		API(void, PyErr_Clear, void)();
+		ok(call(monitoring, "free_tool_id", args, 1));
+		return AGENT_STATUS_NO_MONITORING;
+	}
+	return AGENT_STATUS_MEASURING;
+}
+
+static struct agent_interp *find(uint64_t interp)
+{
+	for (unsigned i = 0; i < AGENT_INTERPS; i++)
+		if (atomic_load(&agent_data.interps[i].interp) == interp)
+			return &agent_data.interps[i];
+	return NULL;
+}
+
+static struct agent_interp *claim(uint64_t interp)
+{
+	for (unsigned i = 0; i < AGENT_INTERPS; i++)
+		if (atomic_cas(&agent_data.interps[i].interp, 0, interp))
+			return &agent_data.interps[i];
+	return NULL;
+}
+
+/* Make sure that the current interpreter is measured. False while it cannot be yet. */
+static bool ensure_installed(PyObject *code)
+{
+	uint64_t interp = (uint64_t)API(void *, PyInterpreterState_Get, void)();
+	struct agent_interp *it = find(interp);
+	struct saved_error error;
+	enum agent_status status;
+
+	if (it)
+		return true;
+	/* The runtime starts with frozen code, before sys is complete; nothing of it is ever recorded. */
+	if (str_starts_with(load_ptr(code, agent_data.layout.code_filename), "<frozen", 7))
+		return false;
+	it = claim(interp);
+	if (!it)
+		return false;
+	error_save(&error);
+	status = install(it);
+	API(void, PyErr_Clear, void)();
+	error_restore(&error);
+	region_set_status(status);
+	/* A refused interpreter stays claimed, so that it is asked once only. */
+	return true;
+}
+
+static bool add_code(PyObject *code)
+{
+	uint32_t file = region_file_of(load_ptr(code, agent_data.layout.code_filename));
+
+	if (file)
+		region_add_code(code, file);
+	return file != 0;
+}
+
+void monitoring_on_code(PyObject *code)
+{
+	const struct agent_layout *l = &agent_data.layout;
+	uint64_t *seen = agent_data.code_cache[(uint64_t)code / 64 % AGENT_CODE_CACHE];
+	uint64_t table = (uint64_t)load_ptr(code, l->code_linetable);
+
+	if (!ensure_installed(code))
+		return;
+	/* eval() in a loop: the same code object again. A false match costs a record of what is there already. */
+	if (seen[0] == (uint64_t)code && seen[1] == table)
+		return;
+	seen[0] = (uint64_t)code;
+	seen[1] = table;
+	code_walk(code, add_code);
+}

@@ -1,0 +1,191 @@
+#include "attach/boot.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <string.h>
+
+#include "attach/procfs.h"
+#include "attach/tracee.h"
+#include "base/log.h"
+
+extern const unsigned char agent_blob_start[], agent_blob_end[];
+extern const unsigned char boot_code[], boot_code_end[], boot_code_hint[], boot_code_size[], boot_code_back[],
+	boot_code_call[];
+
+#define PHDRS_MAX 64
+
+const struct agent_blob *boot_blob(void)
+{
+	return (const void *)agent_blob_start;
+}
+
+/* Bytes between the end of an executable segment and the end of its page. */
+static int cave_in_segment(const Elf64_Phdr *ph, raddr bias, size_t need, raddr *ret)
+{
+	raddr end = bias + ph->p_vaddr + ph->p_memsz, cave = (end + 15) & ~(raddr)15;
+
+	if (ph->p_type != PT_LOAD || !(ph->p_flags & PF_X) || ph->p_filesz != ph->p_memsz)
+		return -ENOENT;
+	if (!(end & 4095) || (cave & 4095) + need > 4096 || cave >> 12 != (end - 1) >> 12)
+		return -ENOENT;
+	*ret = cave;
+	return 0;
+}
+
+/* In the ELF image whose header is mapped at @base. */
+static int cave_in_image(const struct remote *r, raddr base, size_t need, raddr *ret)
+{
+	Elf64_Phdr ph[PHDRS_MAX];
+	Elf64_Ehdr eh;
+	raddr bias = base;
+	int n;
+
+	if (!base || remote_read(r, base, &eh, sizeof(eh)) < 0 || memcmp(eh.e_ident, ELFMAG, SELFMAG))
+		return -ENOENT;
+	n = eh.e_phnum < PHDRS_MAX ? eh.e_phnum : PHDRS_MAX;
+	if (eh.e_phentsize != sizeof(*ph) || remote_read(r, base + eh.e_phoff, ph, (size_t)n * sizeof(*ph)) < 0)
+		return -ENOENT;
+	for (int i = 0; i < n; i++)
+		if (ph[i].p_type == PT_LOAD && ph[i].p_offset == 0)
+			bias = base - (ph[i].p_vaddr & ~4095ull);
+	for (int i = 0; i < n; i++)
+		if (cave_in_segment(&ph[i], bias, need, ret) == 0)
+			return 0;
+	return -ENOENT;
+}
+
+static int find_cave(const struct remote *r, const struct procfs_auxv *aux, size_t need, raddr *ret)
+{
+	raddr images[] = {aux->base, aux->phdr & ~4095ull, aux->vdso};
+
+	for (size_t i = 0; i < ARRAY_SIZE(images); i++)
+		if (cave_in_image(r, images[i], need, ret) == 0)
+			return 0;
+	return -ENOENT;
+}
+
+/* The auxiliary vector lies behind argv and envp, each closed by a NULL. */
+static int find_auxv_entry(const struct remote *r, raddr sp, raddr entry, raddr *ret)
+{
+	uint64_t words[512];
+	int nulls = 0;
+	uint64_t at = 0; /* word index in the vector's type/value pairs */
+	raddr p = sp + 8;
+
+	for (int block = 0; block < 4096; block++, p += sizeof(words)) {
+		ssize_t n = remote_read_some(r, p, words, sizeof(words));
+
+		if (n < 0)
+			return (int)n;
+		for (size_t i = 0; i < (size_t)n / 8; i++) {
+			if (nulls < 2) {
+				nulls += words[i] == 0;
+				continue;
+			}
+			if (at % 2 == 0 && words[i] == AT_NULL)
+				return -ENOENT;
+			if (at % 2 == 0 && words[i] == AT_ENTRY && i + 1 < (size_t)n / 8 && words[i + 1] == entry) {
+				*ret = p + 8 * (i + 1);
+				return 0;
+			}
+			at++;
+		}
+		if ((size_t)n < sizeof(words))
+			return -ENOENT;
+		/* A pair may straddle the blocks: step back so that blocks begin at pairs. */
+		if (nulls == 2 && at % 2)
+			p -= 8, at--;
+	}
+	return -ENOENT;
+}
+
+static void patch(unsigned char *code, const unsigned char *field, uint64_t value)
+{
+	memcpy(code + (field - boot_code), &value, sizeof(value));
+}
+
+int boot_start(struct boot *b, const struct remote *r)
+{
+	unsigned char code[BOOT_MAX];
+	struct user_regs_struct regs;
+	struct procfs_auxv aux;
+	struct boot new = {.len = (size_t)(boot_code_end - boot_code)};
+	raddr cave;
+	int ret;
+
+	if (new.len > sizeof(code))
+		return -ENOTSUP;
+	ret = procfs_auxv(r->tid, &aux);
+	if (ret < 0)
+		return ret;
+	ret = tracee_get_regs(r->tid, &regs);
+	if (ret < 0)
+		return ret;
+	ret = find_cave(r, &aux, new.len, &cave);
+	if (ret < 0)
+		return ret;
+	new.entry = aux.entry;
+	if (aux.base) {
+		ret = find_auxv_entry(r, regs.rsp, aux.entry, &new.auxv);
+		if (ret < 0)
+			return ret;
+	}
+	ret = remote_read(r, cave, new.saved, new.len);
+	if (ret < 0)
+		return ret;
+	memcpy(code, boot_code, new.len);
+	patch(code, boot_code_size, boot_blob()->size);
+	patch(code, boot_code_back, regs.rip);
+	ret = remote_write(r, cave, code, new.len);
+	if (ret < 0)
+		return ret;
+	new.cave = cave;
+	new.call = cave + (raddr)(boot_code_call - boot_code);
+	regs.rip = cave;
+	ret = tracee_set_regs(r->tid, &regs);
+	if (ret < 0)
+		return ret;
+	*b = new;
+	return 0;
+}
+
+int boot_finish(struct boot *b, const struct remote *r, raddr *blob)
+{
+	size_t size = (size_t)(agent_blob_end - agent_blob_start), data = boot_blob()->data;
+	uint32_t magic = AGENT_MAGIC;
+	struct user_regs_struct regs;
+	uint64_t entry;
+	int ret;
+
+	ret = tracee_get_regs(r->tid, &regs);
+	if (ret < 0)
+		return ret;
+	if (size < data || boot_blob()->size < size)
+		return -EBADMSG;
+	/* The data pages are zeros already. */
+	ret = remote_write(r, regs.rbx, agent_blob_start, data);
+	if (ret < 0)
+		return ret;
+	ret = remote_write(r, regs.rbx + data + offsetof(struct agent, entry), &b->entry, sizeof(b->entry));
+	if (ret < 0)
+		return ret;
+	ret = remote_write(r, regs.rbx + data + offsetof(struct agent, auxv_entry), &b->auxv, sizeof(b->auxv));
+	if (ret < 0)
+		return ret;
+	ret = remote_write(r, regs.rbx, &magic, sizeof(magic));
+	if (ret < 0)
+		return ret;
+	*blob = regs.rbx;
+	if (!b->auxv)
+		return 0;
+	entry = regs.rbx + boot_blob()->entry_program;
+	return remote_write(r, b->auxv, &entry, sizeof(entry));
+}
+
+int boot_clean(struct boot *b, const struct remote *r)
+{
+	int ret = b->cave ? remote_write(r, b->cave, b->saved, b->len) : 0;
+
+	b->cave = 0;
+	return ret;
+}

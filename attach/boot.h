@@ -1,0 +1,38 @@
+/**
+ * Getting the agent into a program that has just been exec'd, so that the program survives our death at any moment.
+ *
+ * At the exec stop a few instructions (agent/boot.S) are written into the unused end of a page of text, and the
+ * instruction pointer is set to them: one change, after which everything goes by itself. They map memory, call us (a
+ * rendezvous), and go on; if the memory holds a complete agent by then they enter it. The agent waits for the loader by
+ * taking AT_ENTRY's place in the auxiliary vector.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "attach/agent/agent_abi.h"
+#include "attach/remote.h"
+
+#define BOOT_MAX 512
+
+/** A boot under way. All zeros: none. */
+struct boot {
+	raddr cave;   /* where the code is; 0: none */
+	raddr call;   /* instruction pointer at its rendezvous */
+	raddr entry;  /* the program's entry point */
+	raddr auxv;   /* address of AT_ENTRY's value on the stack; 0: the program has no loader */
+	size_t len;
+	unsigned char saved[BOOT_MAX];
+};
+
+/** Start at the exec stop of @p r's thread. On error nothing was changed: -ENOENT (no room for the code), -ESRCH, ... */
+int boot_start(struct boot *b, const struct remote *r) must_check;
+
+/** At the rendezvous: put the agent into the memory that was mapped; its address goes to *@p blob. */
+int boot_finish(struct boot *b, const struct remote *r, raddr *blob) must_check;
+
+/** Put back what was where the boot code is; only when it no longer runs. */
+int boot_clean(struct boot *b, const struct remote *r) must_check;
+
+/** The agent's own image: its first bytes. */
+const struct agent_blob *boot_blob(void);

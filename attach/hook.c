@@ -1,0 +1,85 @@
+#include "attach/hook.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "attach/detour.h"
+
+#define CODE_SIZE (DETOUR_COVERED_MAX + 4)
+
+/* In the page: `jmp *0(%rip)` to the agent, and the function's own start. */
+struct stub {
+	unsigned char jump[6];
+	uint64_t agent;
+	unsigned char pad[2];
+	unsigned char copy[DETOUR_COPY_MAX];
+} __attribute__((packed));
+
+static struct stub stub_make(raddr agent)
+{
+	struct stub s = {.jump = {0xff, 0x25, 0, 0, 0, 0}, .agent = agent};
+
+	memset(s.copy, 0xcc, sizeof(s.copy));
+	return s;
+}
+
+/* The loader's r_brk does nothing: a return, and the padding behind it. */
+static int plan_empty_function(const unsigned char *code, struct detour *d)
+{
+	static const unsigned char padding[][4] = {{0x66, 0x2e, 0x0f, 0x1f}, {0x0f, 0x1f, 0x44, 0x00},
+						   {0x66, 0x90, 0x66, 0x2e}, {0x90, 0x90, 0x90, 0x90},
+						   {0xcc, 0xcc, 0xcc, 0xcc}, {0x66, 0x66, 0x2e, 0x0f}};
+
+	if (code[0] != 0xc3)
+		return -ENOTSUP;
+	for (size_t i = 0; i < ARRAY_SIZE(padding); i++) {
+		if (memcmp(code + 1, padding[i], 4))
+			continue;
+		d->bytes[0] = 0xc3;
+		d->copy_size = 1;
+		return 0;
+	}
+	return -ENOTSUP;
+}
+
+static int plan(const struct remote *r, raddr function, raddr copy, struct detour *d)
+{
+	static const unsigned char endbr[4] = {0xf3, 0x0f, 0x1e, 0xfa};
+	unsigned char code[CODE_SIZE + 4];
+	int ret = remote_read(r, function, code, sizeof(code));
+	size_t skip;
+
+	if (ret < 0)
+		return ret;
+	ret = detour_plan(code, sizeof(code), function, copy, d);
+	if (ret != -ENOTSUP)
+		return ret;
+	skip = memcmp(code, endbr, sizeof(endbr)) ? 0 : sizeof(endbr);
+	d->patch = function + skip;
+	return plan_empty_function(code + skip, d);
+}
+
+int hook_set(const struct remote *r, struct hook_page *page, raddr function, raddr agent, raddr *resume)
+{
+	struct stub stub = stub_make(agent);
+	raddr at = page->addr + page->used;
+	uint8_t jump[DETOUR_JUMP_SIZE];
+	struct detour d = {0};
+	int ret;
+
+	if (page->used + sizeof(stub) > page->size)
+		return -ENOSPC;
+	ret = plan(r, function, at + offsetof(struct stub, copy), &d);
+	if (ret < 0)
+		return ret;
+	ret = detour_encode_jump(d.patch, at, jump);
+	if (ret < 0)
+		return ret;
+	memcpy(stub.copy, d.bytes, d.copy_size);
+	ret = remote_write(r, at, &stub, sizeof(stub));
+	if (ret < 0)
+		return ret;
+	page->used += sizeof(stub);
+	*resume = at + offsetof(struct stub, copy);
+	return remote_write(r, d.patch, jump, sizeof(jump));
+}

@@ -1,0 +1,46 @@
+/** What /proc/PID says. All of it is the target's to shape (names above all): bounded and checked. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "attach/remote.h"
+#include "base/cleanup.h"
+
+/** A mapping of a file. `path` is what /proc/PID/maps prints, valid during the callback. */
+struct procfs_map {
+	raddr start, end;
+	uint64_t offset, ino;
+	dev_t dev;
+	bool readable, executable;
+	const char *path;
+};
+
+/** Call @p f for each mapping, files or not, in ascending order, until it returns non-zero, which is returned. -ESRCH. */
+int procfs_each_map(pid_t pid, int (*f)(const struct procfs_map *map, void *arg), void *arg) must_check;
+
+/** Open the program file of @p pid, or the file behind @p map: the mapped one, or -ENOENT. The caller closes it. */
+int procfs_open_exe(pid_t pid) must_check;
+int procfs_open_map(pid_t pid, const struct procfs_map *map) must_check;
+
+/** A word of the auxiliary vector; 0 when absent. */
+struct procfs_auxv {
+	raddr entry, phdr, base, vdso;
+};
+int procfs_auxv(pid_t pid, struct procfs_auxv *ret) must_check;
+
+struct procfs_status {
+	pid_t tgid, ppid, tracer;
+	int seccomp; /* 0, 1 strict, 2 filter */
+	int seccomp_filters;
+};
+int procfs_status(pid_t pid, struct procfs_status *ret) must_check;
+
+/** The command line, arguments joined by spaces, at most @p size - 1 bytes; "?" when there is none. */
+void procfs_cmdline(pid_t pid, char *buf, size_t size);
+
+/**
+ * An unused range of @p size bytes (whole pages) within 1 GiB of @p near, for MAP_FIXED_NOREPLACE. -ENOENT.
+ */
+int procfs_find_gap(pid_t pid, raddr near, size_t size, raddr *ret) must_check;

@@ -1,0 +1,76 @@
+#include "attach/tracee.h"
+
+#include <errno.h>
+#include <sys/ptrace.h>
+
+#define OPTIONS (PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC)
+
+static int request(int what, pid_t tid, uintptr_t addr, uintptr_t data)
+{
+	return ptrace(what, tid, addr, data) < 0 ? -errno : 0;
+}
+
+enum stop_kind stop_classify(int status)
+{
+	int sig = status & 0xff, event = status >> 8 & 0xff;
+
+	switch (event) {
+	case 0:
+		return STOP_SIGNAL;
+	case PTRACE_EVENT_FORK:
+	case PTRACE_EVENT_VFORK:
+	case PTRACE_EVENT_CLONE:
+		return STOP_FORK;
+	case PTRACE_EVENT_EXEC:
+		return STOP_EXEC;
+	case PTRACE_EVENT_STOP:
+		return sig == SIGSTOP || sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU ? STOP_GROUP : STOP_NEW;
+	default:
+		return STOP_OTHER;
+	}
+}
+
+int tracee_seize(pid_t pid)
+{
+	return request(PTRACE_SEIZE, pid, 0, OPTIONS);
+}
+
+int tracee_continue(pid_t tid, int sig)
+{
+	return request(PTRACE_CONT, tid, 0, (uintptr_t)sig);
+}
+
+int tracee_listen(pid_t tid)
+{
+	return request(PTRACE_LISTEN, tid, 0, 0);
+}
+
+int tracee_detach(pid_t tid, int sig)
+{
+	return request(PTRACE_DETACH, tid, 0, (uintptr_t)sig);
+}
+
+int tracee_event_message(pid_t tid, unsigned long *ret)
+{
+	return request(PTRACE_GETEVENTMSG, tid, 0, (uintptr_t)ret);
+}
+
+int tracee_get_regs(pid_t tid, struct user_regs_struct *ret)
+{
+	return request(PTRACE_GETREGS, tid, 0, (uintptr_t)ret);
+}
+
+int tracee_set_regs(pid_t tid, const struct user_regs_struct *regs)
+{
+	return request(PTRACE_SETREGS, tid, 0, (uintptr_t)regs);
+}
+
+int tracee_get_siginfo(pid_t tid, siginfo_t *ret)
+{
+	return request(PTRACE_GETSIGINFO, tid, 0, (uintptr_t)ret);
+}
+
+int tracee_suspend_seccomp(pid_t tid, bool suspend)
+{
+	return request(PTRACE_SETOPTIONS, tid, 0, OPTIONS | (suspend ? PTRACE_O_SUSPEND_SECCOMP : 0));
+}

@@ -1,0 +1,175 @@
+#include "launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "base/log.h"
+
+#define EXIT_NOT_FOUND 127
+#define EXIT_NOT_RUN 126
+
+static int check_file(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	return access(path, X_OK) < 0 ? -errno : 0;
+}
+
+/* As execvp(3) looks for it. 0, or the error it would end with. */
+static int find_command(const char *name)
+{
+	const char *path = getenv("PATH");
+	char full[PATH_MAX];
+	int ret = -ENOENT;
+
+	if (strchr(name, '/'))
+		return check_file(name);
+	if (!path)
+		path = "/bin:/usr/bin";
+	for (;;) {
+		size_t n = strcspn(path, ":");
+
+		if (snprintf(full, sizeof(full), "%.*s%s%s", (int)n, path, n ? "/" : "", name) < (int)sizeof(full)) {
+			int r = check_file(full);
+
+			if (r == 0)
+				return 0;
+			if (r == -EACCES)
+				ret = r;
+		}
+		if (!path[n])
+			return ret;
+		path += n + 1;
+	}
+}
+
+static int cannot_run(const char *name, int error)
+{
+	log_error("cannot run %s: %s", name, error == -ENOENT ? "command not found" : strerror(-error));
+	return error == -ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_RUN;
+}
+
+/* Keep nothing of the caller's but what messages need. */
+static void leave_surroundings(struct supervisor *s, int *ready)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	s->message_fd = fcntl(2, F_DUPFD_CLOEXEC, 3);
+	log_set_fd(s->message_fd);
+	for (int fd = 0; fd < 3; fd++)
+		dup2(null, fd);
+	if (null > 2)
+		close(null);
+	(void)ready;
+	(void)!chdir("/");
+}
+
+static void close_others(const int *keep, size_t n)
+{
+	int from = 3;
+
+	/* @keep is sorted. */
+	for (size_t i = 0; i < n; i++) {
+		if (keep[i] < from)
+			continue;
+		if (keep[i] > from)
+			syscall(SYS_close_range, from, keep[i] - 1, 0);
+		from = keep[i] + 1;
+	}
+	syscall(SYS_close_range, from, ~0u, 0);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+static _Noreturn void be_supervisor(struct supervisor *s, pid_t command, int ready)
+{
+	int keep[3];
+	sigset_t set;
+	int r;
+
+	sigfillset(&set);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	leave_surroundings(s, &ready);
+	keep[0] = s->message_fd;
+	keep[1] = ready;
+	keep[2] = s->recorder.file.dirfd;
+	qsort(keep, 3, sizeof(*keep), by_value);
+	close_others(keep, 3);
+	r = supervisor_follow(s, command);
+	if (r < 0)
+		log_error("cannot trace the command: %s%s", strerror(-r),
+			  r == -EPERM ? " (does a container or Yama forbid ptrace?)" : "");
+	if (write(ready, r < 0 ? "n" : "y", 1) == 1 && r == 0)
+		supervisor_run(s);
+	close(ready);
+	supervisor_deinit(s);
+	_exit(0);
+}
+
+/* A grandchild, whose parent has ended: the command will not find it among its children. Returns 0 in the caller. */
+static int start_supervisor(struct supervisor *s, int ready[2])
+{
+	pid_t command = getpid(), middle = fork();
+	int status;
+
+	if (middle < 0)
+		return -errno;
+	if (middle == 0) {
+		pid_t last;
+
+		setsid();
+		last = fork();
+		if (last == 0) {
+			close(ready[0]);
+			be_supervisor(s, command, ready[1]);
+		}
+		_exit(last < 0);
+	}
+	while (waitpid(middle, &status, 0) < 0 && errno == EINTR)
+		;
+	return status == 0 ? 0 : -EAGAIN;
+}
+
+int launch(struct supervisor *s)
+{
+	char **command = s->options->command;
+	char answer = 0;
+	int ready[2], r;
+
+	r = find_command(command[0]);
+	if (r < 0)
+		return cannot_run(command[0], r);
+	if (pipe2(ready, O_CLOEXEC) < 0)
+		return cannot_run(command[0], -errno);
+	/* Yama lets only ancestors trace, unless the tracee agrees. */
+	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
+	r = start_supervisor(s, ready);
+	close(ready[1]);
+	if (r == 0 && read(ready[0], &answer, 1) != 1)
+		r = -ECHILD;
+	close(ready[0]);
+	if (r < 0) {
+		log_error("cannot start the supervisor: %s", strerror(-r));
+		return 1;
+	}
+	if (answer != 'y')
+		return 1;
+	prctl(PR_SET_PTRACER, 0);
+	execvp(command[0], command);
+	return cannot_run(command[0], -errno);
+}

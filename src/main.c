@@ -1,0 +1,41 @@
+/* The only place where an exit status is chosen. */
+#include "base/log.h"
+#include "launch.h"
+
+#define EXIT_USAGE 2
+
+static int run(const struct options *o)
+{
+	struct supervisor s;
+	int status = 1;
+
+	if (o->verbose)
+		log_set_level(o->verbose > 0 ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR);
+	if (getenv("PYCOV_TRACE_DEBUG"))
+		log_set_level(LOG_LEVEL_DEBUG);
+	if (supervisor_init(&s, o) < 0)
+		log_error("cannot write %s: %s", o->data_file, s.recorder.file.why);
+	else
+		status = launch(&s);
+	supervisor_deinit(&s);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o;
+	int status = 0;
+
+	switch (options_parse(&o, argc, argv)) {
+	case OPTIONS_RUN:
+		status = run(&o);
+		break;
+	case OPTIONS_WRONG:
+		status = EXIT_USAGE;
+		break;
+	case OPTIONS_DONE:
+		break;
+	}
+	options_deinit(&o);
+	return status;
+}

@@ -1,0 +1,30 @@
+/** The command line: one table of options, from which --help and the messages come. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/cleanup.h"
+
+struct string_list {
+	char **items;
+	size_t n;
+};
+
+struct options {
+	char *data_file;	     /* --data-file, else COVERAGE_FILE, else ".coverage" */
+	struct string_list source, include, omit; /* comma separated and repeatable */
+	bool pylib;
+	int verbose; /* -v: 1, -q: -1 */
+	bool sync;
+	char **command; /* NULL terminated, points into argv */
+};
+
+enum options_result {
+	OPTIONS_RUN,
+	OPTIONS_DONE,	/* --help or --version was answered */
+	OPTIONS_WRONG,	/* said on stderr: exit with status 2 */
+};
+
+enum options_result options_parse(struct options *o, int argc, char **argv);
+void options_deinit(struct options *o);

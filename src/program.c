@@ -1,0 +1,570 @@
+#include "program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "attach/hook.h"
+#include "attach/procfs.h"
+#include "attach/tracee.h"
+#include "base/log.h"
+#include "symbols/elf_symbol.h"
+
+#define HOOK_PAGE_SIZE 4096u
+#define DATA(field) (p->blob + boot_blob()->data + offsetof(struct agent, field))
+
+void program_init(struct program *p)
+{
+	memset(p, 0, sizeof(*p));
+	p->root_fd = -1;
+}
+
+void program_deinit(struct program *p)
+{
+	region_unref(p->region);
+	free(p->exe);
+	free(p->library);
+	if (p->root_fd >= 0)
+		close(p->root_fd);
+	program_init(p);
+}
+
+void program_fork(struct program *child, const struct program *parent)
+{
+	program_deinit(child);
+	*child = *parent;
+	child->region = region_ref(parent->region);
+	child->exe = parent->exe ? strdup(parent->exe) : NULL;
+	child->library = parent->library ? strdup(parent->library) : NULL;
+	child->root_fd = parent->root_fd >= 0 ? fcntl(parent->root_fd, F_DUPFD_CLOEXEC, 0) : -1;
+}
+
+/* ------------------------------------------------------------------------------------------------ looking around */
+
+static char *read_link(pid_t pid, const char *name)
+{
+	char path[64], buf[PATH_MAX];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	n = readlink(path, buf, sizeof(buf));
+	return n > 0 ? strndup(buf, (size_t)n) : NULL;
+}
+
+/* The root directory when it is not ours (a container, a chroot): names are resolved below it. */
+static int open_other_root(pid_t pid)
+{
+	struct stat ours, theirs;
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/root", pid);
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	if (stat("/", &ours) == 0 && fstat(fd, &theirs) == 0 &&
+	    (ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+struct runtime_search {
+	pid_t pid;
+	struct images *images;
+	const struct image *found;
+	uint64_t bias;
+	char *path;
+	uint64_t last_ino;
+	dev_t last_dev;
+};
+
+static int search_map(const struct procfs_map *map, void *arg)
+{
+	struct runtime_search *s = arg;
+	_cleanup_close_ int fd = -1;
+	const struct image *image;
+
+	if (!map->executable || !map->ino || (map->ino == s->last_ino && map->dev == s->last_dev))
+		return 0;
+	s->last_ino = map->ino;
+	s->last_dev = map->dev;
+	fd = procfs_open_map(s->pid, map);
+	if (fd < 0 || images_get(s->images, fd, &image) < 0 || image->presence != CPYTHON_DEFINED)
+		return 0;
+	if (elf_image_bias(image->elf, map->offset, map->start, true, &s->bias) < 0)
+		return 0;
+	s->found = image;
+	s->path = strdup(map->path);
+	return 1;
+}
+
+/* Find the runtime among what is mapped. -ENOENT. */
+static int find_runtime(struct program *p, pid_t pid, struct images *images)
+{
+	struct runtime_search s = {.pid = pid, .images = images};
+	int r = procfs_each_map(pid, search_map, &s);
+
+	if (r < 0)
+		return r;
+	if (!s.found)
+		return -ENOENT;
+	p->runtime = s.found;
+	p->runtime_bias = s.bias;
+	free(p->library);
+	p->library = s.path;
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------------------------------- the boot */
+
+/* System calls that we make in the target run under its seccomp filters. Filters that we are under ourselves (those of
+ * a container, say) let through what we do; others are not tried. */
+static bool seccomp_allows(pid_t pid)
+{
+	struct procfs_status theirs, ours;
+
+	if (procfs_status(pid, &theirs) < 0 || procfs_status(getpid(), &ours) < 0)
+		return false;
+	return theirs.seccomp == ours.seccomp && theirs.seccomp_filters == ours.seccomp_filters;
+}
+
+static const struct image *exe_image(pid_t pid, struct images *images)
+{
+	_cleanup_close_ int fd = procfs_open_exe(pid);
+	const struct image *image;
+
+	return fd >= 0 && images_get(images, fd, &image) == 0 ? image : NULL;
+}
+
+void program_exec(struct program *p, const struct remote *r, struct images *images)
+{
+	const struct image *image;
+	int ret;
+
+	program_deinit(p);
+	image = exe_image(r->tid, images);
+	if (!image || image->presence == CPYTHON_ABSENT)
+		return;
+	p->exe = read_link(r->tid, "exe");
+	if (image->presence == CPYTHON_DEFINED && image->error < 0) {
+		p->runtime = image;
+		p->refusal = image->reason;
+		return;
+	}
+	p->root_fd = open_other_root(r->tid);
+	if (!seccomp_allows(r->tid)) {
+		p->refusal = image->presence == CPYTHON_LOADABLE
+				     ? NULL
+				     : "a seccomp filter of its own forbids what measuring needs";
+		return;
+	}
+	ret = boot_start(&p->boot, r);
+	if (ret == 0)
+		p->phase = PROGRAM_BOOTING;
+	else if (ret != -ESRCH && image->presence != CPYTHON_LOADABLE)
+		p->refusal = "no room in it for the first step of measuring";
+}
+
+/* ------------------------------------------------------------------------------------- memory, made by the agent */
+
+static int write_words(const struct program *p, const struct remote *r, raddr addr, const void *buf, size_t len)
+{
+	(void)p;
+	return remote_write(r, addr, buf, len);
+}
+
+static int leave_calls(struct program *p, const struct remote *r, const struct agent_call *calls, uint32_t n)
+{
+	int ret = write_words(p, r, DATA(calls), calls, n * sizeof(*calls));
+
+	return ret < 0 ? ret : write_words(p, r, DATA(ncalls), &n, sizeof(n));
+}
+
+static int call_result(const struct program *p, const struct remote *r, unsigned int i, int64_t *ret)
+{
+	return remote_read(r, DATA(calls) + i * sizeof(struct agent_call) + offsetof(struct agent_call, result), ret,
+			   sizeof(*ret));
+}
+
+/* A page for hooks near @near. */
+static int page_call(const struct remote *r, raddr near, struct agent_call *call)
+{
+	raddr at;
+	int ret = procfs_find_gap(r->tid, near, HOOK_PAGE_SIZE, &at);
+
+	if (ret < 0)
+		return ret;
+	*call = (struct agent_call){SYS_mmap,
+				    {at, HOOK_PAGE_SIZE, PROT_READ | PROT_EXEC,
+				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, (uint64_t)-1, 0},
+				    0};
+	return 0;
+}
+
+static raddr runtime_addr(const struct program *p, uint64_t vaddr)
+{
+	return vaddr ? vaddr + p->runtime_bias : 0;
+}
+
+static int ask_for_memory(struct program *p, const struct remote *r)
+{
+	static const char name[16] = "pycov-trace";
+	struct agent_call calls[2] = {{SYS_memfd_create, {0, MFD_CLOEXEC | MFD_ALLOW_SEALING}, 0}};
+	raddr name_at = DATA(calls) + (AGENT_CALLS - 1) * sizeof(struct agent_call);
+	int ret;
+
+	calls[0].args[0] = name_at;
+	ret = page_call(r, runtime_addr(p, p->runtime->api[API_PyEval_EvalCode]), &calls[1]);
+	if (ret < 0)
+		return ret;
+	ret = write_words(p, r, name_at, name, sizeof(name));
+	if (ret < 0)
+		return ret;
+	ret = leave_calls(p, r, calls, 2);
+	if (ret == 0)
+		p->phase = PROGRAM_MEMORY;
+	return ret;
+}
+
+/* The address of r_debug, which the loader has left in the program's dynamic section (DT_DEBUG). */
+static int find_r_debug(const struct program *p, const struct remote *r, const struct image *exe, raddr *ret)
+{
+	struct procfs_auxv aux;
+	uint64_t dyn[2];
+	raddr at;
+	int e = procfs_auxv(r->tid, &aux);
+
+	(void)p;
+	if (e < 0)
+		return e;
+	if (!exe || !exe->elf || !exe->elf->is_dynamic)
+		return -ENOENT;
+	at = exe->elf->dynamic.vaddr + (aux.entry - exe->elf->entry);
+	for (size_t i = 0; i < exe->elf->dynamic.count; i++, at += sizeof(dyn)) {
+		e = remote_read(r, at, dyn, sizeof(dyn));
+		if (e < 0)
+			return e;
+		if (dyn[0] == 21 /* DT_DEBUG */ && dyn[1]) {
+			*ret = dyn[1];
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+struct r_debug_head {
+	int32_t version, pad;
+	uint64_t map, brk;
+	int32_t state, pad2;
+};
+
+static int read_r_debug(struct program *p, const struct remote *r, struct images *images, raddr *at,
+			struct r_debug_head *ret)
+{
+	int e = find_r_debug(p, r, exe_image(r->tid, images), at);
+
+	return e < 0 ? e : remote_read(r, *at, ret, sizeof(*ret));
+}
+
+static int ask_for_loader_page(struct program *p, const struct remote *r, struct images *images)
+{
+	struct r_debug_head head;
+	struct agent_call call;
+	raddr at;
+	int ret = read_r_debug(p, r, images, &at, &head);
+
+	if (ret < 0)
+		return ret;
+	ret = page_call(r, head.brk, &call);
+	if (ret < 0)
+		return ret;
+	ret = leave_calls(p, r, &call, 1);
+	if (ret == 0)
+		p->phase = PROGRAM_LOADER;
+	return ret;
+}
+
+static int watch_loader(struct program *p, const struct remote *r, struct images *images)
+{
+	struct hook_page page = {.size = HOOK_PAGE_SIZE};
+	struct r_debug_head head;
+	raddr at, state, resume;
+	int64_t result;
+	int ret = call_result(p, r, 0, &result);
+
+	if (ret < 0)
+		return ret;
+	p->phase = PROGRAM_WAITING;
+	if (result < 0 && result > -4096)
+		return (int)result;
+	page.addr = (raddr)result;
+	ret = read_r_debug(p, r, images, &at, &head);
+	if (ret < 0)
+		return ret;
+	state = at + offsetof(struct r_debug_head, state);
+	ret = remote_write(r, DATA(loader_state), &state, sizeof(state));
+	if (ret < 0)
+		return ret;
+	ret = hook_set(r, &page, head.brk, p->blob + boot_blob()->hook[HOOK_LOADER], &resume);
+	if (ret < 0)
+		return ret;
+	return remote_write(r, DATA(resume[HOOK_LOADER]), &resume, sizeof(resume));
+}
+
+/* ------------------------------------------------------------------------------------------------------- the hooks */
+
+static uint16_t offset_of(int32_t offset)
+{
+	return offset > 0 ? (uint16_t)offset : 0;
+}
+
+static void fill_layout(struct agent_layout *to, const struct layout *from)
+{
+	*to = (struct agent_layout){
+		.code_filename = offset_of(from->code.co_filename),
+		.code_name = offset_of(from->code.co_name),
+		.code_qualname = offset_of(from->code.co_qualname),
+		.code_firstlineno = offset_of(from->code.co_firstlineno),
+		.code_consts = offset_of(from->code.co_consts),
+		.code_linetable = offset_of(from->code.co_linetable),
+		.code_code = offset_of(from->code_is_inline ? from->code.co_code_adaptive : from->code.co_code),
+		.code_flags = offset_of(from->code.co_flags),
+		.code_exceptiontable = offset_of(from->code.co_exceptiontable),
+		.code_cached = offset_of(from->code.co_cached),
+		.code_warmup = offset_of(from->code.co_warmup),
+		.code_firsttraceable = offset_of(from->code.co_firsttraceable),
+		.str_length = offset_of(from->unicode.length),
+		.str_state = offset_of(from->unicode.state),
+		.str_ascii_size = offset_of(from->unicode.ascii_size),
+		.str_compact_size = offset_of(from->unicode.compact_size),
+		.bytes_size = offset_of(from->object.ob_size),
+		.bytes_data = offset_of(from->bytes.ob_sval),
+		.tuple_size = offset_of(from->object.ob_size),
+		.tuple_items = offset_of(from->tuple.ob_item),
+		.frame_code = offset_of(from->code_is_inline ? from->iframe.executable : from->frame.f_code),
+		.function_code = offset_of(from->function.func_code),
+		.linetable_kind = (uint8_t)from->linetable,
+		.inline_code = from->code_is_inline,
+		.minor = from->minor,
+		.skip_annotate = from->has_annotate_code,
+	};
+}
+
+static void fill_traps(const struct program *p, struct agent_traps *traps)
+{
+	*traps = p->runtime->traps;
+	traps->switch_head = runtime_addr(p, traps->switch_head);
+	traps->table = runtime_addr(p, traps->table);
+	for (size_t i = 0; i < ARRAY_SIZE(traps->targets); i++)
+		traps->targets[i] = runtime_addr(p, traps->targets[i]);
+}
+
+static enum agent_source source_of(const struct layout *layout)
+{
+	if (layout->has_monitoring)
+		return SOURCE_MONITORING;
+	return layout->traps == LAYOUT_TRAPS_REPOINT ? SOURCE_TRAPS_TABLE : SOURCE_TRAPS_SWITCH;
+}
+
+/* What the agent must know, all but `source`, which makes it work. */
+static int write_agent(const struct program *p, const struct remote *r)
+{
+	_cleanup_free_ struct agent *a = calloc(1, sizeof(*a));
+	size_t from = offsetof(struct agent, api), to = offsetof(struct agent, resume);
+
+	if (!a)
+		return -ENOMEM;
+	for (size_t i = 0; i < API_COUNT; i++)
+		a->api[i] = runtime_addr(p, p->runtime->api[i]);
+	fill_layout(&a->layout, &p->runtime->py.layout);
+	if (!p->runtime->py.layout.has_monitoring)
+		fill_traps(p, &a->traps);
+	return remote_write(r, p->blob + boot_blob()->data + from, (char *)a + from, to - from);
+}
+
+static int hook(const struct program *p, const struct remote *r, struct hook_page *page, enum agent_hook which,
+		uint64_t vaddr)
+{
+	raddr resume;
+	int ret;
+
+	if (!vaddr)
+		return 0;
+	ret = hook_set(r, page, runtime_addr(p, vaddr), p->blob + boot_blob()->hook[which], &resume);
+	return ret < 0 ? ret : remote_write(r, DATA(resume) + 8u * which, &resume, sizeof(resume));
+}
+
+/* Up to 3.10 the label for unknown opcodes leads to us, in 3.11 two entries of the table of handlers. */
+static int hook_interpreter_loop(const struct program *p, const struct remote *r, struct hook_page *page,
+				 enum agent_source source)
+{
+	const struct agent_traps *t = &p->runtime->traps;
+	raddr stub = p->blob + boot_blob()->trap_table;
+	int ret;
+
+	if (source == SOURCE_TRAPS_SWITCH)
+		return hook(p, r, page, HOOK_UNKNOWN_OPCODE, p->runtime->unknown_opcode);
+	ret = remote_write(r, runtime_addr(p, t->table) + 8u * t->opcode, &stub, sizeof(stub));
+	if (ret < 0)
+		return ret;
+	return remote_write(r, runtime_addr(p, t->table) + 8u * t->calibration_opcode, &stub, sizeof(stub));
+}
+
+static int set_hooks(const struct program *p, const struct remote *r, raddr page_addr)
+{
+	struct hook_page page = {.addr = page_addr, .size = HOOK_PAGE_SIZE};
+	uint64_t source = source_of(&p->runtime->py.layout);
+	int ret = write_agent(p, r);
+
+	if (ret < 0)
+		return ret;
+	if (source != SOURCE_MONITORING) {
+		ret = hook(p, r, &page, HOOK_EVAL_CODE_EX, p->runtime->api[API_PyEval_EvalCodeEx]);
+		if (ret < 0)
+			return ret;
+		ret = hook_interpreter_loop(p, r, &page, (enum agent_source)source);
+		if (ret < 0)
+			return ret;
+	}
+	ret = hook(p, r, &page, HOOK_EVAL_CODE, p->runtime->api[API_PyEval_EvalCode]);
+	if (ret < 0)
+		return ret;
+	return remote_write(r, DATA(source), &source, sizeof(source));
+}
+
+static int open_target_fd(pid_t pid, int64_t fd)
+{
+	char path[64];
+	int ret;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%lld", pid, (long long)fd);
+	ret = open(path, O_RDWR | O_CLOEXEC);
+	return ret < 0 ? -errno : ret;
+}
+
+/* The agent has made memory: take the region's descriptor, set the hooks, and let the agent map the region. */
+static int set_up(struct program *p, const struct remote *r)
+{
+	struct agent_call calls[3] = {
+		{SYS_mmap, {0, REGION_CHUNK, PROT_READ | PROT_WRITE, MAP_SHARED, 0, 0}, 0},
+		{SYS_madvise, {AGENT_ARG_RESULT(0), REGION_CHUNK, MADV_DONTDUMP}, 0},
+		{SYS_close, {0}, 0},
+	};
+	uint64_t region_call = 1;
+	int64_t memfd, page;
+	int ret, fd;
+
+	ret = call_result(p, r, 0, &memfd);
+	if (ret == 0)
+		ret = call_result(p, r, 1, &page);
+	if (ret < 0)
+		return ret;
+	if (memfd < 0 || (page < 0 && page > -4096))
+		return memfd < 0 ? (int)memfd : (int)page;
+	calls[0].args[4] = calls[2].args[0] = (uint64_t)memfd;
+	fd = open_target_fd(r->tid, memfd);
+	if (fd < 0)
+		return fd;
+	ret = region_new(fd, &p->region);
+	if (ret < 0)
+		return ret;
+	ret = set_hooks(p, r, (raddr)page);
+	if (ret < 0)
+		return ret;
+	ret = remote_write(r, DATA(region_call), &region_call, sizeof(region_call));
+	if (ret < 0)
+		return ret;
+	p->phase = PROGRAM_HOOKED;
+	return leave_calls(p, r, calls, 3);
+}
+
+/* ------------------------------------------------------------------------------------------------------- the calls */
+
+static int on_boot_call(struct program *p, const struct remote *r)
+{
+	int ret = boot_finish(&p->boot, r, &p->blob);
+
+	p->phase = ret == 0 ? PROGRAM_WAITING : PROGRAM_UNTOUCHED;
+	return ret;
+}
+
+/* At the entry point, or when a library was loaded. */
+static int on_libraries(struct program *p, const struct remote *r, struct images *images, uint32_t why)
+{
+	int ret = why == AGENT_AT_ENTRY && p->boot.auxv ? boot_clean(&p->boot, r) : 0;
+
+	if (ret < 0)
+		return ret;
+	ret = find_runtime(p, r->tid, images);
+	if (ret == -ENOENT)
+		return why == AGENT_AT_ENTRY && p->boot.auxv ? ask_for_loader_page(p, r, images) : 0;
+	if (ret < 0)
+		return ret;
+	if (p->runtime->error < 0) {
+		p->refusal = p->runtime->reason;
+		return 0;
+	}
+	return ask_for_memory(p, r);
+}
+
+static const char *explain(int error)
+{
+	switch (error) {
+	case -EMFILE:
+	case -ENFILE:
+		return "no file descriptor was free";
+	case -ENOMEM:
+		return "no memory could be had in it";
+	case -ENOTSUP:
+		return "its functions cannot be hooked";
+	default:
+		return "it could not be prepared";
+	}
+}
+
+static int serve(struct program *p, const struct remote *r, struct images *images)
+{
+	uint32_t why;
+	int ret;
+
+	if (p->phase == PROGRAM_BOOTING)
+		return on_boot_call(p, r);
+	ret = remote_read(r, DATA(why), &why, sizeof(why));
+	if (ret < 0)
+		return ret;
+	switch (p->phase) {
+	case PROGRAM_WAITING:
+		return on_libraries(p, r, images, why);
+	case PROGRAM_MEMORY:
+		return set_up(p, r);
+	case PROGRAM_LOADER:
+		return watch_loader(p, r, images);
+	default:
+		return 0;
+	}
+}
+
+bool program_call(struct program *p, const struct remote *r, struct images *images)
+{
+	struct user_regs_struct regs;
+	int ret;
+
+	if (p->phase == PROGRAM_UNTOUCHED || tracee_get_regs(r->tid, &regs) < 0)
+		return false;
+	if (p->phase == PROGRAM_BOOTING ? regs.rip != p->boot.call
+					: regs.rip - p->blob >= boot_blob()->data)
+		return false;
+	ret = serve(p, r, images);
+	if (ret < 0 && ret != -ESRCH) {
+		log_debug("pid %d: %s in phase %d", r->tid, strerror(-ret), p->phase);
+		if (p->runtime && !p->refusal)
+			p->refusal = explain(ret);
+	}
+	return true;
+}

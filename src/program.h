@@ -1,0 +1,51 @@
+/**
+ * One program image of a process, from exec to the next exec or the end: is there Python in it, and how is the agent
+ * brought in. Everything happens while one of its threads is stopped, and each step leaves the program able to go on
+ * without us.
+ *
+ *   exec stop            does the file, or what it may load, have to do with Python?  -> boot
+ *   the boot's call      the agent's code is mapped                                   -> written
+ *   call at the entry    the libraries are mapped: look for a runtime in them         -> memory is asked for
+ *   next call            memory is there                                              -> hooks are set, the agent is on its own
+ *   call at a load       the loader mapped a library: as at the entry
+ */
+#pragma once
+
+#include "attach/boot.h"
+#include "attach/region.h"
+#include "attach/remote.h"
+#include "images.h"
+
+enum program_phase {
+	PROGRAM_UNTOUCHED, /* nothing of ours is in it */
+	PROGRAM_BOOTING,   /* the boot code was entered */
+	PROGRAM_WAITING,   /* the agent is in, and waits for the entry point or for a library */
+	PROGRAM_MEMORY,    /* a runtime was found, the agent makes memory for the hooks */
+	PROGRAM_LOADER,    /* the same, to watch the loader */
+	PROGRAM_HOOKED,    /* the agent works on its own */
+};
+
+struct program {
+	enum program_phase phase;
+	struct boot boot;
+	raddr blob;	      /* the agent; 0: none */
+	raddr runtime_bias;   /* of `runtime` */
+	const struct image *runtime; /* the image with Python in it; NULL: none was found */
+	struct region *region;
+	char *exe;  /* path of the program file as the process sees it */
+	char *library; /* path of the runtime, the same way */
+	int root_fd; /* the process's root directory, or -1: ours */
+	const char *refusal; /* why Python code is not measured, or NULL */
+};
+
+void program_init(struct program *p);
+void program_deinit(struct program *p);
+
+/** At the exec stop of @p r's thread. Never fails: what cannot be measured runs unmeasured, with a `refusal`. */
+void program_exec(struct program *p, const struct remote *r, struct images *images);
+
+/** At a signal stop of @p r's thread with AGENT_SIGNAL: true if it was the agent that called, and was served. */
+bool program_call(struct program *p, const struct remote *r, struct images *images);
+
+/** @p child is a copy of @p parent's image. */
+void program_fork(struct program *child, const struct program *parent);
