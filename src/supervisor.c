@@ -70,6 +70,7 @@ static void drain(struct supervisor *s, struct process *p)
 	s->python_ran |= p->program.runtime != NULL;
 	if (!p->program.region)
 		return;
+	s->unsaved = true;
 	r = recorder_drain(&s->recorder, &p->program);
 	if (r < 0)
 		log_error("the data of pid %d is damaged or did not fit: %s", p->pid, strerror(-r));
@@ -164,6 +165,7 @@ static void save(struct supervisor *s)
 {
 	int r = recorder_save(&s->recorder);
 
+	s->unsaved = false;
 	if (r < 0)
 		log_error("cannot write %s: %s", s->recorder.file.path, s->recorder.file.why);
 }
@@ -304,6 +306,6 @@ void supervisor_run(struct supervisor *s)
 	close(fd);
 	if (s->command)
 		on_command_end(s);
-	else
+	else if (s->unsaved)
 		save(s);
 }

@@ -15,6 +15,7 @@ struct supervisor {
 	pid_t command;	/* the process that the user started; 0 once it has ended */
 	int message_fd; /* where messages go while the command runs */
 	bool python_ran;
+	bool unsaved; /* something was drained since the data file was written */
 };
 
 int supervisor_init(struct supervisor *s, const struct options *options) must_check;
