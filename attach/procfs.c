@@ -146,6 +146,30 @@ void procfs_cmdline(pid_t pid, char *buf, size_t size)
 		snprintf(buf, size, "?");
 }
 
+char *procfs_argv0(pid_t pid)
+{
+	_cleanup_fclose_ FILE *file = open_proc(pid, "cmdline");
+	char *text = NULL;
+	size_t room = 0;
+
+	if (file && getdelim(&text, &room, 0, file) > 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+char *procfs_environment(pid_t pid, const char *name)
+{
+	_cleanup_fclose_ FILE *file = open_proc(pid, "environ");
+	_cleanup_free_ char *text = NULL;
+	size_t room = 0, n = strlen(name);
+
+	while (file && getdelim(&text, &room, 0, file) > 0)
+		if (!strncmp(text, name, n) && text[n] == '=')
+			return strdup(text + n + 1);
+	return NULL;
+}
+
 struct gap_search {
 	raddr near, best, last_end;
 	size_t size;

@@ -40,6 +40,10 @@ int procfs_status(pid_t pid, struct procfs_status *ret) must_check;
 /** The command line, arguments joined by spaces, at most @p size - 1 bytes; "?" when there is none. */
 void procfs_cmdline(pid_t pid, char *buf, size_t size);
 
+/** argv[0], or the value of the environment variable @p name when the program started; NULL without one. The caller frees. */
+char *procfs_argv0(pid_t pid);
+char *procfs_environment(pid_t pid, const char *name);
+
 /**
  * An unused range of @p size bytes (whole pages) within 1 GiB of @p near, for MAP_FIXED_NOREPLACE. -ENOENT.
  */

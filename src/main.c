@@ -14,7 +14,7 @@ static int run(const struct options *o)
 	if (getenv("PYCOV_TRACE_DEBUG"))
 		log_set_level(LOG_LEVEL_DEBUG);
 	if (supervisor_init(&s, o) < 0)
-		log_error("cannot write %s: %s", o->data_file, s.recorder.file.why);
+		log_error("%s", s.recorder.why);
 	else
 		status = launch(&s);
 	supervisor_deinit(&s);

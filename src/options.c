@@ -112,14 +112,14 @@ static int list_add(struct string_list *list, const char *text)
 		char **items;
 
 		if (n) {
-			items = realloc(list->items, (list->n + 1) * sizeof(*items));
+			items = realloc(list->items, (list->n + 2) * sizeof(*items));
 			if (!items)
 				return -ENOMEM;
 			list->items = items;
 			items[list->n] = strndup(text, n);
 			if (!items[list->n])
 				return -ENOMEM;
-			list->n++;
+			items[++list->n] = NULL;
 		}
 		text += n + (text[n] == ',');
 	}

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 
+/** NULL-terminated; `items` is NULL when it is empty. */
 struct string_list {
 	char **items;
 	size_t n;

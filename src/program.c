@@ -29,9 +29,18 @@ void program_deinit(struct program *p)
 	region_unref(p->region);
 	free(p->exe);
 	free(p->library);
+	free(p->executable);
+	free(p->home);
+	free(p->user_base);
+	free(p->command);
 	if (p->root_fd >= 0)
 		close(p->root_fd);
 	program_init(p);
+}
+
+static char *copy(const char *text)
+{
+	return text ? strdup(text) : NULL;
 }
 
 void program_fork(struct program *child, const struct program *parent)
@@ -39,8 +48,12 @@ void program_fork(struct program *child, const struct program *parent)
 	program_deinit(child);
 	*child = *parent;
 	child->region = region_ref(parent->region);
-	child->exe = parent->exe ? strdup(parent->exe) : NULL;
-	child->library = parent->library ? strdup(parent->library) : NULL;
+	child->exe = copy(parent->exe);
+	child->library = copy(parent->library);
+	child->executable = copy(parent->executable);
+	child->home = copy(parent->home);
+	child->user_base = copy(parent->user_base);
+	child->command = copy(parent->command);
 	child->root_fd = parent->root_fd >= 0 ? fcntl(parent->root_fd, F_DUPFD_CLOEXEC, 0) : -1;
 }
 
@@ -104,6 +117,45 @@ static int search_map(const struct procfs_map *map, void *arg)
 	return 1;
 }
 
+/* What the interpreter will take for sys.executable: argv[0], looked for in PATH as Modules/getpath.py does. */
+static char *find_executable(pid_t pid, const char *argv0)
+{
+	_cleanup_free_ char *path = procfs_environment(pid, "PATH"), *cwd = NULL;
+	char full[PATH_MAX];
+
+	if (argv0[0] == '/')
+		return strdup(argv0);
+	if (strchr(argv0, '/')) {
+		cwd = read_link(pid, "cwd");
+		return cwd && snprintf(full, sizeof(full), "%s/%s", cwd, argv0) < (int)sizeof(full) ? strdup(full) : NULL;
+	}
+	for (char *dir = path; dir && *dir; dir += strcspn(dir, ":"), dir += *dir == ':') {
+		char seen[PATH_MAX + 64];
+		int n = (int)strcspn(dir, ":");
+
+		if (dir[0] != '/' || snprintf(full, sizeof(full), "%.*s/%s", n, dir, argv0) >= (int)sizeof(full))
+			continue;
+		snprintf(seen, sizeof(seen), "/proc/%d/root%s", pid, full);
+		if (faccessat(AT_FDCWD, seen, X_OK, AT_EACCESS) == 0)
+			return strdup(full);
+	}
+	return NULL;
+}
+
+static void note_surroundings(struct program *p, pid_t pid)
+{
+	char command[512];
+	_cleanup_free_ char *argv0 = procfs_argv0(pid);
+
+	if (p->command)
+		return;
+	procfs_cmdline(pid, command, sizeof(command));
+	p->command = strdup(command);
+	p->executable = argv0 ? find_executable(pid, argv0) : NULL;
+	p->home = procfs_environment(pid, "HOME");
+	p->user_base = procfs_environment(pid, "PYTHONUSERBASE");
+}
+
 /* Find the runtime among what is mapped. -ENOENT. */
 static int find_runtime(struct program *p, pid_t pid, struct images *images)
 {
@@ -118,6 +170,7 @@ static int find_runtime(struct program *p, pid_t pid, struct images *images)
 	p->runtime_bias = s.bias;
 	free(p->library);
 	p->library = s.path;
+	note_surroundings(p, pid);
 	return 0;
 }
 
@@ -173,17 +226,11 @@ void program_exec(struct program *p, const struct remote *r, struct images *imag
 
 /* ------------------------------------------------------------------------------------- memory, made by the agent */
 
-static int write_words(const struct program *p, const struct remote *r, raddr addr, const void *buf, size_t len)
-{
-	(void)p;
-	return remote_write(r, addr, buf, len);
-}
-
 static int leave_calls(struct program *p, const struct remote *r, const struct agent_call *calls, uint32_t n)
 {
-	int ret = write_words(p, r, DATA(calls), calls, n * sizeof(*calls));
+	int ret = remote_write(r, DATA(calls), calls, n * sizeof(*calls));
 
-	return ret < 0 ? ret : write_words(p, r, DATA(ncalls), &n, sizeof(n));
+	return ret < 0 ? ret : remote_write(r, DATA(ncalls), &n, sizeof(n));
 }
 
 static int call_result(const struct program *p, const struct remote *r, unsigned int i, int64_t *ret)
@@ -223,7 +270,7 @@ static int ask_for_memory(struct program *p, const struct remote *r)
 	ret = page_call(r, runtime_addr(p, p->runtime->api[API_PyEval_EvalCode]), &calls[1]);
 	if (ret < 0)
 		return ret;
-	ret = write_words(p, r, name_at, name, sizeof(name));
+	ret = remote_write(r, name_at, name, sizeof(name));
 	if (ret < 0)
 		return ret;
 	ret = leave_calls(p, r, calls, 2);

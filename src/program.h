@@ -34,8 +34,13 @@ struct program {
 	struct region *region;
 	char *exe;  /* path of the program file as the process sees it */
 	char *library; /* path of the runtime, the same way */
+	/* Of the process when the runtime was found; NULL when unknown. */
+	char *executable; /* as it was started: a link in a virtual environment, say, not its target */
+	char *home, *user_base; /* $HOME, $PYTHONUSERBASE */
+	char *command; /* arguments, joined by spaces */
 	int root_fd; /* the process's root directory, or -1: ours */
 	const char *refusal; /* why Python code is not measured, or NULL */
+	bool refusal_told;   /* the user knows */
 };
 
 void program_init(struct program *p);

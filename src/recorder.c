@@ -1,29 +1,210 @@
 #include "recorder.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
 #include "symbols/linetable.h"
 
+/* One of the interpreters that ran in the tree: what is known of it, and which of its files are wanted. */
+struct interpreter {
+	struct interpreter *next;
+	const struct image *runtime;
+	char *executable, *library;
+	int root_fd; /* its root directory, or -1: ours */
+	struct interpreter_facts facts;
+	struct hashmap files; /* of struct known_file */
+};
+
+struct known_file {
+	char *name; /* as the interpreter has it */
+	char *path; /* as it is recorded; NULL: not wanted */
+};
+
+static const char *const *list_of(const struct string_list *list)
+{
+	return (const char *const *)list->items;
+}
+
 int recorder_init(struct recorder *r, const struct options *options)
 {
+	struct selection_options sel = {.source = list_of(&options->source),
+					.include = list_of(&options->include),
+					.omit = list_of(&options->omit),
+					.pylib = options->pylib};
 	int ret;
 
 	memset(r, 0, sizeof(*r));
 	r->options = options;
 	record_init(&r->record);
+	r->file.dirfd = -1;
+	ret = selection_new(&sel, r->why, sizeof(r->why), &r->selection);
+	if (ret < 0)
+		return ret;
 	ret = datafile_init(&r->file, options->data_file);
-	return ret < 0 ? ret : datafile_check_writable(&r->file);
+	if (ret == 0)
+		ret = datafile_check_writable(&r->file);
+	if (ret < 0)
+		snprintf(r->why, sizeof(r->why), "cannot write %s: %s", options->data_file, r->file.why);
+	return ret;
+}
+
+static void interpreter_free(struct interpreter *it)
+{
+	for (size_t i = 0; i < it->files.n_slots; i++) {
+		struct known_file *f = it->files.slots[i].entry;
+
+		if (!f)
+			continue;
+		free(f->name);
+		free(f->path);
+		free(f);
+	}
+	hashmap_deinit(&it->files);
+	interpreter_facts_deinit(&it->facts);
+	if (it->root_fd >= 0)
+		close(it->root_fd);
+	free(it->executable);
+	free(it->library);
+	free(it);
 }
 
 void recorder_deinit(struct recorder *r)
 {
+	while (r->interpreters) {
+		struct interpreter *it = r->interpreters;
+
+		r->interpreters = it->next;
+		interpreter_free(it);
+	}
+	selection_free(r->selection);
 	record_deinit(&r->record);
 	datafile_deinit(&r->file);
 }
 
-/* One drain: which file of the record a file of the region is. NULL: not wanted. */
+/* ------------------------------------------------------------------------------------------------- interpreters */
+
+struct stdlib_search {
+	const struct layout *layout;
+	char *found;
+};
+
+static int search_stdlib(void *arg, uint32_t number, const char *name, size_t len)
+{
+	struct stdlib_search *s = arg;
+	_cleanup_free_ char *path = strndup(name, len);
+
+	(void)number;
+	if (path)
+		s->found = interpreter_stdlib_of(path, 3, s->layout->minor);
+	return s->found != NULL;
+}
+
+static int find_facts(struct interpreter *it, const struct program *program)
+{
+	struct stdlib_search search = {.layout = &program->runtime->py.layout};
+	struct region_visitor v = {.file = search_stdlib, .arg = &search};
+	struct interpreter_hints hints = {.major = 3,
+					  .minor = search.layout->minor,
+					  .executable = it->executable ? it->executable : program->exe,
+					  .home = program->home,
+					  .user_base = program->user_base};
+	char root[64];
+	int r = region_walk(program->region, &v);
+
+	if (r < 0)
+		return r;
+	if (it->root_fd >= 0) {
+		snprintf(root, sizeof(root), "/proc/self/fd/%d", it->root_fd);
+		hints.root = root;
+	}
+	hints.stdlib_dir = search.found;
+	r = interpreter_facts_init(&it->facts, &hints);
+	free(search.found);
+	return r;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+static bool same_directory(int a, int b)
+{
+	struct stat x, y;
+
+	if (a < 0 || b < 0)
+		return a < 0 && b < 0;
+	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+static int interpreter_get(struct recorder *r, const struct program *program, struct interpreter **ret)
+{
+	struct interpreter *it;
+	int e;
+
+	for (it = r->interpreters; it; it = it->next) {
+		if (it->runtime == program->runtime && same_text(it->executable, program->executable) &&
+		    same_text(it->library, program->library) && same_directory(it->root_fd, program->root_fd)) {
+			*ret = it;
+			return 0;
+		}
+	}
+	it = calloc(1, sizeof(*it));
+	if (!it)
+		return -ENOMEM;
+	it->runtime = program->runtime;
+	it->executable = program->executable ? strdup(program->executable) : NULL;
+	it->library = program->library ? strdup(program->library) : NULL;
+	it->root_fd = program->root_fd >= 0 ? fcntl(program->root_fd, F_DUPFD_CLOEXEC, 3) : -1;
+	e = find_facts(it, program);
+	if (e < 0) {
+		interpreter_free(it);
+		return e;
+	}
+	it->next = r->interpreters;
+	r->interpreters = it;
+	*ret = it;
+	return 0;
+}
+
+static bool has_name(const void *entry, const void *key)
+{
+	return !strcmp(((const struct known_file *)entry)->name, key);
+}
+
+static int known_file_new(struct recorder *r, struct interpreter *it, const char *name, uint64_t hash,
+			  struct known_file **ret)
+{
+	struct known_file *f = calloc(1, sizeof(*f));
+	_cleanup_verdict_ struct verdict verdict = {0};
+	int e;
+
+	if (!f)
+		return -ENOMEM;
+	e = selection_judge(r->selection, &it->facts, name, &verdict);
+	f->name = strdup(name);
+	if (e == 0 && !f->name)
+		e = -ENOMEM;
+	if (e == 0)
+		e = hashmap_add(&it->files, hash, f);
+	if (e < 0) {
+		free(f->name);
+		free(f);
+		return e;
+	}
+	log_debug("%s: %s", name, verdict.in ? "measured" : verdict.reason);
+	if (verdict.in)
+		f->path = take_ptr(verdict.path);
+	*ret = f;
+	return 0;
+}
+
+/* -------------------------------------------------------------------------------------------------------- drains */
+
+/* One drain: which file of the record a file of the region is. */
 struct drain_file {
 	uint32_t number;
 	struct record_file *file;
@@ -31,70 +212,54 @@ struct drain_file {
 
 struct drain {
 	struct recorder *recorder;
-	const struct program *program;
+	struct interpreter *interpreter;
 	struct drain_file *files; /* sorted by number once all are in */
 	size_t n, room;
-	struct record_file *current;
+	struct record_file *current; /* NULL: not wanted */
 	uint32_t current_number;
 	bool sorted;
 };
 
-/* A name as the interpreter has it, made canonical: no `//`, `/./` or `/../`. */
-static void normalise(char *path)
+static int add_drain_file(struct drain *d, uint32_t number, struct record_file *file)
 {
-	char *to = path, *from = path;
+	if (d->n == d->room) {
+		size_t room = d->room ? 2 * d->room : 64;
+		struct drain_file *files = realloc(d->files, room * sizeof(*files));
 
-	while (*from) {
-		size_t n = strcspn(from + 1, "/");
-
-		if (n == 0 || (n == 1 && from[1] == '.')) {
-			;
-		} else if (n == 2 && from[1] == '.' && from[2] == '.') {
-			while (to > path && *--to != '/')
-				;
-		} else {
-			memmove(to, from, n + 1);
-			to += n + 1;
-		}
-		from += n + 1;
+		if (!files)
+			return -ENOMEM;
+		d->files = files;
+		d->room = room;
 	}
-	if (to == path)
-		*to++ = '/';
-	*to = 0;
-}
-
-static bool wanted(const struct drain *d, const char *path)
-{
-	(void)d;
-	return !strstr(path, "/lib/python3") && !strstr(path, "/dist-packages/") && !strstr(path, "/site-packages/");
+	d->files[d->n++] = (struct drain_file){number, file};
+	return 0;
 }
 
 static int on_file(void *arg, uint32_t number, const char *name, size_t len)
 {
 	struct drain *d = arg;
-	_cleanup_free_ char *path = strndup(name, len);
-	struct drain_file *files;
+	_cleanup_free_ char *text = strndup(name, len);
+	struct known_file *known;
+	uint64_t hash;
+	int r;
 
 	d->current = NULL;
 	d->current_number = number;
-	if (!path)
+	if (!text)
 		return -ENOMEM;
-	if (path[0] != '/' || strlen(path) != len)
+	if (text[0] != '/' || strlen(text) != len)
 		return 0;
-	normalise(path);
-	if (!wanted(d, path))
-		return 0;
-	if (record_file_get(&d->recorder->record, path, &d->current) < 0)
-		return -ENOMEM;
-	if (d->n == d->room) {
-		d->room = d->room ? 2 * d->room : 64;
-		files = realloc(d->files, d->room * sizeof(*files));
-		if (!files)
-			return -ENOMEM;
-		d->files = files;
+	hash = hash_bytes(&d->recorder->record.key, text, len);
+	known = hashmap_find(&d->interpreter->files, hash, has_name, text);
+	if (!known) {
+		r = known_file_new(d->recorder, d->interpreter, text, hash, &known);
+		if (r < 0)
+			return r;
 	}
-	d->files[d->n++] = (struct drain_file){number, d->current};
-	return 0;
+	if (!known->path)
+		return 0;
+	r = record_file_get(&d->recorder->record, known->path, &d->current);
+	return r < 0 ? r : add_drain_file(d, number, d->current);
 }
 
 static int on_lines(void *arg, uint32_t number, uint32_t first_line, const unsigned char *bits, size_t n)
@@ -168,18 +333,34 @@ static int on_code(void *arg, const struct region_code *code, const char *qualna
 
 int recorder_drain(struct recorder *recorder, const struct program *program)
 {
-	struct drain d = {.recorder = recorder, .program = program};
+	struct drain d = {.recorder = recorder};
 	struct region_visitor v = {on_file, on_lines, on_code, &d};
-	struct region_counters c;
 	int r;
 
 	if (!program->region)
 		return 0;
-	region_read_counters(program->region, &c);
-	recorder->dropped += c.dropped_files + c.dropped_lines + c.dropped_code;
-	r = region_walk(program->region, &v);
+	r = interpreter_get(recorder, program, &d.interpreter);
+	if (r == 0)
+		r = region_walk(program->region, &v);
 	free(d.files);
 	return r;
+}
+
+static int add_unexecuted(void *arg, const char *path)
+{
+	struct recorder *recorder = arg;
+	struct record_file *file;
+
+	return record_file_get(&recorder->record, path, &file);
+}
+
+int recorder_add_unexecuted(struct recorder *recorder)
+{
+	struct interpreter *it = recorder->interpreters;
+
+	if (!selection_has_source(recorder->selection))
+		return 0;
+	return selection_unexecuted_files(recorder->selection, it ? &it->facts : NULL, add_unexecuted, recorder);
 }
 
 int recorder_save(struct recorder *recorder)

@@ -32,33 +32,51 @@ void supervisor_deinit(struct supervisor *s)
 
 /* ------------------------------------------------------------------------------------------- what is said of them */
 
-static void describe(const struct process *p)
+/* Say once why a program is not measured. */
+static void tell_refusal(struct process *p)
+{
+	struct program *g = &p->program;
+
+	if (!g->refusal || g->refusal_told)
+		return;
+	g->refusal_told = true;
+	log_warning("%s (pid %d) is not measured: %s", g->exe ? g->exe : "a program", p->pid, g->refusal);
+}
+
+/* What the agent has to say of itself, now that its program ends. */
+static const char *agent_complaint(enum agent_status status)
+{
+	switch (status) {
+	case AGENT_STATUS_NO_TOOL_ID:
+		return "is not measured: other tools hold the sys.monitoring tool ids 3 and 4";
+	case AGENT_STATUS_NO_MONITORING:
+		return "is not measured: sys.monitoring could not be used";
+	case AGENT_STATUS_NO_REGISTERS:
+		return "is not measured: this build of Python keeps its instruction pointer in memory (-O0?)";
+	case AGENT_STATUS_NO_MEMORY:
+		return "is not fully measured: it had no memory left";
+	default:
+		return NULL;
+	}
+}
+
+static void describe(struct supervisor *s, struct process *p)
 {
 	const struct program *g = &p->program;
-	char command[256], version[CPYTHON_VERSION_SIZE];
+	char version[CPYTHON_VERSION_SIZE];
 	struct region_counters c;
+	const char *complaint;
 
-	if (g->refusal) {
-		log_warning("%s (pid %d) is not measured: %s", g->exe ? g->exe : "a program", p->pid, g->refusal);
-		return;
-	}
 	if (g->phase != PROGRAM_HOOKED)
 		return;
+	s->n_measured++;
 	region_read_counters(g->region, &c);
-	if (c.status == AGENT_STATUS_NO_TOOL_ID)
-		log_warning("pid %d is not measured: other tools hold the sys.monitoring tool ids 3 and 4", p->pid);
-	else if (c.status == AGENT_STATUS_NO_MONITORING)
-		log_warning("pid %d is not measured: sys.monitoring could not be used", p->pid);
-	else if (c.status == AGENT_STATUS_NO_REGISTERS)
-		log_warning("pid %d is not measured: this build of Python keeps its instruction pointer in memory (-O0?)",
-			    p->pid);
-	else if (c.status == AGENT_STATUS_NO_MEMORY)
-		log_warning("pid %d is not fully measured: it had no memory left", p->pid);
-	if (log_enabled(LOG_LEVEL_INFO)) {
-		procfs_cmdline(p->pid, command, sizeof(command));
-		log_info("pid %d: Python %s: %s", p->pid, cpython_version_format(g->runtime->py.hexversion, version),
-			 command);
-	}
+	s->dropped += c.dropped_files + c.dropped_lines + c.dropped_code;
+	complaint = agent_complaint(c.status);
+	if (complaint)
+		log_warning("%s (pid %d) %s", g->exe ? g->exe : "a program", p->pid, complaint);
+	log_info("pid %d: Python %s: %s", p->pid, cpython_version_format(g->runtime->py.hexversion, version),
+		 g->command ? g->command : "?");
 }
 
 /* ---------------------------------------------------------------------------------------------------------- events */
@@ -117,16 +135,15 @@ static void on_exec(struct supervisor *s, struct thread *t)
 {
 	struct process *p = t->process;
 
-	if (p->program.phase == PROGRAM_HOOKED) {
-		describe(p);
-		drain(s, p);
-	}
+	describe(s, p);
+	drain(s, p);
 	processes_exec(&s->processes, p);
 	remote_close(&p->mem);
 	if (remote_open(&p->mem, p->pid) < 0)
 		return;
 	p->is_copy = true;
 	program_exec(&p->program, &p->mem, &s->images);
+	tell_refusal(p);
 }
 
 /* True if the signal is not the program's. */
@@ -137,7 +154,10 @@ static bool is_agent_call(struct supervisor *s, struct thread *t, int sig)
 	if (sig != AGENT_SIGNAL)
 		return false;
 	mem.tid = t->tid;
-	return program_call(&t->process->program, &mem, &s->images);
+	if (!program_call(&t->process->program, &mem, &s->images))
+		return false;
+	tell_refusal(t->process);
+	return true;
 }
 
 static void on_stop(struct supervisor *s, pid_t tid, int status)
@@ -184,10 +204,15 @@ static void drain_all(struct supervisor *s)
 static void on_command_end(struct supervisor *s)
 {
 	drain_all(s);
+	if (recorder_add_unexecuted(&s->recorder) < 0)
+		log_error("the files that never ran could not all be added: out of memory");
 	save(s);
 	if (!s->python_ran)
-		log_warning("no Python ran: nothing was measured");
-	log_info("%u processes of Python measured, data in %s", s->recorder.n_processes, s->recorder.file.path);
+		log_warning("%s ran no Python: nothing was measured", s->options->command[0]);
+	if (s->dropped)
+		log_warning("%u lines, files or functions did not fit and are missing", s->dropped);
+	log_info("%u Python %s measured, data in %s", s->n_measured, s->n_measured == 1 ? "program" : "programs",
+		 s->recorder.file.path);
 	/* Whoever reads our standard error to its end waits for the command only. */
 	log_set_fd(-1);
 	if (s->message_fd >= 0)
@@ -201,8 +226,7 @@ static void on_end(struct supervisor *s, pid_t tid)
 	struct process *p = processes_remove(&s->processes, tid);
 
 	if (p) {
-		describe(p);
-		s->recorder.n_processes += p->program.phase == PROGRAM_HOOKED;
+		describe(s, p);
 		drain(s, p);
 		process_free(p);
 	}

@@ -14,6 +14,8 @@ struct supervisor {
 	struct processes processes;
 	pid_t command;	/* the process that the user started; 0 once it has ended */
 	int message_fd; /* where messages go while the command runs */
+	unsigned int n_measured; /* programs that have ended */
+	uint32_t dropped;	 /* lines, files and code objects for which a region had no room */
 	bool python_ran;
 	bool unsaved; /* something was drained since the data file was written */
 };

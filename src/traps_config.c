@@ -32,5 +32,7 @@ int traps_config_load(struct image *image, const char **reason)
 		t->adaptive[op] = opcodes_quickened(ops, (uint8_t)op);
 	}
 	t->flags[ops->extended_arg] |= TRAP_EXTENDED_ARG;
+	for (size_t i = 0; i < sizeof(ops->handlers) && ops->handlers[i]; i++)
+		t->flags[ops->handlers[i]] |= TRAP_HANDLER;
 	return 0;
 }
