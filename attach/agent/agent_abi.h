@@ -197,6 +197,7 @@ enum agent_source {
 /* What traps need to know of the interpreter loop. Opcode tables are indexed by opcode. */
 #define TRAP_PLANT 1u	     /* may be replaced by the trap */
 #define TRAP_EXTENDED_ARG 2u /* the next unit belongs to the same instruction */
+#define TRAP_HANDLER 4u	     /* 3.9: leads to an exception handler, whose start counts as that of a line */
 
 struct agent_traps {
 	uint8_t opcode;		    /* the trap */

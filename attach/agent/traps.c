@@ -207,10 +207,21 @@ static uint8_t restored_opcode(uint8_t opcode, bool quickened)
 struct planting {
 	const struct trap_record *r;
 	uint32_t unit;
+	uint32_t argument; /* of EXTENDED_ARG so far */
 	bool extended;	/* this unit belongs to the EXTENDED_ARG before it */
+	bool starts;	/* only first instructions of runs */
 	bool quickened; /* specialised forms may be there: fused with their successors, with data in their caches */
 	uint8_t trap, other;
 };
+
+/* The instruction at @p unit calls its argument an exception handler (3.9). No code but that of an exception goes there. */
+static void plant_handler(const struct planting *p, uint32_t argument)
+{
+	uint64_t unit = (uint64_t)p->unit + 1 + argument / 2;
+
+	if (unit < p->r->units && agent_data.traps.flags[p->r->original[2 * unit]] & TRAP_PLANT)
+		p->r->live[2 * unit] = p->trap;
+}
 
 static void plant_run(struct planting *p, const struct line_run *run)
 {
@@ -220,7 +231,7 @@ static void plant_run(struct planting *p, const struct line_run *run)
 		uint8_t opcode = p->r->original[2 * p->unit], flags = t->flags[opcode], caches = t->caches[opcode];
 		uint8_t *live = p->r->live + 2 * p->unit;
 
-		if (run->line > 0 && !p->extended && (flags & TRAP_PLANT)) {
+		if (run->line > 0 && !p->extended && (flags & TRAP_PLANT) && (!p->starts || p->unit == run->start)) {
 			uint8_t trap = p->trap;
 
 			*live = trap;
@@ -231,29 +242,48 @@ static void plant_run(struct planting *p, const struct line_run *run)
 		} else if (p->quickened) {
 			*live = restored_opcode(opcode, true);
 		}
-		p->extended = flags & TRAP_EXTENDED_ARG;
+		if (flags & (TRAP_EXTENDED_ARG | TRAP_HANDLER) || p->extended) {
+			uint32_t argument = p->argument << 8 | p->r->original[2 * p->unit + 1];
+
+			if (p->starts && flags & TRAP_HANDLER)
+				plant_handler(p, argument);
+			p->extended = flags & TRAP_EXTENDED_ARG;
+			p->argument = p->extended ? argument : 0;
+		}
 		p->unit += 1u + caches;
 	}
 }
 
-void record_plant(const struct trap_record *r, uint8_t trap, uint8_t other)
+static void plant(const struct trap_record *r, struct planting p)
 {
 	const struct agent_layout *l = &agent_data.layout;
-	struct planting p = {.r = r, .quickened = is_quickened(r), .trap = trap, .other = other};
 	struct line_cursor c;
 	struct line_run run;
 
+	p.r = r;
+	p.quickened = is_quickened(r);
 	if (l->code_firsttraceable)
 		p.unit = (uint32_t)load32(r->code, l->code_firsttraceable);
-	for (line_cursor_init(&c, r->code, r->units); line_cursor_next(&c, &run);)
+	for (line_cursor_init(&c, r); line_cursor_next(&c, &run);)
 		plant_run(&p, &run);
+}
+
+void record_plant(const struct trap_record *r)
+{
+	uint8_t trap = agent_data.traps.opcode;
+
+	plant(r, (struct planting){.trap = trap, .other = trap, .starts = only_starts_count()});
+}
+
+void record_plant_all(const struct trap_record *r, uint8_t trap, uint8_t other)
+{
+	plant(r, (struct planting){.trap = trap, .other = other});
 }
 
 static bool plant_code(PyObject *code)
 {
 	struct trap_state *s = trap_state();
 	uint32_t file = region_file_of(load_ptr(code, agent_data.layout.code_filename));
-	uint8_t trap = agent_data.traps.opcode;
 	struct trap_record *r, **bucket;
 
 	if (!file)
@@ -276,7 +306,7 @@ static bool plant_code(PyObject *code)
 	r->next = *bucket;
 	*bucket = r;
 	s->nrecords++;
-	record_plant(r, trap, trap);
+	record_plant(r);
 	return true;
 }
 

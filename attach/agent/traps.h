@@ -22,6 +22,10 @@ struct trap_record {
 
 /* ---------------------------------------------------------------------------------------- lines: traps_lines.c */
 
+/* enum layout_linetable of symbols/layout.h */
+#define LINETABLE_LNOTAB 0
+#define LINETABLE_DELTAS 1
+
 /* Code units [start, end) belong to @line; to none if it is not positive. */
 struct line_run {
 	uint32_t start, end;
@@ -33,12 +37,20 @@ struct line_cursor {
 	uint32_t at, units;
 	int32_t line;
 	uint8_t kind;
+	struct line_run ahead;
 };
 
-/** At the first run of @p code, which has @p units code units. */
-hidden void line_cursor_init(struct line_cursor *c, const PyObject *code, uint32_t units);
-/** The next run, in the order of the bytecode; neighbours may have the same line. False after the last. */
+/** Before the first run of @p r. */
+hidden void line_cursor_init(struct line_cursor *c, const struct trap_record *r);
+/** The next run, in the order of the bytecode; neighbours have different lines. False after the last. */
 hidden bool line_cursor_next(struct line_cursor *c, struct line_run *run);
+
+/* 3.8, 3.9: a line counts when control comes to its start, as it does for sys.settrace(). The end of an `if` belongs to
+ * the last line of its body there, which has not run whenever that is jumped to. */
+static inline bool only_starts_count(void)
+{
+	return agent_data.layout.linetable_kind == LINETABLE_LNOTAB;
+}
 
 hidden void line_index_free(struct line_index *x);
 
@@ -98,8 +110,9 @@ hidden void block_free(void *p, size_t size);
 hidden bool record_init(struct trap_record *r, PyObject *code);
 /** Before or after the code object is freed. */
 hidden void record_deinit(struct trap_record *r);
-/** Plant every instruction of a line, with @p trap and @p other in turn. */
-hidden void record_plant(const struct trap_record *r, uint8_t trap, uint8_t other);
+hidden void record_plant(const struct trap_record *r);
+/** Plant every instruction that can be, with @p trap and @p other in turn. */
+hidden void record_plant_all(const struct trap_record *r, uint8_t trap, uint8_t other);
 /** The record of @p code, NULL if it was never planted. */
 hidden struct trap_record *record_find(const PyObject *code);
 /** Forget @p code, which is about to be freed; what is to be let go afterwards, or NULL. */

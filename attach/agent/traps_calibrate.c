@@ -143,7 +143,7 @@ static bool collect(PyObject *code)
 	if (c->count == CODES || !record_init(r, code))
 		return false;
 	c->count++;
-	record_plant(r, t->opcode, agent_data.layout.inline_code && t->calibration_opcode ? t->calibration_opcode : t->opcode);
+	record_plant_all(r, t->opcode, agent_data.layout.inline_code && t->calibration_opcode ? t->calibration_opcode : t->opcode);
 	return true;
 }
 

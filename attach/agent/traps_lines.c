@@ -4,10 +4,6 @@
  */
 #include "traps.h"
 
-/* enum layout_linetable of symbols/layout.h */
-#define KIND_LNOTAB 0
-#define KIND_DELTAS 1
-
 #define SMALL 48 /* runs */
 
 struct index_run {
@@ -21,19 +17,6 @@ struct line_index {
 	uint32_t count;
 	struct index_run runs[];
 };
-
-void line_cursor_init(struct line_cursor *c, const PyObject *code, uint32_t units)
-{
-	const struct agent_layout *l = &agent_data.layout;
-	const PyObject *table = load_ptr(code, l->code_linetable);
-
-	c->p = (const uint8_t *)table + l->bytes_data;
-	c->limit = c->p + load64(table, l->bytes_size);
-	c->at = 0;
-	c->units = units;
-	c->line = load32(code, l->code_firstlineno);
-	c->kind = l->linetable_kind;
-}
 
 static bool emit(struct line_cursor *c, struct line_run *run, uint32_t units, int32_t line)
 {
@@ -108,37 +91,44 @@ static bool next_locations(struct line_cursor *c, struct line_run *run)
 	return emit(c, run, units, code == 15 ? 0 : c->line);
 }
 
-bool line_cursor_next(struct line_cursor *c, struct line_run *run)
+static bool next_entry(struct line_cursor *c, struct line_run *run)
 {
 	if (c->at >= c->units)
 		return false;
-	if (c->kind == KIND_LNOTAB)
+	if (c->kind == LINETABLE_LNOTAB)
 		return next_lnotab(c, run);
-	if (c->kind == KIND_DELTAS)
+	if (c->kind == LINETABLE_DELTAS)
 		return next_deltas(c, run);
 	return next_locations(c, run);
 }
 
-/* As line_cursor_next(), with neighbours of one line made one; @ahead is the run behind it. */
-static bool next_merged(struct line_cursor *c, struct line_run *run, struct line_run *ahead)
+void line_cursor_init(struct line_cursor *c, const struct trap_record *r)
 {
-	if (ahead->start == ahead->end)
-		return false;
-	*run = *ahead;
-	while (line_cursor_next(c, ahead)) {
-		if (ahead->line != run->line)
-			return true;
-		run->end = ahead->end;
-	}
-	ahead->start = ahead->end;
-	return true;
+	const struct agent_layout *l = &agent_data.layout;
+	const PyObject *table = load_ptr(r->code, l->code_linetable);
+
+	c->p = (const uint8_t *)table + l->bytes_data;
+	c->limit = c->p + load64(table, l->bytes_size);
+	c->at = 0;
+	c->units = r->units;
+	c->line = load32(r->code, l->code_firstlineno);
+	c->kind = l->linetable_kind;
+	if (!next_entry(c, &c->ahead))
+		c->ahead.start = c->ahead.end = 0;
 }
 
-static void merged_init(struct line_cursor *c, struct line_run *ahead, const struct trap_record *r)
+bool line_cursor_next(struct line_cursor *c, struct line_run *run)
 {
-	line_cursor_init(c, r->code, r->units);
-	if (!line_cursor_next(c, ahead))
-		ahead->start = ahead->end = 0;
+	if (c->ahead.start == c->ahead.end)
+		return false;
+	*run = c->ahead;
+	while (next_entry(c, &c->ahead)) {
+		if (c->ahead.line != run->line)
+			return true;
+		run->end = c->ahead.end;
+	}
+	c->ahead.start = c->ahead.end;
+	return true;
 }
 
 /* ------------------------------------------------------------------------------------------------------ index */
@@ -146,10 +136,10 @@ static void merged_init(struct line_cursor *c, struct line_run *ahead, const str
 static uint32_t count_runs(const struct trap_record *r)
 {
 	struct line_cursor c;
-	struct line_run run, ahead;
+	struct line_run run;
 	uint32_t n = 0;
 
-	for (merged_init(&c, &ahead, r); next_merged(&c, &run, &ahead);)
+	for (line_cursor_init(&c, r); line_cursor_next(&c, &run);)
 		n++;
 	return n;
 }
@@ -180,7 +170,7 @@ static struct line_index *index_build(const struct trap_record *r)
 	size_t bytes = sizeof(struct line_index) + n * sizeof(struct index_run);
 	struct line_index *x = block_alloc(bytes);
 	struct line_cursor c;
-	struct line_run run, ahead;
+	struct line_run run;
 	uint32_t *table;
 
 	while (size < 2 * n)
@@ -193,7 +183,7 @@ static struct line_index *index_build(const struct trap_record *r)
 	}
 	x->size = bytes;
 	x->count = 0;
-	for (merged_init(&c, &ahead, r); next_merged(&c, &run, &ahead);)
+	for (line_cursor_init(&c, r); line_cursor_next(&c, &run);)
 		x->runs[x->count++] = (struct index_run){run.start, run.line, 0};
 	memset(table, 0, size * sizeof(*table));
 	link_runs(x, table, size);
@@ -247,15 +237,15 @@ static int32_t for_line_decoded(const struct trap_record *r, uint32_t unit,
 				void (*f)(const struct trap_record *r, const struct line_run *run))
 {
 	struct line_cursor c;
-	struct line_run run, ahead;
+	struct line_run run;
 	int32_t line = 0;
 
-	for (merged_init(&c, &ahead, r); next_merged(&c, &run, &ahead);)
+	for (line_cursor_init(&c, r); line_cursor_next(&c, &run);)
 		if (unit >= run.start && unit < run.end)
 			line = run.line;
 	if (line <= 0)
 		return 0;
-	for (merged_init(&c, &ahead, r); next_merged(&c, &run, &ahead);)
+	for (line_cursor_init(&c, r); line_cursor_next(&c, &run);)
 		if (run.line == line)
 			f(r, &run);
 	return line;
@@ -264,12 +254,12 @@ static int32_t for_line_decoded(const struct trap_record *r, uint32_t unit,
 static int32_t for_line_small(struct trap_record *r, uint32_t unit,
 			      void (*f)(const struct trap_record *r, const struct line_run *run))
 {
-	struct line_run runs[SMALL + 1], ahead;
+	struct line_run runs[SMALL + 1];
 	struct line_cursor c;
 	uint32_t n = 0;
 	int32_t line = 0;
 
-	for (merged_init(&c, &ahead, r); next_merged(&c, &runs[n], &ahead); n++) {
+	for (line_cursor_init(&c, r); line_cursor_next(&c, &runs[n]); n++) {
 		if (n == SMALL)
 			return -1;
 		if (unit >= runs[n].start && unit < runs[n].end)
