@@ -2,51 +2,75 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
 
-int region_new(int fd, struct region **ret)
+int region_create(int fd)
 {
-	_cleanup_close_ int owned = fd;
 	struct region_header head = {.magic = REGION_MAGIC, .abi = AGENT_ABI, .used = sizeof(struct region_header)};
+
+	if (ftruncate(fd, REGION_SIZE) < 0)
+		return -errno;
+	/* Nobody may take the ground from under the other: a smaller file would mean SIGBUS. */
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0)
+		return -errno;
+	return pwrite(fd, &head, offsetof(struct region_header, file_buckets), 0) < 0 ? -errno : 0;
+}
+
+static bool is_region(int fd)
+{
+	struct region_header head;
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
+
+	return seals >= 0 && seals & F_SEAL_SHRINK && fstat(fd, &st) == 0 && st.st_size == REGION_SIZE &&
+	       pread(fd, &head, offsetof(struct region_header, file_buckets), 0) > 0 && head.magic == REGION_MAGIC &&
+	       head.abi == AGENT_ABI;
+}
+
+int region_open(int fd, struct region **ret)
+{
 	_cleanup_free_ struct region *region = calloc(1, sizeof(*region));
+	_cleanup_close_ int read_fd = -1;
+	char path[64];
 	void *map;
 
 	if (!region)
 		return -ENOMEM;
-	if (ftruncate(owned, REGION_SIZE) < 0)
+	if (!is_region(fd))
+		return -EBADMSG;
+	/* A mapping that could be made writable would count as one in region_is_over(). */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	read_fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (read_fd < 0)
 		return -errno;
-	/* Nobody may take the ground from under the other: a smaller file would mean SIGBUS. */
-	if (fcntl(owned, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
-		return -errno;
-	if (pwrite(owned, &head, offsetof(struct region_header, file_buckets), 0) < 0)
-		return -errno;
-	map = mmap(NULL, REGION_SIZE, PROT_READ, MAP_SHARED | MAP_NORESERVE, owned, 0);
+	map = mmap(NULL, REGION_SIZE, PROT_READ, MAP_SHARED | MAP_NORESERVE, read_fd, 0);
 	if (map == MAP_FAILED)
 		return -ENOMEM;
-	region->refs = 1;
-	region->fd = take_fd(owned);
+	region->fd = fd;
+	region->read_fd = take_fd(read_fd);
 	region->map = map;
 	*ret = take_ptr(region);
 	return 0;
 }
 
-struct region *region_ref(struct region *region)
+void region_close(struct region *region)
 {
-	if (region)
-		region->refs++;
-	return region;
-}
-
-void region_unref(struct region *region)
-{
-	if (!region || --region->refs)
+	if (!region)
 		return;
 	munmap((void *)(uintptr_t)region->map, REGION_SIZE);
+	close(region->read_fd);
 	close(region->fd);
 	free(region);
+}
+
+bool region_is_over(const struct region *region)
+{
+	return fcntl(region->fd, F_ADD_SEALS, F_SEAL_WRITE) == 0;
 }
 
 static const void *at(const struct region *region, uint32_t offset, size_t len)

@@ -13,21 +13,29 @@
 #include "attach/agent/agent_abi.h"
 #include "base/cleanup.h"
 
-/** Reference counted: a region is shared by the processes forked from one program. */
+/**
+ * Make the memfd @p fd a region: size, seals, header. Done by us, not by the target, whose RLIMIT_FSIZE may be low.
+ * -errno of what was refused.
+ */
+int region_create(int fd) must_check;
+
+/** A region open for reading. */
 struct region {
-	unsigned int refs;
-	int fd;
+	int fd;	      /* open for writing, for region_is_over() */
+	int read_fd;  /* what is mapped */
 	const unsigned char *map;
 };
 
-/**
- * Set up the memfd @p fd (taken over) as a region: size, seals, header. -EPERM when the kernel or a limit of our own
- * refuses, -ENOMEM.
- */
-int region_new(int fd, struct region **ret) must_check;
-struct region *region_ref(struct region *region);
+/** Open the region in @p fd, which is taken over if all goes well. -ENOMEM, -EBADMSG: it is none. */
+int region_open(int fd, struct region **ret) must_check;
 /** NULL is accepted. */
-void region_unref(struct region *region);
+void region_close(struct region *region);
+
+/**
+ * True once no process has the region mapped for writing: all that it will ever hold is in it. Exact, and true for
+ * processes that nobody traces: the kernel seals a memfd against writing only then (fcntl(2), F_SEAL_WRITE).
+ */
+bool region_is_over(const struct region *region);
 
 struct region_counters {
 	enum agent_status status;

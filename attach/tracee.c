@@ -17,8 +17,9 @@ enum stop_kind stop_classify(int status)
 	switch (event) {
 	case 0:
 		return STOP_SIGNAL;
-	case PTRACE_EVENT_FORK:
 	case PTRACE_EVENT_VFORK:
+		return STOP_VFORK;
+	case PTRACE_EVENT_FORK:
 	case PTRACE_EVENT_CLONE:
 		return STOP_FORK;
 	case PTRACE_EVENT_EXEC:

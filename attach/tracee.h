@@ -19,7 +19,8 @@ enum stop_kind {
 	STOP_SIGNAL, /* a signal is about to be delivered: pass it on */
 	STOP_GROUP,  /* job control stopped the process: tracee_listen() */
 	STOP_NEW,    /* first stop of a new child, or one that we asked for */
-	STOP_FORK,   /* fork, vfork or clone: tracee_event_message() is the child */
+	STOP_FORK,   /* fork or clone: tracee_event_message() is the child */
+	STOP_VFORK,  /* the same, and the child uses its parent's memory until it execs or ends */
 	STOP_EXEC,   /* a new program, at its very first instruction; the message is the thread's former tid */
 	STOP_OTHER,
 };

@@ -7,11 +7,14 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "base/log.h"
+#include "keeper.h"
+#include "supervisor.h"
 
 #define EXIT_NOT_FOUND 127
 #define EXIT_NOT_RUN 126
@@ -61,26 +64,37 @@ static int cannot_run(const char *name, int error)
 	return error == -ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_RUN;
 }
 
-/* Keep nothing of the caller's but what messages need. */
-static void leave_surroundings(struct supervisor *s, int *ready)
+/* Keep nothing of the caller's but what messages need. Returns where those go. */
+static int leave_surroundings(void)
 {
-	int null = open("/dev/null", O_RDWR);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), message_fd = fcntl(2, F_DUPFD_CLOEXEC, 3);
+	sigset_t set;
 
-	s->message_fd = fcntl(2, F_DUPFD_CLOEXEC, 3);
-	log_set_fd(s->message_fd);
+	sigfillset(&set);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	signal(SIGXFSZ, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+	log_set_fd(message_fd);
 	for (int fd = 0; fd < 3; fd++)
 		dup2(null, fd);
 	if (null > 2)
 		close(null);
-	(void)ready;
 	(void)!chdir("/");
+	return message_fd;
 }
 
-static void close_others(const int *keep, size_t n)
+static int by_value(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+/* @keep is put in order. */
+static void close_others(int *keep, size_t n)
 {
 	int from = 3;
 
-	/* @keep is sorted. */
+	qsort(keep, n, sizeof(*keep), by_value);
 	for (size_t i = 0; i < n; i++) {
 		if (keep[i] < from)
 			continue;
@@ -91,38 +105,50 @@ static void close_others(const int *keep, size_t n)
 	syscall(SYS_close_range, from, ~0u, 0);
 }
 
-static int by_value(const void *a, const void *b)
+static void be_supervisor(int keeper_socket, int message_fd, pid_t command, int ready)
 {
-	return *(const int *)a - *(const int *)b;
-}
-
-static _Noreturn void be_supervisor(struct supervisor *s, pid_t command, int ready)
-{
-	int keep[3];
-	sigset_t set;
+	struct supervisor s;
 	int r;
 
-	sigfillset(&set);
-	sigprocmask(SIG_SETMASK, &set, NULL);
-	leave_surroundings(s, &ready);
-	keep[0] = s->message_fd;
-	keep[1] = ready;
-	keep[2] = s->recorder.file.dirfd;
-	qsort(keep, 3, sizeof(*keep), by_value);
-	close_others(keep, 3);
-	r = supervisor_follow(s, command);
+	supervisor_init(&s, keeper_socket, message_fd);
+	r = supervisor_follow(&s, command);
 	if (r < 0)
 		log_error("cannot trace the command: %s%s", strerror(-r),
-			  r == -EPERM ? " (does a container or Yama forbid ptrace?)" : "");
-	if (write(ready, r < 0 ? "n" : "y", 1) == 1 && r == 0)
-		supervisor_run(s);
+			  r == -EPERM ? " (is it traced already, or does a container or Yama forbid ptrace?)" : "");
+	if (write(ready, r < 0 ? "n" : "y", 1) != 1)
+		r = -EPIPE;
 	close(ready);
-	supervisor_deinit(s);
-	_exit(0);
+	if (r == 0)
+		supervisor_run(&s);
+	supervisor_deinit(&s);
 }
 
-/* A grandchild, whose parent has ended: the command will not find it among its children. Returns 0 in the caller. */
-static int start_supervisor(struct supervisor *s, int ready[2])
+/* The keeper is the supervisor's parent, so that it outlives it and knows when it ends. */
+static void be_keeper(struct recorder *recorder, pid_t command, int ready)
+{
+	int message_fd = leave_surroundings(), sockets[2];
+	int keep[] = {message_fd, ready, recorder->file.dirfd};
+	pid_t supervisor;
+
+	close_others(keep, ARRAY_SIZE(keep));
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
+		return log_error("cannot start the supervisor: %s", strerror(errno));
+	supervisor = fork();
+	if (supervisor < 0)
+		return log_error("cannot start the supervisor: %s", strerror(errno));
+	if (supervisor == 0) {
+		close(sockets[0]);
+		cleanup_closep(&recorder->file.dirfd);
+		be_supervisor(sockets[1], message_fd, command, ready);
+		_exit(0);
+	}
+	close(sockets[1]);
+	close(ready);
+	keeper_run(sockets[0], supervisor, recorder, message_fd);
+}
+
+/* A grandchild, whose parent has ended: the command will not find it among its children. Returns in the caller only. */
+static int start_keeper(struct recorder *recorder, int ready[2])
 {
 	pid_t command = getpid(), middle = fork();
 	int status;
@@ -132,11 +158,12 @@ static int start_supervisor(struct supervisor *s, int ready[2])
 	if (middle == 0) {
 		pid_t last;
 
+		close(ready[0]);
 		setsid();
 		last = fork();
 		if (last == 0) {
-			close(ready[0]);
-			be_supervisor(s, command, ready[1]);
+			be_keeper(recorder, command, ready[1]);
+			recorder_deinit(recorder);
 		}
 		_exit(last < 0);
 	}
@@ -145,9 +172,9 @@ static int start_supervisor(struct supervisor *s, int ready[2])
 	return status == 0 ? 0 : -EAGAIN;
 }
 
-int launch(struct supervisor *s)
+int launch(struct recorder *recorder)
 {
-	char **command = s->options->command;
+	char **command = recorder->options->command;
 	char answer = 0;
 	int ready[2], r;
 
@@ -158,7 +185,7 @@ int launch(struct supervisor *s)
 		return cannot_run(command[0], -errno);
 	/* Yama lets only ancestors trace, unless the tracee agrees. */
 	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
-	r = start_supervisor(s, ready);
+	r = start_keeper(recorder, ready);
 	close(ready[1]);
 	if (r == 0 && read(ready[0], &answer, 1) != 1)
 		r = -ECHILD;

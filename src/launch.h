@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "supervisor.h"
+#include "recorder.h"
 
 /** Does not return when all goes well: the calling process becomes the command. Else an exit status (it was said why). */
-int launch(struct supervisor *s);
+int launch(struct recorder *recorder);

@@ -1,23 +1,24 @@
 /* The only place where an exit status is chosen. */
 #include "base/log.h"
 #include "launch.h"
+#include "recorder.h"
 
 #define EXIT_USAGE 2
 
 static int run(const struct options *o)
 {
-	struct supervisor s;
+	struct recorder recorder;
 	int status = 1;
 
 	if (o->verbose)
 		log_set_level(o->verbose > 0 ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR);
 	if (getenv("PYCOV_TRACE_DEBUG"))
 		log_set_level(LOG_LEVEL_DEBUG);
-	if (supervisor_init(&s, o) < 0)
-		log_error("%s", s.recorder.why);
+	if (recorder_init(&recorder, o) < 0)
+		log_error("%s", recorder.why);
 	else
-		status = launch(&s);
-	supervisor_deinit(&s);
+		status = launch(&recorder);
+	recorder_deinit(&recorder);
 	return status;
 }
 

@@ -12,6 +12,7 @@ struct process {
 	pid_t pid;
 	unsigned int threads; /* that are traced */
 	bool is_copy;	      /* made by fork: `program` was taken from the parent */
+	bool is_borrowed;     /* made by vfork, has not exec'd: its memory is the parent's */
 	struct remote mem;
 	struct program program;
 };

@@ -11,6 +11,7 @@
 
 #include "attach/hook.h"
 #include "attach/procfs.h"
+#include "attach/region.h"
 #include "attach/tracee.h"
 #include "base/log.h"
 #include "symbols/elf_symbol.h"
@@ -21,40 +22,29 @@
 void program_init(struct program *p)
 {
 	memset(p, 0, sizeof(*p));
-	p->root_fd = -1;
+	run_init(&p->run);
 }
 
 void program_deinit(struct program *p)
 {
-	region_unref(p->region);
-	free(p->exe);
-	free(p->library);
-	free(p->executable);
-	free(p->home);
-	free(p->user_base);
-	free(p->command);
-	if (p->root_fd >= 0)
-		close(p->root_fd);
+	run_deinit(&p->run);
 	program_init(p);
 }
 
-static char *copy(const char *text)
+void program_handed_over(struct program *p)
 {
-	return text ? strdup(text) : NULL;
+	uint32_t id = p->run.id;
+
+	run_deinit(&p->run);
+	p->run.id = id;
 }
 
 void program_fork(struct program *child, const struct program *parent)
 {
 	program_deinit(child);
 	*child = *parent;
-	child->region = region_ref(parent->region);
-	child->exe = copy(parent->exe);
-	child->library = copy(parent->library);
-	child->executable = copy(parent->executable);
-	child->home = copy(parent->home);
-	child->user_base = copy(parent->user_base);
-	child->command = copy(parent->command);
-	child->root_fd = parent->root_fd >= 0 ? fcntl(parent->root_fd, F_DUPFD_CLOEXEC, 0) : -1;
+	run_init(&child->run);
+	child->run.id = parent->run.id;
 }
 
 /* ------------------------------------------------------------------------------------------------ looking around */
@@ -147,13 +137,14 @@ static void note_surroundings(struct program *p, pid_t pid)
 	char command[512];
 	_cleanup_free_ char *argv0 = procfs_argv0(pid);
 
-	if (p->command)
-		return;
 	procfs_cmdline(pid, command, sizeof(command));
-	p->command = strdup(command);
-	p->executable = argv0 ? find_executable(pid, argv0) : NULL;
-	p->home = procfs_environment(pid, "HOME");
-	p->user_base = procfs_environment(pid, "PYTHONUSERBASE");
+	p->run.pid = pid;
+	p->run.hexversion = p->runtime->py.hexversion;
+	p->run.command = strdup(command);
+	p->run.executable = argv0 ? find_executable(pid, argv0) : read_link(pid, "exe");
+	p->run.home = procfs_environment(pid, "HOME");
+	p->run.user_base = procfs_environment(pid, "PYTHONUSERBASE");
+	p->run.root_fd = open_other_root(pid);
 }
 
 /* Find the runtime among what is mapped. -ENOENT. */
@@ -168,8 +159,8 @@ static int find_runtime(struct program *p, pid_t pid, struct images *images)
 		return -ENOENT;
 	p->runtime = s.found;
 	p->runtime_bias = s.bias;
-	free(p->library);
-	p->library = s.path;
+	run_deinit(&p->run);
+	p->run.library = s.path;
 	note_surroundings(p, pid);
 	return 0;
 }
@@ -204,13 +195,11 @@ void program_exec(struct program *p, const struct remote *r, struct images *imag
 	image = exe_image(r->tid, images);
 	if (!image || image->presence == CPYTHON_ABSENT)
 		return;
-	p->exe = read_link(r->tid, "exe");
 	if (image->presence == CPYTHON_DEFINED && image->error < 0) {
 		p->runtime = image;
 		p->refusal = image->reason;
 		return;
 	}
-	p->root_fd = open_other_root(r->tid);
 	if (!seccomp_allows(r->tid)) {
 		p->refusal = image->presence == CPYTHON_LOADABLE
 				     ? NULL
@@ -460,6 +449,7 @@ static int hook_interpreter_loop(const struct program *p, const struct remote *r
 	ret = remote_write(r, runtime_addr(p, t->table) + 8u * t->opcode, &stub, sizeof(stub));
 	if (ret < 0)
 		return ret;
+	stub = p->blob + boot_blob()->trap_spare;
 	return remote_write(r, runtime_addr(p, t->table) + 8u * t->calibration_opcode, &stub, sizeof(stub));
 }
 
@@ -518,7 +508,8 @@ static int set_up(struct program *p, const struct remote *r)
 	fd = open_target_fd(r->tid, memfd);
 	if (fd < 0)
 		return fd;
-	ret = region_new(fd, &p->region);
+	p->run.region_fd = fd;
+	ret = region_create(fd);
 	if (ret < 0)
 		return ret;
 	ret = set_hooks(p, r, (raddr)page);

@@ -12,9 +12,9 @@
 #pragma once
 
 #include "attach/boot.h"
-#include "attach/region.h"
 #include "attach/remote.h"
 #include "images.h"
+#include "run.h"
 
 enum program_phase {
 	PROGRAM_UNTOUCHED, /* nothing of ours is in it */
@@ -31,16 +31,9 @@ struct program {
 	raddr blob;	      /* the agent; 0: none */
 	raddr runtime_bias;   /* of `runtime` */
 	const struct image *runtime; /* the image with Python in it; NULL: none was found */
-	struct region *region;
-	char *exe;  /* path of the program file as the process sees it */
-	char *library; /* path of the runtime, the same way */
-	/* Of the process when the runtime was found; NULL when unknown. */
-	char *executable; /* as it was started: a link in a virtual environment, say, not its target */
-	char *home, *user_base; /* $HOME, $PYTHONUSERBASE */
-	char *command; /* arguments, joined by spaces */
-	int root_fd; /* the process's root directory, or -1: ours */
-	const char *refusal; /* why Python code is not measured, or NULL */
-	bool refusal_told;   /* the user knows */
+	struct run run;	      /* once it is hooked; the supervisor hands it to the keeper */
+	const char *refusal;  /* why Python code is not measured, or NULL */
+	bool refusal_told;    /* the user knows */
 };
 
 void program_init(struct program *p);
@@ -52,5 +45,8 @@ void program_exec(struct program *p, const struct remote *r, struct images *imag
 /** At a signal stop of @p r's thread with AGENT_SIGNAL: true if it was the agent that called, and was served. */
 bool program_call(struct program *p, const struct remote *r, struct images *images);
 
-/** @p child is a copy of @p parent's image. */
+/** The keeper has the run: its id alone is needed from now on. */
+void program_handed_over(struct program *p);
+
+/** @p child is a copy of @p parent's image: the same run. */
 void program_fork(struct program *child, const struct program *parent);

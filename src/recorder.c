@@ -11,7 +11,7 @@
 /* One of the interpreters that ran in the tree: what is known of it, and which of its files are wanted. */
 struct interpreter {
 	struct interpreter *next;
-	const struct image *runtime;
+	uint32_t hexversion;
 	char *executable, *library;
 	int root_fd; /* its root directory, or -1: ours */
 	struct interpreter_facts facts;
@@ -87,7 +87,7 @@ void recorder_deinit(struct recorder *r)
 /* ------------------------------------------------------------------------------------------------- interpreters */
 
 struct stdlib_search {
-	const struct layout *layout;
+	unsigned int minor;
 	char *found;
 };
 
@@ -98,21 +98,21 @@ static int search_stdlib(void *arg, uint32_t number, const char *name, size_t le
 
 	(void)number;
 	if (path)
-		s->found = interpreter_stdlib_of(path, 3, s->layout->minor);
+		s->found = interpreter_stdlib_of(path, 3, s->minor);
 	return s->found != NULL;
 }
 
-static int find_facts(struct interpreter *it, const struct program *program)
+static int find_facts(struct interpreter *it, const struct run *run)
 {
-	struct stdlib_search search = {.layout = &program->runtime->py.layout};
+	struct stdlib_search search = {.minor = run->hexversion >> 16 & 0xff};
 	struct region_visitor v = {.file = search_stdlib, .arg = &search};
 	struct interpreter_hints hints = {.major = 3,
-					  .minor = search.layout->minor,
-					  .executable = it->executable ? it->executable : program->exe,
-					  .home = program->home,
-					  .user_base = program->user_base};
+					  .minor = search.minor,
+					  .executable = it->executable,
+					  .home = run->home,
+					  .user_base = run->user_base};
 	char root[64];
-	int r = region_walk(program->region, &v);
+	int r = region_walk(run->region, &v);
 
 	if (r < 0)
 		return r;
@@ -140,14 +140,14 @@ static bool same_directory(int a, int b)
 	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-static int interpreter_get(struct recorder *r, const struct program *program, struct interpreter **ret)
+static int interpreter_get(struct recorder *r, const struct run *run, struct interpreter **ret)
 {
 	struct interpreter *it;
 	int e;
 
 	for (it = r->interpreters; it; it = it->next) {
-		if (it->runtime == program->runtime && same_text(it->executable, program->executable) &&
-		    same_text(it->library, program->library) && same_directory(it->root_fd, program->root_fd)) {
+		if (it->hexversion == run->hexversion && same_text(it->executable, run->executable) &&
+		    same_text(it->library, run->library) && same_directory(it->root_fd, run->root_fd)) {
 			*ret = it;
 			return 0;
 		}
@@ -155,11 +155,11 @@ static int interpreter_get(struct recorder *r, const struct program *program, st
 	it = calloc(1, sizeof(*it));
 	if (!it)
 		return -ENOMEM;
-	it->runtime = program->runtime;
-	it->executable = program->executable ? strdup(program->executable) : NULL;
-	it->library = program->library ? strdup(program->library) : NULL;
-	it->root_fd = program->root_fd >= 0 ? fcntl(program->root_fd, F_DUPFD_CLOEXEC, 3) : -1;
-	e = find_facts(it, program);
+	it->hexversion = run->hexversion;
+	it->executable = run->executable ? strdup(run->executable) : NULL;
+	it->library = run->library ? strdup(run->library) : NULL;
+	it->root_fd = run->root_fd >= 0 ? fcntl(run->root_fd, F_DUPFD_CLOEXEC, 3) : -1;
+	e = find_facts(it, run);
 	if (e < 0) {
 		interpreter_free(it);
 		return e;
@@ -331,17 +331,17 @@ static int on_code(void *arg, const struct region_code *code, const char *qualna
 	return r;
 }
 
-int recorder_drain(struct recorder *recorder, const struct program *program)
+int recorder_drain(struct recorder *recorder, const struct run *run)
 {
 	struct drain d = {.recorder = recorder};
 	struct region_visitor v = {on_file, on_lines, on_code, &d};
 	int r;
 
-	if (!program->region)
+	if (!run->region)
 		return 0;
-	r = interpreter_get(recorder, program, &d.interpreter);
+	r = interpreter_get(recorder, run, &d.interpreter);
 	if (r == 0)
-		r = region_walk(program->region, &v);
+		r = region_walk(run->region, &v);
 	free(d.files);
 	return r;
 }

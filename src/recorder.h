@@ -3,8 +3,8 @@
 
 #include "datafile.h"
 #include "options.h"
-#include "program.h"
 #include "record.h"
+#include "run.h"
 #include "selection.h"
 
 struct interpreter; /* the facts of one, with the verdicts on its files */
@@ -22,8 +22,8 @@ struct recorder {
 int recorder_init(struct recorder *recorder, const struct options *options) must_check;
 void recorder_deinit(struct recorder *recorder);
 
-/** Add what @p program's region holds now; its process may run on or be dead. */
-int recorder_drain(struct recorder *recorder, const struct program *program) must_check;
+/** Add what the region of @p run holds now; its processes may run on or be dead. */
+int recorder_drain(struct recorder *recorder, const struct run *run) must_check;
 
 /** Add the files of a --source that never ran. */
 int recorder_add_unexecuted(struct recorder *recorder) must_check;

@@ -1,12 +1,12 @@
 /*
  * One loop: wait for what happened, say what it is, do what it owes the tracee. A tracee is let go as soon as its event
- * is understood; nothing here waits for a disk while one is stopped, with one exception: the end of the command itself
- * is passed on to its parent only after its data is safe.
+ * is understood. Nothing here writes to a disk: that is the keeper's work. The end of the command alone is passed on to
+ * its parent only after its data is safe.
  */
 #include "supervisor.h"
 
 #include <errno.h>
-#include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -15,83 +15,66 @@
 #include "attach/tracee.h"
 #include "base/log.h"
 
-int supervisor_init(struct supervisor *s, const struct options *options)
+void supervisor_init(struct supervisor *s, int keeper_socket, int message_fd)
 {
 	memset(s, 0, sizeof(*s));
-	s->options = options;
+	s->keeper.socket = keeper_socket;
+	s->message_fd = message_fd;
 	images_init(&s->images);
-	return recorder_init(&s->recorder, options);
 }
 
 void supervisor_deinit(struct supervisor *s)
 {
 	processes_deinit(&s->processes);
 	images_deinit(&s->images);
-	recorder_deinit(&s->recorder);
-}
-
-/* ------------------------------------------------------------------------------------------- what is said of them */
-
-/* Say once why a program is not measured. */
-static void tell_refusal(struct process *p)
-{
-	struct program *g = &p->program;
-
-	if (!g->refusal || g->refusal_told)
-		return;
-	g->refusal_told = true;
-	log_warning("%s (pid %d) is not measured: %s", g->exe ? g->exe : "a program", p->pid, g->refusal);
-}
-
-/* What the agent has to say of itself, now that its program ends. */
-static const char *agent_complaint(enum agent_status status)
-{
-	switch (status) {
-	case AGENT_STATUS_NO_TOOL_ID:
-		return "is not measured: other tools hold the sys.monitoring tool ids 3 and 4";
-	case AGENT_STATUS_NO_MONITORING:
-		return "is not measured: sys.monitoring could not be used";
-	case AGENT_STATUS_NO_REGISTERS:
-		return "is not measured: this build of Python keeps its instruction pointer in memory (-O0?)";
-	case AGENT_STATUS_NO_MEMORY:
-		return "is not fully measured: it had no memory left";
-	default:
-		return NULL;
-	}
-}
-
-static void describe(struct supervisor *s, struct process *p)
-{
-	const struct program *g = &p->program;
-	char version[CPYTHON_VERSION_SIZE];
-	struct region_counters c;
-	const char *complaint;
-
-	if (g->phase != PROGRAM_HOOKED)
-		return;
-	s->n_measured++;
-	region_read_counters(g->region, &c);
-	s->dropped += c.dropped_files + c.dropped_lines + c.dropped_code;
-	complaint = agent_complaint(c.status);
-	if (complaint)
-		log_warning("%s (pid %d) %s", g->exe ? g->exe : "a program", p->pid, complaint);
-	log_info("pid %d: Python %s: %s", p->pid, cpython_version_format(g->runtime->py.hexversion, version),
-		 g->command ? g->command : "?");
+	cleanup_closep(&s->keeper.socket);
+	cleanup_closep(&s->message_fd);
 }
 
 /* ---------------------------------------------------------------------------------------------------------- events */
 
-static void drain(struct supervisor *s, struct process *p)
+/* Say once why a program is not measured. */
+static void tell_refusal(struct supervisor *s, struct process *p)
 {
-	int r;
+	struct program *g = &p->program;
+	char command[256];
 
-	s->python_ran |= p->program.runtime != NULL;
-	if (!p->program.region)
+	if (!g->refusal || g->refusal_told)
 		return;
-	s->unsaved = true;
-	r = recorder_drain(&s->recorder, &p->program);
-	if (r < 0)
-		log_error("the data of pid %d is damaged or did not fit: %s", p->pid, strerror(-r));
+	g->refusal_told = true;
+	s->python_ran = true;
+	procfs_cmdline(p->pid, command, sizeof(command));
+	log_warning("%s (pid %d) is not measured: %s", command, p->pid, g->refusal);
+}
+
+/* The program was hooked: the keeper has its data from now on. */
+static void hand_over(struct supervisor *s, struct program *g)
+{
+	if (g->phase != PROGRAM_HOOKED || g->run.id)
+		return;
+	s->python_ran = true;
+	g->run.id = ++s->last_run;
+	keeper_add(&s->keeper, &g->run);
+	program_handed_over(g);
+}
+
+/* Is another process of the same run left? */
+static bool run_goes_on(const struct supervisor *s, const struct process *but)
+{
+	for (size_t i = 0; i < s->processes.threads.n_slots; i++) {
+		const struct thread *t = s->processes.threads.slots[i].entry;
+
+		if (t && t->process != but && t->process->program.run.id == but->program.run.id)
+			return true;
+	}
+	return false;
+}
+
+/* A child of vfork(2) that execs has run nothing of its own: it is not worth a word. */
+static void end_program(struct supervisor *s, struct process *p)
+{
+	if (p->program.run.id && !p->is_borrowed)
+		keeper_end(&s->keeper, p->program.run.id, p->pid, !run_goes_on(s, p));
 }
 
 static struct thread *adopt(struct supervisor *s, pid_t tid)
@@ -111,7 +94,7 @@ static struct thread *adopt(struct supervisor *s, pid_t tid)
 	return t;
 }
 
-static void on_fork(struct supervisor *s, struct thread *parent)
+static void on_fork(struct supervisor *s, struct thread *parent, bool is_vfork)
 {
 	struct procfs_status status;
 	struct thread *child;
@@ -129,21 +112,22 @@ static void on_fork(struct supervisor *s, struct thread *parent)
 		return;
 	program_fork(&child->process->program, &parent->process->program);
 	child->process->is_copy = true;
+	child->process->is_borrowed = is_vfork;
 }
 
 static void on_exec(struct supervisor *s, struct thread *t)
 {
 	struct process *p = t->process;
 
-	describe(s, p);
-	drain(s, p);
+	end_program(s, p);
 	processes_exec(&s->processes, p);
 	remote_close(&p->mem);
 	if (remote_open(&p->mem, p->pid) < 0)
 		return;
 	p->is_copy = true;
+	p->is_borrowed = false;
 	program_exec(&p->program, &p->mem, &s->images);
-	tell_refusal(p);
+	tell_refusal(s, p);
 }
 
 /* True if the signal is not the program's. */
@@ -156,7 +140,8 @@ static bool is_agent_call(struct supervisor *s, struct thread *t, int sig)
 	mem.tid = t->tid;
 	if (!program_call(&t->process->program, &mem, &s->images))
 		return false;
-	tell_refusal(t->process);
+	tell_refusal(s, t->process);
+	hand_over(s, &t->process->program);
 	return true;
 }
 
@@ -169,8 +154,8 @@ static void on_stop(struct supervisor *s, pid_t tid, int status)
 
 	if (!t)
 		t = adopt(s, tid);
-	if (t && kind == STOP_FORK)
-		on_fork(s, t);
+	if (t && (kind == STOP_FORK || kind == STOP_VFORK))
+		on_fork(s, t, kind == STOP_VFORK);
 	else if (t && kind == STOP_EXEC)
 		on_exec(s, t);
 	else if (kind == STOP_SIGNAL && !(t && is_agent_call(s, t, status & 0xff)))
@@ -181,42 +166,12 @@ static void on_stop(struct supervisor *s, pid_t tid, int status)
 		tracee_continue(tid, sig);
 }
 
-static void save(struct supervisor *s)
-{
-	int r = recorder_save(&s->recorder);
-
-	s->unsaved = false;
-	if (r < 0)
-		log_error("cannot write %s: %s", s->recorder.file.path, s->recorder.file.why);
-}
-
-static void drain_all(struct supervisor *s)
-{
-	for (size_t i = 0; i < s->processes.threads.n_slots; i++) {
-		struct thread *t = s->processes.threads.slots[i].entry;
-
-		if (t && t->tid == t->process->pid)
-			drain(s, t->process);
-	}
-}
-
 /* The command is dead, and nobody has been told yet. */
 static void on_command_end(struct supervisor *s)
 {
-	drain_all(s);
-	if (recorder_add_unexecuted(&s->recorder) < 0)
-		log_error("the files that never ran could not all be added: out of memory");
-	save(s);
-	if (!s->python_ran)
-		log_warning("%s ran no Python: nothing was measured", s->options->command[0]);
-	if (s->dropped)
-		log_warning("%u lines, files or functions did not fit and are missing", s->dropped);
-	log_info("%u Python %s measured, data in %s", s->n_measured, s->n_measured == 1 ? "program" : "programs",
-		 s->recorder.file.path);
-	/* Whoever reads our standard error to its end waits for the command only. */
+	keeper_finish(&s->keeper, s->python_ran);
 	log_set_fd(-1);
-	if (s->message_fd >= 0)
-		close(s->message_fd);
+	cleanup_closep(&s->message_fd);
 	s->message_fd = -1;
 	s->command = 0;
 }
@@ -226,8 +181,7 @@ static void on_end(struct supervisor *s, pid_t tid)
 	struct process *p = processes_remove(&s->processes, tid);
 
 	if (p) {
-		describe(s, p);
-		drain(s, p);
+		end_program(s, p);
 		process_free(p);
 	}
 	if (tid == s->command)
@@ -315,21 +269,34 @@ int supervisor_follow(struct supervisor *s, pid_t pid)
 	return processes_add(&s->processes, pid, pid) ? 0 : -ENOMEM;
 }
 
-void supervisor_run(struct supervisor *s)
+/* True when it was said that we should go. */
+static bool told_to_leave(int fd)
 {
 	struct signalfd_siginfo info;
+
+	while (read(fd, &info, sizeof(info)) < 0)
+		if (errno != EINTR)
+			return true;
+	return info.ssi_signo != SIGCHLD;
+}
+
+void supervisor_run(struct supervisor *s)
+{
 	sigset_t set;
 	int fd;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	fd = signalfd(-1, &set, SFD_CLOEXEC);
-	while (dispatch(s))
-		if (read(fd, &info, sizeof(info)) < 0 && errno != EINTR)
+	while (dispatch(s)) {
+		if (told_to_leave(fd)) {
+			/* The kernel lets go of everything we trace; the keeper stays. */
+			keeper_save(&s->keeper);
 			break;
+		}
+	}
 	close(fd);
-	if (s->command)
-		on_command_end(s);
-	else if (s->unsaved)
-		save(s);
 }

@@ -3,28 +3,25 @@
 
 #include <sys/types.h>
 
-#include "options.h"
+#include "keeper.h"
 #include "process.h"
-#include "recorder.h"
 
 struct supervisor {
-	const struct options *options;
-	struct recorder recorder;
+	struct keeper keeper;
 	struct images images;
 	struct processes processes;
-	pid_t command;	/* the process that the user started; 0 once it has ended */
-	int message_fd; /* where messages go while the command runs */
-	unsigned int n_measured; /* programs that have ended */
-	uint32_t dropped;	 /* lines, files and code objects for which a region had no room */
+	uint32_t last_run; /* id of the latest run */
+	pid_t command;	   /* the process that the user started; 0 once it has ended */
+	int message_fd;	   /* where messages go while the command runs */
 	bool python_ran;
-	bool unsaved; /* something was drained since the data file was written */
 };
 
-int supervisor_init(struct supervisor *s, const struct options *options) must_check;
+/** @p keeper_socket and @p message_fd are taken over. */
+void supervisor_init(struct supervisor *s, int keeper_socket, int message_fd);
 void supervisor_deinit(struct supervisor *s);
 
 /** Trace @p pid, which waits for us. */
 int supervisor_follow(struct supervisor *s, pid_t pid) must_check;
 
-/** Until nothing is left to follow. SIGCHLD must be blocked. */
+/** Until nothing is left to follow, or we are told to leave. All signals must be blocked. */
 void supervisor_run(struct supervisor *s);

@@ -1,0 +1,346 @@
+#include "keeper.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "symbols/cpython.h"
+
+enum message_kind {
+	MESSAGE_ADD,
+	MESSAGE_END,
+	MESSAGE_LAST_END,
+	MESSAGE_SAVE,
+	MESSAGE_FINISH,
+};
+
+struct message {
+	uint32_t kind;
+	uint32_t id;
+	int32_t pid;
+	uint32_t python_ran;
+	unsigned char run[RUN_MESSAGE_MAX];
+};
+
+#define MESSAGE_HEAD offsetof(struct message, run)
+
+/* ------------------------------------------------------------------------------------------- the supervisor's end */
+
+static void send_message(struct keeper *k, const struct message *m, size_t len, const int *fds, size_t n)
+{
+	union {
+		char buf[CMSG_SPACE(2 * sizeof(int))];
+		struct cmsghdr align;
+	} control = {0};
+	struct iovec iov = {(void *)m, len};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	if (n) {
+		struct cmsghdr *c;
+
+		msg.msg_control = control.buf;
+		msg.msg_controllen = CMSG_SPACE(n * sizeof(int));
+		c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(n * sizeof(int));
+		memcpy(CMSG_DATA(c), fds, n * sizeof(int));
+	}
+	while (sendmsg(k->socket, &msg, MSG_NOSIGNAL) < 0 && errno == EINTR)
+		;
+}
+
+void keeper_add(struct keeper *k, const struct run *run)
+{
+	struct message m = {.kind = MESSAGE_ADD};
+	int fds[2] = {run->region_fd, run->root_fd};
+
+	send_message(k, &m, MESSAGE_HEAD + run_encode(run, m.run), fds, run->root_fd >= 0 ? 2 : 1);
+}
+
+void keeper_end(struct keeper *k, uint32_t id, pid_t pid, bool last)
+{
+	struct message m = {.kind = last ? MESSAGE_LAST_END : MESSAGE_END, .id = id, .pid = pid};
+
+	send_message(k, &m, MESSAGE_HEAD, NULL, 0);
+}
+
+void keeper_save(struct keeper *k)
+{
+	struct message m = {.kind = MESSAGE_SAVE};
+
+	send_message(k, &m, MESSAGE_HEAD, NULL, 0);
+}
+
+void keeper_finish(struct keeper *k, bool python_ran)
+{
+	struct message m = {.kind = MESSAGE_FINISH, .python_ran = python_ran};
+	char answer;
+
+	send_message(k, &m, MESSAGE_HEAD, NULL, 0);
+	while (recv(k->socket, &answer, 1, 0) < 0 && errno == EINTR)
+		;
+}
+
+/* -------------------------------------------------------------------------------------------------- the keeper */
+
+struct kept {
+	struct kept *next;
+	struct run run;
+};
+
+struct state {
+	struct recorder *recorder;
+	struct kept *runs;
+	int socket; /* -1: the supervisor is gone */
+	int message_fd;
+	unsigned int n_measured;
+	uint32_t dropped;
+	bool unsaved;
+	int64_t may_save; /* when the next write of the file is due, at the earliest; CLOCK_MONOTONIC, ms */
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* What the agent has to say of itself, now that its program ends. */
+static const char *complaint_of(enum agent_status status)
+{
+	switch (status) {
+	case AGENT_STATUS_NO_TOOL_ID:
+		return "is not measured: other tools hold the sys.monitoring tool ids 3 and 4";
+	case AGENT_STATUS_NO_MONITORING:
+		return "is not measured: sys.monitoring could not be used";
+	case AGENT_STATUS_NO_REGISTERS:
+		return "is not measured: this build of Python keeps its instruction pointer in memory (-O0?)";
+	case AGENT_STATUS_NO_MEMORY:
+		return "is not fully measured: it had no memory left";
+	default:
+		return NULL;
+	}
+}
+
+static void describe(struct state *s, const struct run *run, pid_t pid)
+{
+	char version[CPYTHON_VERSION_SIZE];
+	const char *command = run->command ? run->command : "?", *complaint;
+	struct region_counters c;
+
+	s->n_measured++;
+	region_read_counters(run->region, &c);
+	complaint = complaint_of(c.status);
+	if (complaint)
+		log_warning("%s (pid %d) %s", command, pid, complaint);
+	log_info("pid %d: Python %s: %s", pid, cpython_version_format(run->hexversion, version), command);
+}
+
+static void drain(struct state *s, const struct run *run)
+{
+	int r = recorder_drain(s->recorder, run);
+
+	s->unsaved = true;
+	if (r < 0)
+		log_error("the data of pid %d is damaged or did not fit: %s", run->pid, strerror(-r));
+}
+
+static void drain_all(struct state *s)
+{
+	for (struct kept *k = s->runs; k; k = k->next)
+		drain(s, &k->run);
+}
+
+static void save(struct state *s)
+{
+	int64_t start = now_ms();
+	int r = recorder_save(s->recorder);
+
+	s->unsaved = false;
+	if (r < 0)
+		log_error("cannot write %s: %s", s->recorder->file.path, s->recorder->file.why);
+	/* A tree of short processes must not keep us writing the same large file all the time. */
+	s->may_save = now_ms() + 10 * (now_ms() - start);
+}
+
+static void forget(struct state *s, struct kept **at)
+{
+	struct kept *k = *at;
+	struct region_counters c;
+
+	region_read_counters(k->run.region, &c);
+	s->dropped += c.dropped_files + c.dropped_lines + c.dropped_code;
+	*at = k->next;
+	run_deinit(&k->run);
+	free(k);
+}
+
+static void add(struct state *s, const struct message *m, size_t len, int *fds)
+{
+	struct kept *k = calloc(1, sizeof(*k));
+
+	if (!k || run_decode(m->run, len, &k->run) < 0) {
+		free(k);
+		log_error("a program could not be kept: out of memory");
+		return;
+	}
+	if (fds[0] < 0 || region_open(fds[0], &k->run.region) < 0) {
+		log_error("the data of pid %d cannot be read: out of memory?", k->run.pid);
+		run_deinit(&k->run);
+		free(k);
+		return;
+	}
+	fds[0] = -1;
+	k->run.root_fd = take_fd(fds[1]);
+	k->next = s->runs;
+	s->runs = k;
+}
+
+static void end(struct state *s, const struct message *m, bool last)
+{
+	for (struct kept **at = &s->runs; *at; at = &(*at)->next) {
+		if ((*at)->run.id != m->id)
+			continue;
+		describe(s, &(*at)->run, m->pid);
+		drain(s, &(*at)->run);
+		if (last)
+			forget(s, at);
+		return;
+	}
+}
+
+static void finish(struct state *s, bool python_ran)
+{
+	drain_all(s);
+	if (recorder_add_unexecuted(s->recorder) < 0)
+		log_error("the files that never ran could not all be added: out of memory");
+	save(s);
+	if (!python_ran)
+		log_warning("%s ran no Python: nothing was measured", s->recorder->options->command[0]);
+	if (s->dropped)
+		log_warning("%u lines, files or functions did not fit and are missing", s->dropped);
+	log_info("%u Python %s measured, data in %s", s->n_measured, s->n_measured == 1 ? "process" : "processes",
+		 s->recorder->file.path);
+	/* Whoever reads our standard error to its end waits for the command only. */
+	log_set_fd(-1);
+	cleanup_closep(&s->message_fd);
+	s->message_fd = -1;
+	(void)!send(s->socket, "", 1, MSG_NOSIGNAL);
+}
+
+static ssize_t receive(int socket, struct message *m, int fds[2])
+{
+	union {
+		char buf[CMSG_SPACE(2 * sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = {m, sizeof(*m)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf,
+			     .msg_controllen = sizeof(control.buf)};
+	ssize_t n = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC);
+	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+
+	fds[0] = fds[1] = -1;
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+		memcpy(fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0) < 2 * sizeof(int) ? sizeof(int) : 2 * sizeof(int));
+	return n;
+}
+
+/* False when the supervisor has gone. */
+static bool handle_message(struct state *s)
+{
+	struct message m;
+	int fds[2];
+	ssize_t n = receive(s->socket, &m, fds);
+
+	if (n < 0)
+		return errno == EINTR || errno == EAGAIN;
+	if ((size_t)n < MESSAGE_HEAD)
+		return false;
+	switch ((enum message_kind)m.kind) {
+	case MESSAGE_ADD:
+		add(s, &m, (size_t)n - MESSAGE_HEAD, fds);
+		break;
+	case MESSAGE_END:
+	case MESSAGE_LAST_END:
+		end(s, &m, m.kind == MESSAGE_LAST_END);
+		break;
+	case MESSAGE_SAVE:
+		drain_all(s);
+		save(s);
+		break;
+	case MESSAGE_FINISH:
+		finish(s, m.python_ran);
+		break;
+	}
+	cleanup_closep(&fds[0]);
+	cleanup_closep(&fds[1]);
+	return true;
+}
+
+static int time_to_wait(const struct state *s)
+{
+	int64_t left = s->may_save - now_ms();
+
+	if (s->unsaved)
+		return left > 0 ? (int)left : 0;
+	return -1;
+}
+
+static void serve(struct state *s)
+{
+	struct pollfd p = {.fd = s->socket, .events = POLLIN};
+
+	for (;;) {
+		int n = poll(&p, 1, time_to_wait(s));
+
+		if (n > 0 && !handle_message(s))
+			break;
+		/* Nothing more to hear for now: a good moment to write. */
+		if (n == 0 && s->unsaved && now_ms() >= s->may_save)
+			save(s);
+	}
+	cleanup_closep(&s->socket);
+	s->socket = -1;
+}
+
+/* Nobody tells us any more when a program ends: ask its region. */
+static void outlive(struct state *s)
+{
+	const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
+
+	while (s->runs) {
+		for (struct kept **at = &s->runs; *at;) {
+			if (!region_is_over((*at)->run.region)) {
+				at = &(*at)->next;
+				continue;
+			}
+			drain(s, &(*at)->run);
+			forget(s, at);
+		}
+		if (s->unsaved)
+			save(s);
+		if (s->runs)
+			nanosleep(&pause, NULL);
+	}
+}
+
+void keeper_run(int socket, pid_t supervisor, struct recorder *recorder, int message_fd)
+{
+	struct state s = {.recorder = recorder, .socket = socket, .message_fd = message_fd};
+
+	serve(&s);
+	waitpid(supervisor, NULL, 0);
+	outlive(&s);
+	if (s.unsaved)
+		save(&s);
+	cleanup_closep(&s.message_fd);
+}

@@ -1,0 +1,28 @@
+/**
+ * The keeper: the process that holds what a tree records, and writes it. The supervisor, its child, only traces; when
+ * that is killed, the keeper still has every region, waits for the programs to end, and writes what they did.
+ *
+ * They talk over a socket. What the supervisor says is in order; only keeper_finish() waits for an answer.
+ */
+#pragma once
+
+#include "options.h"
+#include "recorder.h"
+#include "run.h"
+
+/** The supervisor's end. */
+struct keeper {
+	int socket;
+};
+
+/** A program was hooked; its descriptors are sent along. */
+void keeper_add(struct keeper *k, const struct run *run);
+/** A process of that run is gone, or has exec'd; @p last: it was the last one. */
+void keeper_end(struct keeper *k, uint32_t id, pid_t pid, bool last);
+/** Write what there is now. */
+void keeper_save(struct keeper *k);
+/** The command has ended: write what there is, say the last words. Waits. @p python_ran: something was, or should have been, measured. */
+void keeper_finish(struct keeper *k, bool python_ran);
+
+/** What the keeper process does, until the supervisor, @p supervisor, and all programs have ended. */
+void keeper_run(int socket, pid_t supervisor, struct recorder *recorder, int message_fd);
