@@ -108,11 +108,13 @@ static void on_fork(struct supervisor *s, struct thread *parent, bool is_vfork)
 			return;
 		child = processes_add(&s->processes, (pid_t)tid, status.tgid);
 	}
-	if (!child || child->process == parent->process || child->process->is_copy)
+	if (!child || child->process == parent->process)
 		return;
-	program_fork(&child->process->program, &parent->process->program);
+	if (!child->process->is_copy)
+		program_fork(&child->process->program, &parent->process->program);
+	/* It may have been adopted, and have exec'd, before. */
 	child->process->is_copy = true;
-	child->process->is_borrowed = is_vfork;
+	child->process->is_borrowed = is_vfork && child->process->program.blob == parent->process->program.blob;
 }
 
 static void on_exec(struct supervisor *s, struct thread *t)
