@@ -115,6 +115,7 @@ entry_program:
 	.endm
 
 	trap hook_unknown_opcode agent_on_unknown_opcode
+	.globl trap_table_entry, trap_spare_entry
 	trap trap_table_entry agent_on_borrowed_opcode
 	trap trap_spare_entry agent_on_spare_opcode
 

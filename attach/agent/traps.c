@@ -16,6 +16,13 @@
  */
 #include "traps.h"
 
+#define SYS_mprotect 10
+#define PROT_READ_ONLY 1
+#define PROT_READ_WRITE 3
+
+/* entry.S */
+extern const char trap_table_entry[] hidden, trap_spare_entry[] hidden;
+
 static uint32_t size_class(size_t size)
 {
 	return size <= 64 ? 6 : 64 - (uint32_t)__builtin_clzl(size - 1);
@@ -496,13 +503,37 @@ static struct trap_state *state_get(void)
 	return s;
 }
 
+/* 3.11: lend an entry of opcode_targets to us. The supervisor has written it; but in a library that is loaded late, the
+ * loader has relocated the table since, and made it read-only. */
+static bool borrow_entry(uint8_t opcode, const char *stub)
+{
+	uint64_t *entry = (uint64_t *)agent_data.traps.table + opcode;
+	long page = (long)entry & ~4095l;
+
+	if (atomic_load(entry) == (uint64_t)stub)
+		return true;
+	if (agent_syscall(SYS_mprotect, page, 4096, PROT_READ_WRITE, 0, 0, 0) < 0)
+		return false;
+	atomic_store(entry, (uint64_t)stub);
+	agent_syscall(SYS_mprotect, page, 4096, PROT_READ_ONLY, 0, 0, 0);
+	return true;
+}
+
+static bool borrow_entries(void)
+{
+	const struct agent_traps *t = &agent_data.traps;
+
+	return !agent_data.layout.inline_code ||
+	       (borrow_entry(t->opcode, trap_table_entry) && borrow_entry(t->calibration_opcode, trap_spare_entry));
+}
+
 static void install(struct trap_state *s)
 {
 	struct saved_error error;
 
 	error_save(&error);
 	if (s->phase == TRAPS_NEW)
-		s->phase = traps_calibrate(s) ? TRAPS_READY : TRAPS_REFUSED;
+		s->phase = borrow_entries() && traps_calibrate(s) ? TRAPS_READY : TRAPS_REFUSED;
 	if (s->phase == TRAPS_READY)
 		slots_patch(s);
 	API(void, PyErr_Clear, void)();
