@@ -92,6 +92,9 @@ void keeper_finish(struct keeper *k, bool python_ran)
 struct kept {
 	struct kept *next;
 	struct run run;
+	/* --parallel-mode: */
+	struct record record;
+	struct datafile file; /* dirfd -1: not named yet */
 };
 
 struct state {
@@ -102,6 +105,7 @@ struct state {
 	unsigned int n_measured;
 	uint32_t dropped;
 	bool unsaved;
+	int64_t next_save; /* --save-every: when it is due */
 	int64_t may_save; /* when the next write of the file is due, at the earliest; CLOCK_MONOTONIC, ms */
 };
 
@@ -144,33 +148,79 @@ static void describe(struct state *s, const struct run *run, pid_t pid)
 	log_info("pid %d: Python %s: %s", pid, cpython_version_format(run->hexversion, version), command);
 }
 
-static void drain(struct state *s, const struct run *run)
+static bool is_parallel(const struct state *s)
 {
-	int r = recorder_drain(s->recorder, run);
+	return s->recorder->options->parallel_mode;
+}
+
+static void drain(struct state *s, struct kept *k)
+{
+	int r = recorder_drain(s->recorder, &k->run, is_parallel(s) ? &k->record : &s->recorder->record);
 
 	s->unsaved = true;
 	if (r < 0)
-		log_error("the data of pid %d is damaged or did not fit: %s", run->pid, strerror(-r));
+		log_error("the data of pid %d is damaged or did not fit: %s", k->run.pid, strerror(-r));
 }
 
 static void drain_all(struct state *s)
 {
 	for (struct kept *k = s->runs; k; k = k->next)
-		drain(s, &k->run);
+		drain(s, k);
+}
+
+static void write_file(struct state *s, struct datafile *file, struct record *record)
+{
+	int r = recorder_save(s->recorder, file, record);
+
+	if (r < 0)
+		log_error("cannot write %s: %s", file->path, file->why);
+}
+
+static void save_own_file(struct state *s, struct kept *k)
+{
+	int r = k->file.dirfd < 0 ? recorder_parallel_file(s->recorder, k->run.pid, &k->file) : 0;
+
+	if (r < 0)
+		log_error("the data of pid %d cannot be written: %s", k->run.pid, strerror(-r));
+	else
+		write_file(s, &k->file, &k->record);
 }
 
 static void save(struct state *s)
 {
 	int64_t start = now_ms();
-	int r = recorder_save(s->recorder);
 
 	s->unsaved = false;
-	if (r < 0)
-		log_error("cannot write %s: %s", s->recorder->file.path, s->recorder->file.why);
+	if (!is_parallel(s))
+		write_file(s, &s->recorder->file, &s->recorder->record);
+	else
+		for (struct kept *k = s->runs; k; k = k->next)
+			save_own_file(s, k);
 	/* A tree of short processes must not keep us writing the same large file all the time. */
 	s->may_save = now_ms() + 10 * (now_ms() - start);
 }
 
+static struct kept *kept_new(void)
+{
+	struct kept *k = calloc(1, sizeof(*k));
+
+	if (k) {
+		run_init(&k->run);
+		record_init(&k->record);
+		k->file.dirfd = -1;
+	}
+	return k;
+}
+
+static void kept_free(struct kept *k)
+{
+	run_deinit(&k->run);
+	record_deinit(&k->record);
+	datafile_deinit(&k->file);
+	free(k);
+}
+
+/* The last process of a run is gone, and what it left was drained. */
 static void forget(struct state *s, struct kept **at)
 {
 	struct kept *k = *at;
@@ -178,24 +228,25 @@ static void forget(struct state *s, struct kept **at)
 
 	region_read_counters(k->run.region, &c);
 	s->dropped += c.dropped_files + c.dropped_lines + c.dropped_code;
+	if (is_parallel(s))
+		save_own_file(s, k);
 	*at = k->next;
-	run_deinit(&k->run);
-	free(k);
+	kept_free(k);
 }
 
 static void add(struct state *s, const struct message *m, size_t len, int *fds)
 {
-	struct kept *k = calloc(1, sizeof(*k));
+	struct kept *k = kept_new();
 
 	if (!k || run_decode(m->run, len, &k->run) < 0) {
-		free(k);
+		if (k)
+			kept_free(k);
 		log_error("a program could not be kept: out of memory");
 		return;
 	}
 	if (fds[0] < 0 || region_open(fds[0], &k->run.region) < 0) {
 		log_error("the data of pid %d cannot be read: out of memory?", k->run.pid);
-		run_deinit(&k->run);
-		free(k);
+		kept_free(k);
 		return;
 	}
 	fds[0] = -1;
@@ -210,7 +261,7 @@ static void end(struct state *s, const struct message *m, bool last)
 		if ((*at)->run.id != m->id)
 			continue;
 		describe(s, &(*at)->run, m->pid);
-		drain(s, &(*at)->run);
+		drain(s, *at);
 		if (last)
 			forget(s, at);
 		return;
@@ -220,7 +271,7 @@ static void end(struct state *s, const struct message *m, bool last)
 static void finish(struct state *s, bool python_ran)
 {
 	drain_all(s);
-	if (recorder_add_unexecuted(s->recorder) < 0)
+	if (!is_parallel(s) && recorder_add_unexecuted(s->recorder) < 0)
 		log_error("the files that never ran could not all be added: out of memory");
 	save(s);
 	if (!python_ran)
@@ -286,13 +337,28 @@ static bool handle_message(struct state *s)
 	return true;
 }
 
+/* Until the file may, or must, be written. */
 static int time_to_wait(const struct state *s)
 {
-	int64_t left = s->may_save - now_ms();
+	int64_t due = s->unsaved ? s->may_save : INT64_MAX, now = now_ms();
 
-	if (s->unsaved)
-		return left > 0 ? (int)left : 0;
-	return -1;
+	if (s->next_save && s->next_save < due)
+		due = s->next_save;
+	if (due == INT64_MAX)
+		return -1;
+	return due <= now ? 0 : due - now > 1000000 ? 1000000 : (int)(due - now);
+}
+
+static void save_if_due(struct state *s)
+{
+	int64_t now = now_ms();
+
+	if (s->next_save && now >= s->next_save) {
+		drain_all(s);
+		s->next_save = now + s->recorder->options->save_every;
+	}
+	if (s->unsaved && now >= s->may_save)
+		save(s);
 }
 
 static void serve(struct state *s)
@@ -305,8 +371,8 @@ static void serve(struct state *s)
 		if (n > 0 && !handle_message(s))
 			break;
 		/* Nothing more to hear for now: a good moment to write. */
-		if (n == 0 && s->unsaved && now_ms() >= s->may_save)
-			save(s);
+		if (n == 0 || s->next_save)
+			save_if_due(s);
 	}
 	cleanup_closep(&s->socket);
 	s->socket = -1;
@@ -323,11 +389,10 @@ static void outlive(struct state *s)
 				at = &(*at)->next;
 				continue;
 			}
-			drain(s, &(*at)->run);
+			drain(s, *at);
 			forget(s, at);
 		}
-		if (s->unsaved)
-			save(s);
+		save_if_due(s);
 		if (s->runs)
 			nanosleep(&pause, NULL);
 	}
@@ -337,6 +402,8 @@ void keeper_run(int socket, pid_t supervisor, struct recorder *recorder, int mes
 {
 	struct state s = {.recorder = recorder, .socket = socket, .message_fd = message_fd};
 
+	if (recorder->options->save_every)
+		s.next_save = now_ms() + recorder->options->save_every;
 	serve(&s);
 	waitpid(supervisor, NULL, 0);
 	outlive(&s);

@@ -105,12 +105,12 @@ static void close_others(int *keep, size_t n)
 	syscall(SYS_close_range, from, ~0u, 0);
 }
 
-static void be_supervisor(int keeper_socket, int message_fd, pid_t command, int ready)
+static void be_supervisor(const struct options *options, int keeper_socket, int message_fd, pid_t command, int ready)
 {
 	struct supervisor s;
 	int r;
 
-	supervisor_init(&s, keeper_socket, message_fd);
+	supervisor_init(&s, options, keeper_socket, message_fd);
 	r = supervisor_follow(&s, command);
 	if (r < 0)
 		log_error("cannot trace the command: %s%s", strerror(-r),
@@ -139,7 +139,7 @@ static void be_keeper(struct recorder *recorder, pid_t command, int ready)
 	if (supervisor == 0) {
 		close(sockets[0]);
 		cleanup_closep(&recorder->file.dirfd);
-		be_supervisor(sockets[1], message_fd, command, ready);
+		be_supervisor(recorder->options, sockets[1], message_fd, command, ready);
 		_exit(0);
 	}
 	close(sockets[1]);

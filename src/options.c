@@ -2,19 +2,27 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
 
 enum option_id {
-	OPT_DATA_FILE = 256,
+	OPT_CONTEXT = 256,
+	OPT_DATA_FILE,
 	OPT_INCLUDE,
+	OPT_NO_FOLLOW,
 	OPT_OMIT,
+	OPT_PARALLEL_MODE,
+	OPT_PROCESS_CONTEXTS,
 	OPT_PYLIB,
+	OPT_SAVE_EVERY,
+	OPT_SAVE_SIGNAL,
 	OPT_SOURCE,
 	OPT_SYNC,
 	OPT_VERSION,
+	OPT_WAIT,
 };
 
 /* In the order of --help. An option without `argument` is a flag. */
@@ -27,6 +35,14 @@ static const struct option_row {
 	{OPT_INCLUDE, "include", "PAT,...", "measure only files whose names match one of these patterns"},
 	{OPT_OMIT, "omit", "PAT,...", "leave out files whose names match one of these patterns"},
 	{OPT_PYLIB, "pylib", NULL, "measure the standard library and installed packages as well"},
+	{'a', "append", NULL, "add to the data file instead of replacing it"},
+	{OPT_PARALLEL_MODE, "parallel-mode", NULL, "one data file for each process, for `coverage combine`"},
+	{OPT_CONTEXT, "context", "LABEL", "record the lines under this context"},
+	{OPT_PROCESS_CONTEXTS, "process-contexts", NULL, "record each process's lines under its command line"},
+	{OPT_SAVE_SIGNAL, "save-signal", "NAME", "write the data when a process of the tree gets this signal"},
+	{OPT_SAVE_EVERY, "save-every", "SECONDS", "write the data so far again and again"},
+	{OPT_WAIT, "wait", NULL, "end only when every process that was started has ended"},
+	{OPT_NO_FOLLOW, "no-follow", NULL, "measure the first process alone"},
 	{OPT_SYNC, "sync", NULL, "write the data to stable storage before going on"},
 	{'v', "verbose", NULL, "one line for each process that is measured, and a summary"},
 	{'q', "quiet", NULL, "say nothing but errors"},
@@ -126,13 +142,67 @@ static int list_add(struct string_list *list, const char *text)
 	return 0;
 }
 
+/* "USR1", "SIGUSR1" or "10"; one that can be caught. */
+static int parse_signal(const char *text, int *ret)
+{
+	char *end;
+	int n = (int)strtol(text, &end, 10);
+
+	if (!strncasecmp(text, "SIG", 3))
+		text += 3;
+	for (int sig = 1; *end && sig < NSIG; sig++)
+		if (sigabbrev_np(sig) && !strcasecmp(text, sigabbrev_np(sig)))
+			n = sig, end = "";
+	if (*end || n <= 0 || n >= NSIG || n == SIGKILL || n == SIGSTOP)
+		return -EINVAL;
+	*ret = n;
+	return 0;
+}
+
+static int parse_seconds(const char *text, int *ret)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (end == text || *end || !(seconds >= 0.01) || seconds > 1000000)
+		return -EINVAL;
+	*ret = (int)(seconds * 1000);
+	return 0;
+}
+
+static int replace(char **text, const char *value)
+{
+	free(*text);
+	*text = strdup(value);
+	return *text ? 0 : -ENOMEM;
+}
+
 static int apply(struct options *o, int id, const char *value)
 {
 	switch (id) {
 	case OPT_DATA_FILE:
-		free(o->data_file);
-		o->data_file = strdup(value);
-		return o->data_file ? 0 : -ENOMEM;
+		return replace(&o->data_file, value);
+	case OPT_CONTEXT:
+		return replace(&o->context, value);
+	case OPT_SAVE_SIGNAL:
+		return parse_signal(value, &o->save_signal);
+	case OPT_SAVE_EVERY:
+		return parse_seconds(value, &o->save_every);
+	case OPT_PARALLEL_MODE:
+		o->parallel_mode = true;
+		return 0;
+	case OPT_PROCESS_CONTEXTS:
+		o->process_contexts = true;
+		return 0;
+	case OPT_WAIT:
+		o->wait = true;
+		return 0;
+	case OPT_NO_FOLLOW:
+		o->no_follow = true;
+		return 0;
+	case 'a':
+		o->append = true;
+		return 0;
 	case OPT_SOURCE:
 		return list_add(&o->source, value);
 	case OPT_INCLUDE:
@@ -170,6 +240,14 @@ static void fill_getopt(struct option *table, char *shorts)
 		}
 	}
 	*shorts = 0;
+}
+
+static enum options_result wrong_value(int id, const char *value)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].id == id)
+			log_error("--%s: %s is not possible. See pycov-trace --help.", rows[i].name, value);
+	return OPTIONS_WRONG;
 }
 
 static enum options_result wrong(const char *message, const char *arg)
@@ -216,9 +294,17 @@ enum options_result options_parse(struct options *o, int argc, char **argv)
 			puts("pycov-trace " PYCOV_TRACE_VERSION);
 			return OPTIONS_DONE;
 		}
-		if (apply(o, id, optarg) < 0)
+		switch (apply(o, id, optarg)) {
+		case 0:
+			break;
+		case -EINVAL:
+			return wrong_value(id, optarg);
+		default:
 			return wrong("out of memory", "");
+		}
 	}
+	if (o->append && o->parallel_mode)
+		return wrong("can't append to data files in parallel mode", "");
 	if (optind >= argc)
 		return wrong("no command to run", "");
 	o->command = argv + optind;
@@ -235,6 +321,7 @@ static void list_deinit(struct string_list *list)
 void options_deinit(struct options *o)
 {
 	free(o->data_file);
+	free(o->context);
 	list_deinit(&o->source);
 	list_deinit(&o->include);
 	list_deinit(&o->omit);

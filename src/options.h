@@ -15,7 +15,10 @@ struct string_list {
 struct options {
 	char *data_file;	     /* --data-file, else COVERAGE_FILE, else ".coverage" */
 	struct string_list source, include, omit; /* comma separated and repeatable */
-	bool pylib;
+	bool pylib, append, parallel_mode, process_contexts, wait, no_follow;
+	char *context;	 /* --context, or NULL */
+	int save_signal; /* 0: none */
+	int save_every;	 /* milliseconds; 0: never */
 	int verbose; /* -v: 1, -q: -1 */
 	bool sync;
 	char **command; /* NULL terminated, points into argv */

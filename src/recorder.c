@@ -2,11 +2,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "base/utf8.h"
 #include "symbols/linetable.h"
+
+#define CONTEXT_MAX 160
 
 /* One of the interpreters that ran in the tree: what is known of it, and which of its files are wanted. */
 struct interpreter {
@@ -212,6 +218,8 @@ struct drain_file {
 
 struct drain {
 	struct recorder *recorder;
+	struct record *record;
+	const char *context;
 	struct interpreter *interpreter;
 	struct drain_file *files; /* sorted by number once all are in */
 	size_t n, room;
@@ -258,7 +266,7 @@ static int on_file(void *arg, uint32_t number, const char *name, size_t len)
 	}
 	if (!known->path)
 		return 0;
-	r = record_file_get(&d->recorder->record, known->path, &d->current);
+	r = record_file_get(d->record, known->path, &d->current);
 	return r < 0 ? r : add_drain_file(d, number, d->current);
 }
 
@@ -270,7 +278,7 @@ static int on_lines(void *arg, uint32_t number, uint32_t first_line, const unsig
 
 	if (!d->current || number != d->current_number)
 		return 0;
-	r = record_file_lines(&d->recorder->record, d->current, NULL, &lines);
+	r = record_file_lines(d->record, d->current, d->context, &lines);
 	return r < 0 ? r : lineset_or_bits(lines, first_line, bits, n);
 }
 
@@ -326,19 +334,35 @@ static int on_code(void *arg, const struct region_code *code, const char *qualna
 	if (r == 0)
 		r = lineset_or(&file->executable, &c.lines);
 	if (r == 0 && c.lines.count)
-		r = record_file_add_function(&d->recorder->record, file, name, (uint32_t)code->firstlineno, &c.lines);
+		r = record_file_add_function(d->record, file, name, (uint32_t)code->firstlineno, &c.lines);
 	lineset_deinit(&c.lines);
 	return r;
 }
 
-int recorder_drain(struct recorder *recorder, const struct run *run)
+/* As coverage.py joins a static context and a dynamic one. */
+static void context_of(const struct recorder *recorder, const struct run *run, char *buf, size_t size)
 {
-	struct drain d = {.recorder = recorder};
+	const struct options *o = recorder->options;
+	const char *label = o->context ? o->context : "", *command = run->command ? run->command : "?";
+
+	if (o->process_contexts)
+		snprintf(buf, size, "%s%s%s", label, *label ? "|" : "", command);
+	else
+		snprintf(buf, size, "%s", label);
+	/* A context is UTF-8; arguments need not be. */
+	for (char *p = buf; *p; p++)
+		if ((unsigned char)*p < ' ' || ((unsigned char)*p > 126 && !utf8_valid(buf)))
+			*p = '?';
+}
+
+int recorder_drain(struct recorder *recorder, const struct run *run, struct record *record)
+{
+	char context[CONTEXT_MAX];
+	struct drain d = {.recorder = recorder, .record = record, .context = context};
 	struct region_visitor v = {on_file, on_lines, on_code, &d};
 	int r;
 
-	if (!run->region)
-		return 0;
+	context_of(recorder, run, context, sizeof(context));
 	r = interpreter_get(recorder, run, &d.interpreter);
 	if (r == 0)
 		r = region_walk(run->region, &v);
@@ -363,7 +387,47 @@ int recorder_add_unexecuted(struct recorder *recorder)
 	return selection_unexecuted_files(recorder->selection, it ? &it->facts : NULL, add_unexecuted, recorder);
 }
 
-int recorder_save(struct recorder *recorder)
+/* Add our lines to what the file holds. Others that append wait; those that replace it do not care. */
+static int append(struct recorder *recorder, struct datafile *file, struct record *record)
 {
-	return datafile_write(&recorder->file, &recorder->record, recorder->options->sync);
+	struct record merged;
+	int r;
+
+	record_init(&merged);
+	flock(file->dirfd, LOCK_EX);
+	r = datafile_read(file, &merged);
+	if (r == -ENOENT)
+		r = 0;
+	if (r == 0)
+		r = record_merge(&merged, record);
+	if (r == 0)
+		r = datafile_write(file, &merged, recorder->options->sync);
+	flock(file->dirfd, LOCK_UN);
+	record_deinit(&merged);
+	return r;
+}
+
+int recorder_save(struct recorder *recorder, struct datafile *file, struct record *record)
+{
+	return recorder->options->append ? append(recorder, file, record)
+					 : datafile_write(file, record, recorder->options->sync);
+}
+
+int recorder_parallel_file(struct recorder *recorder, pid_t pid, struct datafile *ret)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+	char host[HOST_NAME_MAX + 1] = "localhost", suffix[HOST_NAME_MAX + 64], random[7];
+	unsigned char bytes[6];
+
+	gethostname(host, sizeof(host) - 1);
+	for (char *p = host; *p; p++)
+		if (*p == '.' || *p == '/')
+			*p = '_';
+	if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
+		return -EIO;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		random[i] = letters[bytes[i] % (sizeof(letters) - 1)];
+	random[sizeof(bytes)] = 0;
+	snprintf(suffix, sizeof(suffix), ".%s.pid%d.X%sx", host, pid, random);
+	return datafile_init_suffixed(ret, &recorder->file, suffix);
 }

@@ -11,8 +11,8 @@ struct interpreter; /* the facts of one, with the verdicts on its files */
 
 struct recorder {
 	const struct options *options;
-	struct datafile file;
-	struct record record;
+	struct datafile file; /* the data file, and in parallel mode what the names begin with */
+	struct record record; /* of the whole tree */
 	struct selection *selection;
 	struct interpreter *interpreters;
 	char why[512];	  /* what was wrong when recorder_init() failed */
@@ -22,11 +22,14 @@ struct recorder {
 int recorder_init(struct recorder *recorder, const struct options *options) must_check;
 void recorder_deinit(struct recorder *recorder);
 
-/** Add what the region of @p run holds now; its processes may run on or be dead. */
-int recorder_drain(struct recorder *recorder, const struct run *run) must_check;
+/** Add what the region of @p run holds now to @p record; its processes may run on or be dead. */
+int recorder_drain(struct recorder *recorder, const struct run *run, struct record *record) must_check;
 
 /** Add the files of a --source that never ran. */
 int recorder_add_unexecuted(struct recorder *recorder) must_check;
 
-/** Write all that was drained. On failure recorder->file.why says why, and the old file is as it was. */
-int recorder_save(struct recorder *recorder) must_check;
+/** Write @p record to @p file, as the options want it. On failure file->why says why, and the old file is as it was. */
+int recorder_save(struct recorder *recorder, struct datafile *file, struct record *record) must_check;
+
+/** The file for one process of --parallel-mode, named as coverage.py names it. */
+int recorder_parallel_file(struct recorder *recorder, pid_t pid, struct datafile *ret) must_check;

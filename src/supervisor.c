@@ -15,9 +15,10 @@
 #include "attach/tracee.h"
 #include "base/log.h"
 
-void supervisor_init(struct supervisor *s, int keeper_socket, int message_fd)
+void supervisor_init(struct supervisor *s, const struct options *options, int keeper_socket, int message_fd)
 {
 	memset(s, 0, sizeof(*s));
+	s->options = options;
 	s->keeper.socket = keeper_socket;
 	s->message_fd = message_fd;
 	images_init(&s->images);
@@ -147,6 +148,21 @@ static bool is_agent_call(struct supervisor *s, struct thread *t, int sig)
 	return true;
 }
 
+/* A signal is about to be delivered: which one is to be, 0 for none. */
+static int on_signal(struct supervisor *s, struct thread *t, int sig)
+{
+	if (t && is_agent_call(s, t, sig))
+		return 0;
+	if (sig == s->options->save_signal) {
+		keeper_save(&s->keeper);
+		return 0;
+	}
+	/* It may not be the end, but where it is, what ran is in the file soon. */
+	if (sig == SIGTERM && t && t->process->program.run.id)
+		keeper_save(&s->keeper);
+	return sig;
+}
+
 static void on_stop(struct supervisor *s, pid_t tid, int status)
 {
 	struct thread *t = processes_find(&s->processes, tid);
@@ -160,8 +176,8 @@ static void on_stop(struct supervisor *s, pid_t tid, int status)
 		on_fork(s, t, kind == STOP_VFORK);
 	else if (t && kind == STOP_EXEC)
 		on_exec(s, t);
-	else if (kind == STOP_SIGNAL && !(t && is_agent_call(s, t, status & 0xff)))
-		sig = status & 0xff;
+	else if (kind == STOP_SIGNAL)
+		sig = on_signal(s, t, status & 0xff);
 	if (kind == STOP_GROUP)
 		tracee_listen(tid);
 	else
@@ -186,7 +202,11 @@ static void on_end(struct supervisor *s, pid_t tid)
 		end_program(s, p);
 		process_free(p);
 	}
-	if (tid == s->command)
+	if (tid != s->command)
+		return;
+	if (s->options->wait && s->processes.n_processes)
+		s->is_held = true;
+	else
 		on_command_end(s);
 }
 
@@ -220,11 +240,11 @@ enum next {
 };
 
 /* What is to be collected next; a thread that has ended stays a zombie, and its parent uninformed, until reap(). */
-static enum next look(pid_t *tid)
+static enum next look_at(idtype_t which, pid_t id, pid_t *tid)
 {
 	siginfo_t info = {0};
 
-	if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0)
+	if (waitid(which, (id_t)id, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0)
 		return errno == ECHILD ? NEXT_NEVER : NEXT_NOTHING;
 	*tid = info.si_pid;
 	if (!info.si_pid)
@@ -233,11 +253,38 @@ static enum next look(pid_t *tid)
 	return info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED ? NEXT_STOP : NEXT_END;
 }
 
+/* A zombie that is held would be found again and again: ask for the others one by one. */
+static enum next look(const struct supervisor *s, pid_t *tid)
+{
+	enum next next = NEXT_NOTHING;
+
+	if (!s->is_held)
+		return look_at(P_ALL, 0, tid);
+	for (size_t i = 0; i < s->processes.threads.n_slots; i++) {
+		const struct thread *t = s->processes.threads.slots[i].entry;
+
+		next = t ? look_at(P_PID, t->tid, tid) : NEXT_NOTHING;
+		if (next == NEXT_STOP || next == NEXT_END)
+			return next;
+	}
+	return NEXT_NOTHING;
+}
+
 static void reap(pid_t tid)
 {
 	siginfo_t info;
 
 	waitid(P_PID, (id_t)tid, &info, WEXITED | WNOHANG | __WALL);
+}
+
+/* --wait: nobody is left but the command itself. */
+static void release_command(struct supervisor *s)
+{
+	pid_t command = s->command;
+
+	s->is_held = false;
+	on_command_end(s);
+	reap(command);
 }
 
 /* False when nothing is left to follow. */
@@ -252,11 +299,14 @@ static bool dispatch(struct supervisor *s)
 		n = collect_stops(stops, ARRAY_SIZE(stops));
 		for (size_t i = 0; i < n; i++)
 			on_stop(s, stops[i].tid, stops[i].status);
-		next = look(&tid);
+		next = look(s, &tid);
 		if (next == NEXT_END) {
 			on_end(s, tid);
-			reap(tid);
+			if (!(s->is_held && tid == s->command))
+				reap(tid);
 		}
+		if (s->is_held && !s->processes.n_processes)
+			release_command(s);
 	} while (next == NEXT_STOP || next == NEXT_END);
 	return next != NEXT_NEVER;
 }
