@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <sys/ptrace.h>
 
-#define OPTIONS (PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC)
+#define FOLLOW (PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE)
 
 static int request(int what, pid_t tid, uintptr_t addr, uintptr_t data)
 {
@@ -31,9 +31,9 @@ enum stop_kind stop_classify(int status)
 	}
 }
 
-int tracee_seize(pid_t pid)
+int tracee_seize(pid_t pid, bool follow)
 {
-	return request(PTRACE_SEIZE, pid, 0, OPTIONS);
+	return request(PTRACE_SEIZE, pid, 0, PTRACE_O_TRACEEXEC | (follow ? FOLLOW : 0));
 }
 
 int tracee_continue(pid_t tid, int sig)
@@ -69,9 +69,4 @@ int tracee_set_regs(pid_t tid, const struct user_regs_struct *regs)
 int tracee_get_siginfo(pid_t tid, siginfo_t *ret)
 {
 	return request(PTRACE_GETSIGINFO, tid, 0, (uintptr_t)ret);
-}
-
-int tracee_suspend_seccomp(pid_t tid, bool suspend)
-{
-	return request(PTRACE_SETOPTIONS, tid, 0, OPTIONS | (suspend ? PTRACE_O_SUSPEND_SECCOMP : 0));
 }

@@ -28,8 +28,8 @@ enum stop_kind {
 /** Classify @p status, the si_status of a CLD_TRAPPED or CLD_STOPPED siginfo: signal | event << 8. */
 enum stop_kind stop_classify(int status);
 
-/** Trace @p pid and all that it starts, without stopping it. */
-int tracee_seize(pid_t pid) must_check;
+/** Trace @p pid, and with @p follow all that it starts, without stopping it. */
+int tracee_seize(pid_t pid, bool follow) must_check;
 /** Go on, delivering @p sig (0: none). */
 int tracee_continue(pid_t tid, int sig);
 /** Stay stopped, as job control wants it, until SIGCONT. */
@@ -40,5 +40,3 @@ int tracee_event_message(pid_t tid, unsigned long *ret) must_check;
 int tracee_get_regs(pid_t tid, struct user_regs_struct *ret) must_check;
 int tracee_set_regs(pid_t tid, const struct user_regs_struct *regs) must_check;
 int tracee_get_siginfo(pid_t tid, siginfo_t *ret) must_check;
-/** Suspend the thread's seccomp filters while we trace it; needs CAP_SYS_ADMIN. */
-int tracee_suspend_seccomp(pid_t tid, bool suspend) must_check;

@@ -27,8 +27,11 @@ void program_init(struct program *p)
 
 void program_deinit(struct program *p)
 {
+	enum agent_fork_mode fork_mode = p->fork_mode;
+
 	run_deinit(&p->run);
 	program_init(p);
+	p->fork_mode = fork_mode;
 }
 
 void program_handed_over(struct program *p)
@@ -248,18 +251,25 @@ static raddr runtime_addr(const struct program *p, uint64_t vaddr)
 	return vaddr ? vaddr + p->runtime_bias : 0;
 }
 
-static int ask_for_memory(struct program *p, const struct remote *r)
+/* A memfd. Its name is written where the last call would be. */
+static int memfd_call(const struct program *p, const struct remote *r, struct agent_call *call)
 {
 	static const char name[16] = "pycov-trace";
-	struct agent_call calls[2] = {{SYS_memfd_create, {0, MFD_CLOEXEC | MFD_ALLOW_SEALING}, 0}};
 	raddr name_at = DATA(calls) + (AGENT_CALLS - 1) * sizeof(struct agent_call);
+
+	*call = (struct agent_call){SYS_memfd_create, {name_at, MFD_CLOEXEC | MFD_ALLOW_SEALING}, 0};
+	return remote_write(r, name_at, name, sizeof(name));
+}
+
+static int ask_for_memory(struct program *p, const struct remote *r)
+{
+	struct agent_call calls[2];
 	int ret;
 
-	calls[0].args[0] = name_at;
-	ret = page_call(r, runtime_addr(p, p->runtime->api[API_PyEval_EvalCode]), &calls[1]);
+	ret = memfd_call(p, r, &calls[0]);
 	if (ret < 0)
 		return ret;
-	ret = remote_write(r, name_at, name, sizeof(name));
+	ret = page_call(r, runtime_addr(p, p->runtime->api[API_PyEval_EvalCode]), &calls[1]);
 	if (ret < 0)
 		return ret;
 	ret = leave_calls(p, r, calls, 2);
@@ -419,6 +429,7 @@ static int write_agent(const struct program *p, const struct remote *r)
 	for (size_t i = 0; i < API_COUNT; i++)
 		a->api[i] = runtime_addr(p, p->runtime->api[i]);
 	fill_layout(&a->layout, &p->runtime->py.layout);
+	a->fork_mode = p->fork_mode;
 	if (!p->runtime->py.layout.has_monitoring)
 		fill_traps(p, &a->traps);
 	return remote_write(r, p->blob + boot_blob()->data + from, (char *)a + from, to - from);
@@ -469,6 +480,11 @@ static int set_hooks(const struct program *p, const struct remote *r, raddr page
 		if (ret < 0)
 			return ret;
 	}
+	if (p->fork_mode != FORK_SHARES) {
+		ret = hook(p, r, &page, HOOK_AFTER_FORK, p->runtime->api[API_PyOS_AfterFork_Child]);
+		if (ret < 0)
+			return ret;
+	}
 	ret = hook(p, r, &page, HOOK_EVAL_CODE, p->runtime->api[API_PyEval_EvalCode]);
 	if (ret < 0)
 		return ret;
@@ -485,8 +501,8 @@ static int open_target_fd(pid_t pid, int64_t fd)
 	return ret < 0 ? -errno : ret;
 }
 
-/* The agent has made memory: take the region's descriptor, set the hooks, and let the agent map the region. */
-static int set_up(struct program *p, const struct remote *r)
+/* Take the memfd that the agent has made as the region, and let the agent map it. */
+static int share_region(struct program *p, const struct remote *r)
 {
 	struct agent_call calls[3] = {
 		{SYS_mmap, {0, REGION_CHUNK, PROT_READ | PROT_WRITE, MAP_SHARED, 0, 0}, 0},
@@ -494,16 +510,12 @@ static int set_up(struct program *p, const struct remote *r)
 		{SYS_close, {0}, 0},
 	};
 	uint64_t region_call = 1;
-	int64_t memfd, page;
+	int64_t memfd;
 	int ret, fd;
 
 	ret = call_result(p, r, 0, &memfd);
-	if (ret == 0)
-		ret = call_result(p, r, 1, &page);
-	if (ret < 0)
-		return ret;
-	if (memfd < 0 || (page < 0 && page > -4096))
-		return memfd < 0 ? (int)memfd : (int)page;
+	if (ret < 0 || memfd < 0)
+		return ret < 0 ? ret : (int)memfd;
 	calls[0].args[4] = calls[2].args[0] = (uint64_t)memfd;
 	fd = open_target_fd(r->tid, memfd);
 	if (fd < 0)
@@ -512,14 +524,45 @@ static int set_up(struct program *p, const struct remote *r)
 	ret = region_create(fd);
 	if (ret < 0)
 		return ret;
-	ret = set_hooks(p, r, (raddr)page);
-	if (ret < 0)
-		return ret;
 	ret = remote_write(r, DATA(region_call), &region_call, sizeof(region_call));
+	return ret < 0 ? ret : leave_calls(p, r, calls, 3);
+}
+
+static int set_up(struct program *p, const struct remote *r)
+{
+	int64_t page;
+	int ret = call_result(p, r, 1, &page);
+
+	if (ret < 0 || (page < 0 && page > -4096))
+		return ret < 0 ? ret : (int)page;
+	ret = share_region(p, r);
 	if (ret < 0)
 		return ret;
-	p->phase = PROGRAM_HOOKED;
-	return leave_calls(p, r, calls, 3);
+	ret = set_hooks(p, r, (raddr)page);
+	if (ret == 0)
+		p->phase = PROGRAM_HOOKED;
+	return ret;
+}
+
+/* A forked child asks for a region of its own, in two steps. */
+static int on_fork_child(struct program *p, const struct remote *r)
+{
+	struct agent_call call;
+	int ret;
+
+	if (p->phase == PROGRAM_FORKED) {
+		p->phase = PROGRAM_HOOKED;
+		run_deinit(&p->run);
+		note_surroundings(p, r->tid);
+		p->run.library = read_link(r->tid, "exe");
+		return share_region(p, r);
+	}
+	ret = memfd_call(p, r, &call);
+	if (ret == 0)
+		ret = leave_calls(p, r, &call, 1);
+	if (ret == 0)
+		p->phase = PROGRAM_FORKED;
+	return ret;
 }
 
 /* ------------------------------------------------------------------------------------------------------- the calls */
@@ -583,6 +626,9 @@ static int serve(struct program *p, const struct remote *r, struct images *image
 		return set_up(p, r);
 	case PROGRAM_LOADER:
 		return watch_loader(p, r, images);
+	case PROGRAM_HOOKED:
+	case PROGRAM_FORKED:
+		return why == AGENT_AT_FORK ? on_fork_child(p, r) : 0;
 	default:
 		return 0;
 	}

@@ -23,10 +23,12 @@ enum program_phase {
 	PROGRAM_MEMORY,    /* a runtime was found, the agent makes memory for the hooks */
 	PROGRAM_LOADER,    /* the same, to watch the loader */
 	PROGRAM_HOOKED,    /* the agent works on its own */
+	PROGRAM_FORKED,    /* in a forked child, the agent makes a region of its own */
 };
 
 struct program {
 	enum program_phase phase;
+	enum agent_fork_mode fork_mode; /* kept through program_deinit() */
 	struct boot boot;
 	raddr blob;	      /* the agent; 0: none */
 	raddr runtime_bias;   /* of `runtime` */

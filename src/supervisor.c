@@ -48,10 +48,10 @@ static void tell_refusal(struct supervisor *s, struct process *p)
 	log_warning("%s (pid %d) is not measured: %s", command, p->pid, g->refusal);
 }
 
-/* The program was hooked: the keeper has its data from now on. */
+/* The program has a region that the keeper does not know yet: it keeps it from now on. */
 static void hand_over(struct supervisor *s, struct program *g)
 {
-	if (g->phase != PROGRAM_HOOKED || g->run.id)
+	if (g->phase != PROGRAM_HOOKED || g->run.region_fd < 0)
 		return;
 	s->python_ran = true;
 	g->run.id = ++s->last_run;
@@ -59,23 +59,30 @@ static void hand_over(struct supervisor *s, struct program *g)
 	program_handed_over(g);
 }
 
-/* Is another process of the same run left? */
-static bool run_goes_on(const struct supervisor *s, const struct process *but)
+/* Is a process of run @id left, other than @but? */
+static bool run_goes_on(const struct supervisor *s, uint32_t id, const struct process *but)
 {
 	for (size_t i = 0; i < s->processes.threads.n_slots; i++) {
 		const struct thread *t = s->processes.threads.slots[i].entry;
 
-		if (t && t->process != but && t->process->program.run.id == but->program.run.id)
+		if (t && t->process != but && t->process->program.run.id == id)
 			return true;
 	}
 	return false;
+}
+
+/* A forked child was of run @before, and may have got one of its own. */
+static void leave_run(struct supervisor *s, const struct process *p, uint32_t before)
+{
+	if (before && p->program.run.id != before && !run_goes_on(s, before, p))
+		keeper_end(&s->keeper, before, p->pid, true);
 }
 
 /* A child of vfork(2) that execs has run nothing of its own: it is not worth a word. */
 static void end_program(struct supervisor *s, struct process *p)
 {
 	if (p->program.run.id && !p->is_borrowed)
-		keeper_end(&s->keeper, p->program.run.id, p->pid, !run_goes_on(s, p));
+		keeper_end(&s->keeper, p->program.run.id, p->pid, !run_goes_on(s, p->program.run.id, p));
 }
 
 static struct thread *adopt(struct supervisor *s, pid_t tid)
@@ -137,13 +144,16 @@ static void on_exec(struct supervisor *s, struct thread *t)
 static bool is_agent_call(struct supervisor *s, struct thread *t, int sig)
 {
 	struct remote mem = t->process->mem;
+	uint32_t before;
 
 	if (sig != AGENT_SIGNAL)
 		return false;
 	mem.tid = t->tid;
+	before = t->process->program.run.id;
 	if (!program_call(&t->process->program, &mem, &s->images))
 		return false;
 	tell_refusal(s, t->process);
+	leave_run(s, t->process, before);
 	hand_over(s, &t->process->program);
 	return true;
 }
@@ -311,14 +321,26 @@ static bool dispatch(struct supervisor *s)
 	return next != NEXT_NEVER;
 }
 
+static enum agent_fork_mode fork_mode(const struct options *o)
+{
+	if (o->no_follow)
+		return FORK_FORGOTTEN;
+	return o->parallel_mode || o->process_contexts ? FORK_OWN : FORK_SHARES;
+}
+
 int supervisor_follow(struct supervisor *s, pid_t pid)
 {
-	int r = tracee_seize(pid);
+	int r = tracee_seize(pid, !s->options->no_follow);
+	struct thread *t;
 
 	if (r < 0)
 		return r;
+	t = processes_add(&s->processes, pid, pid);
+	if (!t)
+		return -ENOMEM;
 	s->command = pid;
-	return processes_add(&s->processes, pid, pid) ? 0 : -ENOMEM;
+	t->process->program.fork_mode = fork_mode(s->options);
+	return 0;
 }
 
 /* True when it was said that we should go. */

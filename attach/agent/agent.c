@@ -63,6 +63,10 @@ static void serve(enum agent_why why)
 	region = (uint64_t)agent_data.calls[(agent_data.region_call - 1) % AGENT_CALLS].result;
 	agent_data.region_call = 0;
 	if (region && region < -4096ull) {
+		if (why == AGENT_AT_FORK) {
+			region_leave();
+			agent_data.rearm = 1;
+		}
 		agent_data.chunks[0] = region;
 		atomic_store(&agent_data.region, region);
 	}
@@ -98,6 +102,28 @@ hidden void agent_on_loader(void)
 	/* RT_CONSISTENT: the list of libraries is complete. */
 	if (load32((void *)agent_data.loader_state, 0) == 0 && !atomic_load(&agent_data.source))
 		serve(AGENT_AT_LOAD);
+}
+
+/* In a forked child, before CPython has put itself in order: no function of its may be called. */
+hidden void agent_before_fork_child(void)
+{
+	if (!agent_data.region)
+		return;
+	if (agent_data.fork_mode == FORK_FORGOTTEN)
+		region_leave();
+	else if (agent_data.fork_mode == FORK_OWN)
+		serve(AGENT_AT_FORK);
+}
+
+hidden void agent_after_fork_child(void)
+{
+	if (!agent_data.rearm)
+		return;
+	agent_data.rearm = 0;
+	if (agent_data.source == SOURCE_MONITORING)
+		monitoring_rearm();
+	else
+		traps_rearm();
 }
 
 void error_save(struct saved_error *e)

@@ -81,6 +81,8 @@ hidden void region_set_line(uint32_t file, int64_t line);
 hidden void region_add_code(const PyObject *code, uint32_t file);
 hidden void region_set_status(enum agent_status status);
 hidden struct region_header *region_header(void);
+/** Unmap the region and forget all that points into it. */
+hidden void region_leave(void);
 
 /** Is @p str equal to the ASCII text @p text of @p len characters? */
 hidden bool str_equals(const PyObject *str, const char *text, size_t len);
@@ -98,4 +100,7 @@ hidden void error_restore(const struct saved_error *e);
 
 /* The line sources. Called with the GIL held, at the start of PyEval_EvalCode[Ex] for @p code. */
 hidden void monitoring_on_code(PyObject *code);
+/** Lines that have run before count again, in the current interpreter. With the GIL held. */
+hidden void monitoring_rearm(void);
+hidden void traps_rearm(void);
 hidden void traps_on_code(PyObject *code);

@@ -22,6 +22,7 @@
 #define AGENT_API(X)                                                                                          \
 	X(PyEval_EvalCode)                                                                                    \
 	X(PyEval_EvalCodeEx)                                                                                  \
+	X(PyOS_AfterFork_Child)                                                                               \
 	X(PyInterpreterState_Get)                                                                             \
 	X(Py_IsInitialized)                                                                                   \
 	X(Py_IncRef)                                                                                          \
@@ -174,6 +175,7 @@ struct agent_call {
 enum agent_why {
 	AGENT_AT_ENTRY = 1, /* the loader has mapped the program's libraries, nothing of it has run */
 	AGENT_AT_LOAD = 2,  /* the loader has mapped or unmapped a library */
+	AGENT_AT_FORK = 3,  /* in a forked child, which wants a region of its own */
 };
 
 /* ------------------------------------------------------------------------------------------------------ hooks */
@@ -184,7 +186,15 @@ enum agent_hook {
 	HOOK_EVAL_CODE_EX,   /* PyEval_EvalCodeEx(co, ...) */
 	HOOK_UNKNOWN_OPCODE, /* 3.8 - 3.10: the interpreter loop's label for opcodes it does not know */
 	HOOK_LOADER,	     /* the loader's r_brk */
+	HOOK_AFTER_FORK,     /* PyOS_AfterFork_Child(), only when fork_mode asks for it */
 	HOOK_COUNT
+};
+
+/* What becomes of the region in a child that was forked by Python. */
+enum agent_fork_mode {
+	FORK_SHARES,   /* it writes into its parent's */
+	FORK_OWN,      /* it gets one of its own, and lines count again */
+	FORK_FORGOTTEN, /* nothing is recorded */
 };
 
 enum agent_source {
@@ -251,6 +261,8 @@ struct agent {
 	uint64_t source; /* enum agent_source; set last: hooks do nothing before */
 	uint64_t api[API_COUNT];
 	struct agent_layout layout;
+	uint32_t fork_mode; /* enum agent_fork_mode */
+	uint32_t rearm;	    /* the region was renewed: what has run before counts again */
 	struct agent_traps traps;
 	uint64_t resume[HOOK_COUNT]; /* relocated first instructions of the hooked functions */
 

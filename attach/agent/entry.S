@@ -15,6 +15,7 @@ agent_blob:
 	.long	hook_eval_code_ex - agent_blob
 	.long	hook_unknown_opcode - agent_blob
 	.long	hook_loader - agent_blob
+	.long	hook_after_fork - agent_blob
 	.long	trap_table_entry - agent_blob
 	.long	trap_spare_entry - agent_blob
 
@@ -99,6 +100,15 @@ entry_program:
 	hook hook_eval_code agent_on_eval_code AGENT_RESUME_EVAL_CODE
 	hook hook_eval_code_ex agent_on_eval_code AGENT_RESUME_EVAL_CODE_EX
 	hook hook_loader agent_on_loader AGENT_RESUME_LOADER
+
+/* PyOS_AfterFork_Child(void): something is to be done before it and something after. */
+hook_after_fork:
+	push	%rbx
+	call	agent_before_fork_child
+	call	*agent_data+AGENT_RESUME_AFTER_FORK(%rip)
+	call	agent_after_fork_child
+	pop	%rbx
+	ret
 
 /* The interpreter loop met a trap. No call was made, so the words below the stack pointer may be in use. The handler
  * edits the saved registers and says where to go on. */

@@ -210,6 +210,22 @@ static bool ensure_installed(PyObject *code)
 	return true;
 }
 
+void monitoring_rearm(void)
+{
+	PyObject *monitoring;
+	struct saved_error error;
+
+	if (!find((uint64_t)API(void *, PyInterpreterState_Get, void)()))
+		return;
+	error_save(&error);
+	monitoring = API(PyObject *, PySys_GetObject, const char *)("monitoring");
+	if (monitoring)
+		ok(call(monitoring, "restart_events", NULL, 0));
+	API(void, PyErr_Clear, void)();
+	error_restore(&error);
+	region_set_status(AGENT_STATUS_MEASURING);
+}
+
 static bool add_code(PyObject *code)
 {
 	uint32_t file = region_file_of(load_ptr(code, agent_data.layout.code_filename));

@@ -10,5 +10,6 @@ void offsets(void)
 {
 	DEFINE(AGENT_RESUME_EVAL_CODE, offsetof(struct agent, resume[HOOK_EVAL_CODE]));
 	DEFINE(AGENT_RESUME_EVAL_CODE_EX, offsetof(struct agent, resume[HOOK_EVAL_CODE_EX]));
+	DEFINE(AGENT_RESUME_AFTER_FORK, offsetof(struct agent, resume[HOOK_AFTER_FORK]));
 	DEFINE(AGENT_RESUME_LOADER, offsetof(struct agent, resume[HOOK_LOADER]));
 }

@@ -23,6 +23,19 @@ struct region_header *region_header(void)
 	return (struct region_header *)agent_data.region;
 }
 
+void region_leave(void)
+{
+	agent_data.region = 0;
+	for (uint32_t i = 0; i < REGION_CHUNKS; i++) {
+		if (agent_data.chunks[i])
+			agent_syscall(SYS_munmap, (long)agent_data.chunks[i], REGION_CHUNK, 0, 0, 0, 0);
+		agent_data.chunks[i] = 0;
+	}
+	memset(agent_data.file_cache, 0, sizeof(agent_data.file_cache));
+	memset(agent_data.code_cache, 0, sizeof(agent_data.code_cache));
+	agent_data.aliases = 0;
+}
+
 void region_set_status(enum agent_status status)
 {
 	if (agent_data.region)
