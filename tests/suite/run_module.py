@@ -1,8 +1,10 @@
-"""Run one of CPython's own test modules with unittest; write what became of each test as JSON.
+"""Run one of CPython's own test modules with unittest; write what became of each test, a line of JSON each.
 
-usage: run_module.py RESULT MODULE [TEST...]
+usage: run_module.py [--tool] RESULT MODULE [TEST...]
 
 Any CPython from 3.8 on runs this. MODULE is below `test.`; with TESTs (ids as in the result) only those are run.
+With --tool a sys.monitoring tool of Python's own takes each line once meanwhile: what differs under it differs under
+any such tool.
 """
 
 import doctest
@@ -14,21 +16,21 @@ import unittest
 
 
 class Result(unittest.TestResult):
-    def __init__(self):
+    def __init__(self, path):
         super().__init__()
-        self.outcomes = {}
-        self.details = {}
-        self.subtests = 0
+        self.pid = os.getpid()
+        self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        self.seen = set()
 
-    def note(self, test, outcome, detail=None):
-        name = n = test.id()
+    def note(self, test, outcome, detail=""):
+        name = n = test if isinstance(test, str) else test.id()
         count = 2
-        while n in self.outcomes:
+        while n in self.seen:
             n = "%s#%d" % (name, count)
             count += 1
-        self.outcomes[n] = outcome
-        if detail:
-            self.details[n] = detail
+        self.seen.add(n)
+        if os.getpid() == self.pid:
+            os.write(self.file, json.dumps([n, outcome, detail]).encode() + b"\n")
 
     def startTest(self, test):
         super().startTest(test)
@@ -73,21 +75,29 @@ def load(module):
     return suite
 
 
+def use_tool():
+    monitoring = sys.monitoring
+    monitoring.use_tool_id(4, "another tool")
+    monitoring.register_callback(4, monitoring.events.LINE, lambda code, line: monitoring.DISABLE)
+    monitoring.set_events(4, monitoring.events.LINE)
+
+
 def main():
+    if sys.argv[1] == "--tool":
+        del sys.argv[1]
+        use_tool()
     path, name, only = sys.argv[1], sys.argv[2], sys.argv[3:]
     path = os.path.abspath(path)
     sys.argv[1:] = []
-    result = Result()
+    result = Result(path)
     try:
         suite = load(importlib.import_module("test." + name))
     except unittest.SkipTest as e:
-        result.outcomes[name] = "skipped: %s" % e
+        result.note(name, "skipped: %s" % e)
         suite = unittest.TestSuite()
     if only:
         suite = unittest.TestSuite(t for t in flatten(suite) if t.id() in only)
     suite.run(result)
-    with open(path, "w") as f:
-        json.dump({"outcomes": result.outcomes, "details": result.details}, f)
 
 
 if __name__ == "__main__":

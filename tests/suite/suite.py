@@ -3,6 +3,7 @@
 import concurrent.futures
 import csv
 import fnmatch
+import json
 import os
 import signal
 import subprocess
@@ -64,6 +65,16 @@ def run(command, log, timeout, cwd, env=None):
             p.wait()
 
 
+def read_results(path):
+    """What run_module.py wrote: {test: outcome}, {test: detail}."""
+    try:
+        with open(path) as f:
+            rows = [json.loads(line) for line in f]
+    except (OSError, ValueError):
+        rows = []
+    return {t: outcome for t, outcome, _ in rows}, {t: detail for t, _, detail in rows}
+
+
 def in_parallel(f, jobs):
     """f(*job) for all JOBS on all processors, results in the order of the jobs."""
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -103,11 +114,11 @@ class Known:
         self.used = set()
 
     def find(self, p, name):
-        """The reason why NAME differs under P, or None."""
+        """The row that says why NAME differs under P, or None."""
         for i, row in enumerate(self.rows):
             if version_matches(row["versions"], p) and fnmatch.fnmatchcase(name, row["construct"]):
                 self.used.add(i)
-                return row["reason"]
+                return row
         return None
 
     def unused(self):
