@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "control.h"
 #include "symbols/cpython.h"
 
 enum message_kind {
@@ -27,6 +28,7 @@ struct message {
 	unsigned char run[RUN_MESSAGE_MAX];
 };
 
+#define OUTLIVE_PERIOD 50 /* milliseconds between looks at regions that nobody reports on */
 #define MESSAGE_HEAD offsetof(struct message, run)
 
 /* ------------------------------------------------------------------------------------------- the supervisor's end */
@@ -101,10 +103,12 @@ struct state {
 	struct recorder *recorder;
 	struct kept *runs;
 	int socket; /* -1: the supervisor is gone */
+	int listeners[2]; /* control.h: by the supervisor's pid, and by the data file; -1: none */
 	int message_fd;
 	unsigned int n_measured;
 	uint32_t dropped;
 	bool unsaved;
+	char failure[CONTROL_TEXT_MAX]; /* of the latest save; "": none */
 	int64_t next_save; /* --save-every: when it is due */
 	int64_t may_save; /* when the next write of the file is due, at the earliest; CLOCK_MONOTONIC, ms */
 };
@@ -172,8 +176,10 @@ static void write_file(struct state *s, struct datafile *file, struct record *re
 {
 	int r = recorder_save(s->recorder, file, record);
 
-	if (r < 0)
-		log_error("cannot write %s: %s", file->path, file->why);
+	if (r == 0)
+		return;
+	snprintf(s->failure, sizeof(s->failure), "cannot write %.200s: %.200s", file->path, file->why);
+	log_error("%s", s->failure);
 }
 
 static void save_own_file(struct state *s, struct kept *k)
@@ -191,6 +197,7 @@ static void save(struct state *s)
 	int64_t start = now_ms();
 
 	s->unsaved = false;
+	s->failure[0] = 0;
 	if (!is_parallel(s))
 		write_file(s, &s->recorder->file, &s->recorder->record);
 	else
@@ -361,17 +368,41 @@ static void save_if_due(struct state *s)
 		save(s);
 }
 
+static void handle_request(struct state *s, int listener)
+{
+	char request[CONTROL_TEXT_MAX];
+	int fd = control_accept(listener, request);
+
+	if (fd < 0)
+		return;
+	if (strcmp(request, "save"))
+		return control_answer(fd, "unknown request");
+	drain_all(s);
+	save(s);
+	control_answer(fd, s->failure);
+}
+
+/* Wait for what is said, at most @timeout milliseconds. False when the supervisor has gone. */
+static bool listen_to_all(struct state *s, int timeout, bool *heard)
+{
+	struct pollfd p[] = {{.fd = s->socket, .events = POLLIN},
+			     {.fd = s->listeners[0], .events = POLLIN},
+			     {.fd = s->listeners[1], .events = POLLIN}};
+
+	*heard = poll(p, ARRAY_SIZE(p), timeout) > 0;
+	for (size_t i = 0; *heard && i < ARRAY_SIZE(s->listeners); i++)
+		if (p[1 + i].revents)
+			handle_request(s, s->listeners[i]);
+	return !*heard || !p[0].revents || handle_message(s);
+}
+
 static void serve(struct state *s)
 {
-	struct pollfd p = {.fd = s->socket, .events = POLLIN};
+	bool heard;
 
-	for (;;) {
-		int n = poll(&p, 1, time_to_wait(s));
-
-		if (n > 0 && !handle_message(s))
-			break;
+	while (listen_to_all(s, time_to_wait(s), &heard)) {
 		/* Nothing more to hear for now: a good moment to write. */
-		if (n == 0 || s->next_save)
+		if (!heard || s->next_save)
 			save_if_due(s);
 	}
 	cleanup_closep(&s->socket);
@@ -381,7 +412,7 @@ static void serve(struct state *s)
 /* Nobody tells us any more when a program ends: ask its region. */
 static void outlive(struct state *s)
 {
-	const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
+	bool heard;
 
 	while (s->runs) {
 		for (struct kept **at = &s->runs; *at;) {
@@ -394,14 +425,26 @@ static void outlive(struct state *s)
 		}
 		save_if_due(s);
 		if (s->runs)
-			nanosleep(&pause, NULL);
+			listen_to_all(s, OUTLIVE_PERIOD, &heard);
 	}
+}
+
+static void listen_for_requests(struct state *s, pid_t supervisor)
+{
+	char name[CONTROL_NAME_MAX];
+
+	control_name_of_pid(supervisor, name);
+	s->listeners[0] = control_listen(name);
+	s->listeners[1] = control_name_of_file(&s->recorder->file, name) < 0 ? -1 : control_listen(name);
+	if (s->listeners[1] == -EADDRINUSE && !s->recorder->options->append && !is_parallel(s))
+		log_warning("another pycov-trace writes %s as well: the last one to end wins", s->recorder->file.path);
 }
 
 void keeper_run(int socket, pid_t supervisor, struct recorder *recorder, int message_fd)
 {
 	struct state s = {.recorder = recorder, .socket = socket, .message_fd = message_fd};
 
+	listen_for_requests(&s, supervisor);
 	if (recorder->options->save_every)
 		s.next_save = now_ms() + recorder->options->save_every;
 	serve(&s);
@@ -410,4 +453,6 @@ void keeper_run(int socket, pid_t supervisor, struct recorder *recorder, int mes
 	if (s.unsaved)
 		save(&s);
 	cleanup_closep(&s.message_fd);
+	cleanup_closep(&s.listeners[0]);
+	cleanup_closep(&s.listeners[1]);
 }

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "attach/procfs.h"
 #include "base/log.h"
 #include "keeper.h"
 #include "supervisor.h"
@@ -105,6 +106,20 @@ static void close_others(int *keep, size_t n)
 	syscall(SYS_close_range, from, ~0u, 0);
 }
 
+static void explain_untraced(pid_t command, int error)
+{
+	struct procfs_status status;
+	char tracer[256];
+
+	if (procfs_status(command, &status) == 0 && status.tracer) {
+		procfs_cmdline(status.tracer, tracer, sizeof(tracer));
+		log_warning("not measured: pid %d traces it already: %s", status.tracer, tracer);
+	} else {
+		log_warning("not measured: it cannot be traced: %s%s", strerror(-error),
+			    error == -EPERM ? " (a container without SYS_PTRACE, or Yama's ptrace_scope?)" : "");
+	}
+}
+
 static void be_supervisor(const struct options *options, int keeper_socket, int message_fd, pid_t command, int ready)
 {
 	struct supervisor s;
@@ -113,8 +128,7 @@ static void be_supervisor(const struct options *options, int keeper_socket, int 
 	supervisor_init(&s, options, keeper_socket, message_fd);
 	r = supervisor_follow(&s, command);
 	if (r < 0)
-		log_error("cannot trace the command: %s%s", strerror(-r),
-			  r == -EPERM ? " (is it traced already, or does a container or Yama forbid ptrace?)" : "");
+		explain_untraced(command, r);
 	if (write(ready, r < 0 ? "n" : "y", 1) != 1)
 		r = -EPIPE;
 	close(ready);
@@ -172,17 +186,14 @@ static int start_keeper(struct recorder *recorder, int ready[2])
 	return status == 0 ? 0 : -EAGAIN;
 }
 
-int launch(struct recorder *recorder)
+/* 'y' from the supervisor once it traces us, else it has said why not. */
+static int be_traced(struct recorder *recorder)
 {
-	char **command = recorder->options->command;
-	char answer = 0;
 	int ready[2], r;
+	char answer;
 
-	r = find_command(command[0]);
-	if (r < 0)
-		return cannot_run(command[0], r);
 	if (pipe2(ready, O_CLOEXEC) < 0)
-		return cannot_run(command[0], -errno);
+		return -errno;
 	/* Yama lets only ancestors trace, unless the tracee agrees. */
 	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
 	r = start_keeper(recorder, ready);
@@ -190,13 +201,32 @@ int launch(struct recorder *recorder)
 	if (r == 0 && read(ready[0], &answer, 1) != 1)
 		r = -ECHILD;
 	close(ready[0]);
-	if (r < 0) {
-		log_error("cannot start the supervisor: %s", strerror(-r));
-		return 1;
-	}
-	if (answer != 'y')
-		return 1;
 	prctl(PR_SET_PTRACER, 0);
+	return r;
+}
+
+static bool is_traced(void)
+{
+	struct procfs_status status;
+
+	return procfs_status(getpid(), &status) == 0 && status.tracer;
+}
+
+int launch(struct recorder *recorder)
+{
+	char **command = recorder->options->command;
+	int r = find_command(command[0]);
+
+	if (r < 0)
+		return cannot_run(command[0], r);
+	/* Whatever comes of it, the command is run. */
+	if (is_traced()) {
+		explain_untraced(getpid(), -EPERM);
+	} else {
+		r = be_traced(recorder);
+		if (r < 0)
+			log_warning("not measured: the supervisor could not be started: %s", strerror(-r));
+	}
 	execvp(command[0], command);
 	return cannot_run(command[0], -errno);
 }

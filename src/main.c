@@ -1,5 +1,8 @@
 /* The only place where an exit status is chosen. */
+#include <string.h>
+
 #include "base/log.h"
+#include "command_save.h"
 #include "launch.h"
 #include "recorder.h"
 
@@ -22,10 +25,22 @@ static int run(const struct options *o)
 	return status;
 }
 
+/* A first word that is none of these is a command to run. */
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{"save", command_save},
+};
+
 int main(int argc, char **argv)
 {
 	struct options o;
 	int status = 0;
+
+	for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
 
 	switch (options_parse(&o, argc, argv)) {
 	case OPTIONS_RUN:

@@ -53,9 +53,12 @@ static const struct option_row {
 static void print_help(void)
 {
 	puts("usage: pycov-trace [options] [--] command [argument...]\n"
+	     "       pycov-trace save PID|FILE\n"
 	     "\n"
 	     "Run a command and record which lines of Python ran, in it and in every process it starts.\n"
 	     "Nothing is installed, imported or configured in them. coverage.py reads the result.\n"
+	     "save: a pycov-trace that is running writes what it has now; PID is a process that it\n"
+	     "measures, FILE its data file.\n"
 	     "\n"
 	     "options:");
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
