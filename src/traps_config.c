@@ -59,8 +59,8 @@ int traps_config_load(struct image *image, const char **reason)
 		t->adaptive[op] = opcodes_quickened(ops, (uint8_t)op);
 	}
 	t->flags[ops->extended_arg] |= TRAP_EXTENDED_ARG;
-	traps_cache_store(image);
 	for (size_t i = 0; i < sizeof(ops->handlers) && ops->handlers[i]; i++)
 		t->flags[ops->handlers[i]] |= TRAP_HANDLER;
+	traps_cache_store(image);
 	return 0;
 }
