@@ -168,7 +168,7 @@ bool record_init(struct trap_record *r, PyObject *code)
 
 void record_deinit(struct trap_record *r)
 {
-	line_index_free(r->index);
+	record_forget_lines(r);
 	if (!agent_data.layout.inline_code)
 		API(void, Py_DecRef, PyObject *)(record_original_object(r));
 }
@@ -189,7 +189,7 @@ PyObject *record_forget(const PyObject *code)
 	*at = r->next;
 	s->nrecords--;
 	held = agent_data.layout.inline_code ? NULL : record_original_object(r);
-	line_index_free(r->index);
+	record_forget_lines(r);
 	record_free(s, r);
 	return held;
 }
@@ -457,6 +457,7 @@ uint64_t *record_lift(struct trap_record *r)
 	const struct agent_traps *t = &agent_data.traps;
 	size_t size = (r->units + 63) / 64 * sizeof(uint64_t);
 	uint64_t *lifted = block_alloc(size);
+	bool quickened = is_quickened(r);
 
 	if (!lifted)
 		return NULL;
@@ -466,7 +467,7 @@ uint64_t *record_lift(struct trap_record *r)
 
 		if (*live != t->opcode || opcode == t->opcode)
 			continue;
-		*live = opcode;
+		*live = restored_opcode(opcode, quickened);
 		lifted[unit / 64] |= 1ull << unit % 64;
 	}
 	return lifted;
@@ -475,14 +476,13 @@ uint64_t *record_lift(struct trap_record *r)
 void record_put_back(struct trap_record *r, uint64_t *lifted)
 {
 	size_t words = (r->units + 63) / 64;
+	bool quickened = is_quickened(r);
 
-	if (!lifted)
-		return;
 	for (size_t i = 0; i < words; i++)
 		for (uint64_t set = lifted[i]; set; set &= set - 1) {
 			size_t unit = 64 * i + (size_t)__builtin_ctzl(set);
 
-			if (r->live[2 * unit] == r->original[2 * unit])
+			if (r->live[2 * unit] == restored_opcode(r->original[2 * unit], quickened))
 				r->live[2 * unit] = agent_data.traps.opcode;
 		}
 	block_free(lifted, words * sizeof(uint64_t));

@@ -52,7 +52,8 @@ static inline bool only_starts_count(void)
 	return agent_data.layout.linetable_kind == LINETABLE_LNOTAB;
 }
 
-hidden void line_index_free(struct line_index *x);
+/** @p r is about to go. */
+hidden void record_forget_lines(struct trap_record *r);
 
 /** Call @p f for each run of the line that @p unit belongs to; that line, 0 if there is none. */
 hidden int32_t record_for_line(struct trap_record *r, uint32_t unit,
@@ -66,6 +67,7 @@ enum trap_slot {
 	SLOT_COMPARE,	   /* code.tp_richcompare */
 	SLOT_GETATTRO,	   /* code.tp_getattro */
 	SLOT_REPLACE,	   /* code.replace() */
+	SLOT_ADAPTIVE,	   /* code._co_code_adaptive, its getter */
 	SLOT_FUNCTION_NEW, /* function.tp_new */
 	SLOT_SET_CODE,	   /* function.__code__ = */
 	SLOT_SET_LINENO,   /* frame.f_lineno = */
@@ -94,6 +96,7 @@ struct trap_state {
 	struct trap_record *free_records;
 	void *free_blocks[BLOCK_CLASSES]; /* by the logarithm of their size */
 	struct calibration *calibration;
+	struct decoded *decoded; /* traps_lines.c */
 	uint64_t original[SLOT_COUNT];
 };
 

@@ -1,10 +1,18 @@
 /*
- * Which instructions belong to which line. A code object of few lines has its line table decoded anew at each hit;
- * a larger one gets an index at its first, or a function of 100,000 lines would take a minute.
+ * Which instructions belong to which line. Hits come in clusters: the decoded line tables of the small code objects
+ * that were met last are kept in a cache. A large one gets an index at its first hit, or a function of 100,000 lines
+ * would take a minute.
  */
 #include "traps.h"
 
-#define SMALL 48 /* runs */
+#define SMALL 64 /* runs */
+#define SLOTS 64 /* of the cache: 50 KiB */
+
+struct decoded {
+	const struct trap_record *owner;
+	uint32_t count;
+	struct line_run runs[SMALL + 1];
+};
 
 struct index_run {
 	uint32_t start;
@@ -191,12 +199,6 @@ static struct line_index *index_build(const struct trap_record *r)
 	return x;
 }
 
-void line_index_free(struct line_index *x)
-{
-	if (x)
-		block_free(x, x->size);
-}
-
 static uint32_t index_find(const struct line_index *x, uint32_t unit)
 {
 	uint32_t low = 0, high = x->count;
@@ -251,36 +253,77 @@ static int32_t for_line_decoded(const struct trap_record *r, uint32_t unit,
 	return line;
 }
 
-static int32_t for_line_small(struct trap_record *r, uint32_t unit,
-			      void (*f)(const struct trap_record *r, const struct line_run *run))
-{
-	struct line_run runs[SMALL + 1];
-	struct line_cursor c;
-	uint32_t n = 0;
-	int32_t line = 0;
+/* ------------------------------------------------------------------------------------------------------ cache */
 
-	for (line_cursor_init(&c, r); line_cursor_next(&c, &runs[n]); n++) {
-		if (n == SMALL)
-			return -1;
-		if (unit >= runs[n].start && unit < runs[n].end)
-			line = runs[n].line;
+static struct decoded *slot_of(const struct trap_record *r)
+{
+	struct trap_state *s = trap_state();
+
+	if (!s->decoded) {
+		s->decoded = block_alloc(SLOTS * sizeof(*s->decoded));
+		if (!s->decoded)
+			return NULL;
+		for (uint32_t i = 0; i < SLOTS; i++)
+			s->decoded[i].owner = NULL;
 	}
-	for (uint32_t i = 0; i < n && line > 0; i++)
-		if (runs[i].line == line)
-			f(r, &runs[i]);
-	return line > 0 ? line : 0;
+	return &s->decoded[(uint64_t)r / 64 % SLOTS];
+}
+
+/* The runs of @r; NULL if there are too many, or no memory. */
+static const struct decoded *decode(const struct trap_record *r)
+{
+	struct decoded *d = slot_of(r);
+	struct line_cursor c;
+
+	if (!d || d->owner == r)
+		return d;
+	d->owner = NULL;
+	d->count = 0;
+	for (line_cursor_init(&c, r); line_cursor_next(&c, &d->runs[d->count]); d->count++)
+		if (d->count == SMALL)
+			return NULL;
+	d->owner = r;
+	return d;
+}
+
+static int32_t for_line_cached(const struct trap_record *r, const struct decoded *d, uint32_t unit,
+			       void (*f)(const struct trap_record *r, const struct line_run *run))
+{
+	uint32_t i;
+	int32_t line;
+
+	for (i = 0; i < d->count && d->runs[i].end <= unit; i++)
+		;
+	if (i == d->count || d->runs[i].line <= 0)
+		return 0;
+	line = d->runs[i].line;
+	for (i = 0; i < d->count; i++)
+		if (d->runs[i].line == line)
+			f(r, &d->runs[i]);
+	return line;
+}
+
+void record_forget_lines(struct trap_record *r)
+{
+	struct decoded *d = trap_state()->decoded ? slot_of(r) : NULL;
+
+	if (d && d->owner == r)
+		d->owner = NULL;
+	if (r->index)
+		block_free(r->index, r->index->size);
+	r->index = NULL;
 }
 
 int32_t record_for_line(struct trap_record *r, uint32_t unit,
 			void (*f)(const struct trap_record *r, const struct line_run *run))
 {
-	int32_t line;
+	const struct decoded *d;
 
 	if (r->index)
 		return for_line_indexed(r, unit, f);
-	line = for_line_small(r, unit, f);
-	if (line >= 0)
-		return line;
+	d = decode(r);
+	if (d)
+		return for_line_cached(r, d, unit, f);
 	r->index = index_build(r);
 	return r->index ? for_line_indexed(r, unit, f) : for_line_decoded(r, unit, f);
 }

@@ -7,6 +7,7 @@
  * code.tp_richcompare     compares bytecode
  * function.tp_new         types.FunctionType(code): code that no PyEval_EvalCode() sees
  * function.__code__       the same
+ * code._co_code_adaptive  (3.11) for `dis` with adaptive=True
  * and where bytecode is not asked for through PyCode_GetCode() (up to 3.10):
  * code.tp_getattro        code.co_code
  * code.replace            hands the bytecode to the new code object
@@ -68,7 +69,7 @@ static int on_set_code(PyObject *f, PyObject *code, void *closure)
 	return r;
 }
 
-/* ---------------------------------------------------------------------------------------------- 3.11: comparing */
+/* ------------------------------------------------------------------------- 3.11: readers of what really runs */
 
 static PyObject *compare_lifted(PyObject *a, PyObject *b, int op)
 {
@@ -80,6 +81,17 @@ static PyObject *compare_lifted(PyObject *a, PyObject *b, int op)
 		record_put_back(y, of_y);
 	if (of_x)
 		record_put_back(x, of_x);
+	return ret;
+}
+
+static PyObject *on_get_adaptive(PyObject *code, void *closure)
+{
+	struct trap_record *r = record_find(code);
+	uint64_t *lifted = r ? record_lift(r) : NULL;
+	PyObject *ret = ORIGINAL(PyObject *, SLOT_ADAPTIVE, PyObject *, void *)(code, closure);
+
+	if (lifted)
+		record_put_back(r, lifted);
 	return ret;
 }
 
@@ -252,12 +264,16 @@ static uint64_t *entry_find(void *table, size_t size, const char *name)
 	return NULL;
 }
 
-static void patch_getset(struct trap_state *s, enum trap_slot slot, const char *type, const char *name, void *ours)
+#define GETTER 1
+#define SETTER 2
+
+static void patch_getset(struct trap_state *s, enum trap_slot slot, const char *type, const char *name, int which,
+			 void *ours)
 {
 	uint64_t *entry = entry_find(load_ptr(type, TP_GETSET), GETSET_SIZE, name);
 
 	if (entry)
-		patch(s, slot, &entry[2], ours);
+		patch(s, slot, &entry[which], ours);
 }
 
 static void patch_builtin(struct trap_state *s, enum trap_slot slot, PyObject *module, const char *name, void *ours)
@@ -284,7 +300,7 @@ static void patch_readers(struct trap_state *s)
 	patch(s, SLOT_GETATTRO, (uint64_t *)(code + TP_GETATTRO), on_getattro);
 	if (replace)
 		patch(s, SLOT_REPLACE, &replace[1], on_replace);
-	patch_getset(s, SLOT_SET_LINENO, (char *)agent_data.api[API_PyFrame_Type], "f_lineno", on_set_lineno);
+	patch_getset(s, SLOT_SET_LINENO, (char *)agent_data.api[API_PyFrame_Type], "f_lineno", SETTER, on_set_lineno);
 	if (!marshal)
 		return;
 	patch_builtin(s, SLOT_DUMP, marshal, "dump", on_dump);
@@ -304,7 +320,9 @@ void slots_patch(struct trap_state *s)
 	patch(s, SLOT_DEALLOC, (uint64_t *)(code + TP_DEALLOC), on_dealloc);
 	patch(s, SLOT_COMPARE, (uint64_t *)(code + TP_RICHCOMPARE), on_compare);
 	patch(s, SLOT_FUNCTION_NEW, (uint64_t *)(function + TP_NEW), on_function_new);
-	patch_getset(s, SLOT_SET_CODE, function, "__code__", on_set_code);
+	patch_getset(s, SLOT_SET_CODE, function, "__code__", SETTER, on_set_code);
+	if (agent_data.layout.inline_code)
+		patch_getset(s, SLOT_ADAPTIVE, code, "_co_code_adaptive", GETTER, on_get_adaptive);
 	if (!agent_data.layout.inline_code)
 		patch_readers(s);
 }
