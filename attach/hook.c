@@ -59,27 +59,32 @@ static int plan(const struct remote *r, raddr function, raddr copy, struct detou
 	return plan_empty_function(code + skip, d);
 }
 
-int hook_set(const struct remote *r, struct hook_page *page, raddr function, raddr agent, raddr *resume)
+int hook_prepare(const struct remote *r, struct hook_page *page, raddr function, raddr agent, struct hook *ret)
 {
 	struct stub stub = stub_make(agent);
 	raddr at = page->addr + page->used;
-	uint8_t jump[DETOUR_JUMP_SIZE];
 	struct detour d = {0};
-	int ret;
+	int e;
 
 	if (page->used + sizeof(stub) > page->size)
 		return -ENOSPC;
-	ret = plan(r, function, at + offsetof(struct stub, copy), &d);
-	if (ret < 0)
-		return ret;
-	ret = detour_encode_jump(d.patch, at, jump);
-	if (ret < 0)
-		return ret;
+	e = plan(r, function, at + offsetof(struct stub, copy), &d);
+	if (e < 0)
+		return e;
+	e = detour_encode_jump(d.patch, at, ret->jump);
+	if (e < 0)
+		return e;
 	memcpy(stub.copy, d.bytes, d.copy_size);
-	ret = remote_write(r, at, &stub, sizeof(stub));
-	if (ret < 0)
-		return ret;
+	e = remote_write(r, at, &stub, sizeof(stub));
+	if (e < 0)
+		return e;
 	page->used += sizeof(stub);
-	*resume = at + offsetof(struct stub, copy);
-	return remote_write(r, d.patch, jump, sizeof(jump));
+	ret->patch = d.patch;
+	ret->resume = at + offsetof(struct stub, copy);
+	return 0;
+}
+
+int hook_arm(const struct remote *r, const struct hook *hook)
+{
+	return remote_write(r, hook->patch, hook->jump, sizeof(hook->jump));
 }

@@ -12,8 +12,17 @@ struct hook_page {
 	size_t size, used;
 };
 
+/** A hook that is prepared. */
+struct hook {
+	raddr patch;	       /* where the jump goes */
+	unsigned char jump[5];
+	raddr resume;	       /* where the function's own code goes on */
+};
+
 /**
- * Make the function at @p function go to @p agent first. *@p resume is where its own code goes on.
- * -ENOTSUP: its first instructions cannot be moved. -ENOSPC: the page is full. On error the function is as it was.
+ * Prepare that the function at @p function goes to @p agent first; it is as it was until hook_arm(), before which the
+ * agent must know `resume`. -ENOTSUP: its first instructions cannot be moved. -ENOSPC: the page is full.
  */
-int hook_set(const struct remote *r, struct hook_page *page, raddr function, raddr agent, raddr *resume) must_check;
+int hook_prepare(const struct remote *r, struct hook_page *page, raddr function, raddr agent,
+		 struct hook *ret) must_check;
+int hook_arm(const struct remote *r, const struct hook *hook) must_check;

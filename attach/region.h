@@ -1,8 +1,8 @@
 /**
  * The supervisor's side of a region (agent_abi.h): made for a target, read while targets write to it.
  *
- * What is in it is the target's: every offset, length and chain is checked, copies are taken before they are judged,
- * and a walk ends after as many steps as the region has room for.
+ * What is in it is the target's: a walk works on a copy, which nobody changes meanwhile, every offset, length and chain
+ * in it is checked, and it ends after as many steps as the region has room for.
  */
 #pragma once
 
@@ -19,29 +19,21 @@
  */
 int region_create(int fd) must_check;
 
-/** A region open for reading. */
-struct region {
-	int fd;	      /* open for writing, for region_is_over() */
-	int read_fd;  /* what is mapped */
-	const unsigned char *map;
-};
-
-/** Open the region in @p fd, which is taken over if all goes well. -ENOMEM, -EBADMSG: it is none. */
-int region_open(int fd, struct region **ret) must_check;
-/** NULL is accepted. */
-void region_close(struct region *region);
+/** True if @p fd, open for writing, is a region. */
+bool region_is_valid(int fd);
 
 /**
  * True once no process has the region mapped for writing: all that it will ever hold is in it. Exact, and true for
  * processes that nobody traces: the kernel seals a memfd against writing only then (fcntl(2), F_SEAL_WRITE).
  */
-bool region_is_over(const struct region *region);
+bool region_is_over(int fd);
 
 struct region_counters {
 	enum agent_status status;
 	uint32_t used, dropped_files, dropped_lines, dropped_code;
 };
-void region_read_counters(const struct region *region, struct region_counters *ret);
+/** All zeros when it cannot be read. */
+void region_read_counters(int fd, struct region_counters *ret);
 
 /** What a walk reports. `name` is not terminated and may hold any byte. Any of the callbacks may be NULL; a non-zero
  * return ends the walk with it. `file` numbers are the same in both callbacks. */
@@ -52,4 +44,5 @@ struct region_visitor {
 	int (*code)(void *arg, const struct region_code *code, const char *qualname, const unsigned char *table);
 	void *arg;
 };
-int region_walk(const struct region *region, const struct region_visitor *v) must_check;
+/** -EIO, -ENOMEM; -EBADMSG: it contradicts itself, and what was found before was reported. */
+int region_walk(int fd, const struct region_visitor *v) must_check;

@@ -24,6 +24,7 @@ struct remote {
 /** Open the memory that @p tid has now (an exec gives it another). -ESRCH, -EPERM. */
 int remote_open(struct remote *r, pid_t tid) must_check;
 void remote_close(struct remote *r);
+#define _cleanup_remote_ _cleanup_(remote_close)
 
 /** Read exactly @p len bytes. -EFAULT when not all of them can be read, -ESRCH when the process is gone, -EPERM. */
 int remote_read(const struct remote *r, raddr addr, void *buf, size_t len) must_check;

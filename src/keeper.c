@@ -145,7 +145,7 @@ static void describe(struct state *s, const struct run *run, pid_t pid)
 	struct region_counters c;
 
 	s->n_measured++;
-	region_read_counters(run->region, &c);
+	region_read_counters(run->region_fd, &c);
 	complaint = complaint_of(c.status);
 	if (complaint)
 		log_warning("%s (pid %d) %s", command, pid, complaint);
@@ -233,7 +233,7 @@ static void forget(struct state *s, struct kept **at)
 	struct kept *k = *at;
 	struct region_counters c;
 
-	region_read_counters(k->run.region, &c);
+	region_read_counters(k->run.region_fd, &c);
 	s->dropped += c.dropped_files + c.dropped_lines + c.dropped_code;
 	if (is_parallel(s))
 		save_own_file(s, k);
@@ -251,12 +251,12 @@ static void add(struct state *s, const struct message *m, size_t len, int *fds)
 		log_error("a program could not be kept: out of memory");
 		return;
 	}
-	if (fds[0] < 0 || region_open(fds[0], &k->run.region) < 0) {
-		log_error("the data of pid %d cannot be read: out of memory?", k->run.pid);
+	k->run.region_fd = take_fd(fds[0]);
+	if (!region_is_valid(k->run.region_fd)) {
+		log_error("the data of pid %d cannot be read", k->run.pid);
 		kept_free(k);
 		return;
 	}
-	fds[0] = -1;
 	k->run.root_fd = take_fd(fds[1]);
 	k->next = s->runs;
 	s->runs = k;
@@ -416,7 +416,7 @@ static void outlive(struct state *s)
 
 	while (s->runs) {
 		for (struct kept **at = &s->runs; *at;) {
-			if (!region_is_over((*at)->run.region)) {
+			if (!region_is_over((*at)->run.region_fd)) {
 				at = &(*at)->next;
 				continue;
 			}

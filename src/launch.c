@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -65,6 +66,21 @@ static int cannot_run(const char *name, int error)
 	return error == -ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_RUN;
 }
 
+/* What is meant for the command should not stop us: as far as we may. */
+static void lift_limits(void)
+{
+	static const int kinds[] = {RLIMIT_AS, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_NOFILE};
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		struct rlimit limit;
+
+		if (getrlimit(kinds[i], &limit) < 0)
+			continue;
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(kinds[i], &limit);
+	}
+}
+
 /* Keep nothing of the caller's but what messages need. Returns where those go. */
 static int leave_surroundings(void)
 {
@@ -76,6 +92,7 @@ static int leave_surroundings(void)
 	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);
+	lift_limits();
 	log_set_fd(message_fd);
 	for (int fd = 0; fd < 3; fd++)
 		dup2(null, fd);

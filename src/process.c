@@ -25,14 +25,11 @@ static struct process *process_new(pid_t pid)
 		return NULL;
 	p->pid = pid;
 	program_init(&p->program);
-	if (remote_open(&p->mem, pid) < 0)
-		p->mem.mem_fd = -1;
 	return p;
 }
 
 void process_free(struct process *p)
 {
-	remote_close(&p->mem);
 	program_deinit(&p->program);
 	free(p);
 }

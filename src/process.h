@@ -4,7 +4,6 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "attach/remote.h"
 #include "base/hashmap.h"
 #include "program.h"
 
@@ -13,7 +12,6 @@ struct process {
 	unsigned int threads; /* that are traced */
 	bool is_copy;	      /* made by fork: `program` was taken from the parent */
 	bool is_borrowed;     /* made by vfork, has not exec'd: its memory is the parent's */
-	struct remote mem;
 	struct program program;
 };
 

@@ -189,6 +189,15 @@ static const struct image *exe_image(pid_t pid, struct images *images)
 	return fd >= 0 && images_get(images, fd, &image) == 0 ? image : NULL;
 }
 
+/* Of a program that cannot be looked into the name must do. */
+static bool is_called_python(pid_t pid)
+{
+	_cleanup_free_ char *exe = read_link(pid, "exe");
+	const char *name = exe ? strrchr(exe, '/') : NULL;
+
+	return name && (!strncmp(name, "/python", 7) || !strncmp(name, "/pypy", 5));
+}
+
 void program_exec(struct program *p, const struct remote *r, struct images *images)
 {
 	const struct image *image;
@@ -196,8 +205,11 @@ void program_exec(struct program *p, const struct remote *r, struct images *imag
 
 	program_deinit(p);
 	image = exe_image(r->tid, images);
-	if (!image || image->presence == CPYTHON_ABSENT)
+	if (!image || image->presence == CPYTHON_ABSENT) {
+		if (image && image->reason && is_called_python(r->tid))
+			p->refusal = image->reason;
 		return;
+	}
 	if (image->presence == CPYTHON_DEFINED && image->error < 0) {
 		p->runtime = image;
 		p->refusal = image->reason;
@@ -278,6 +290,19 @@ static int ask_for_memory(struct program *p, const struct remote *r)
 	return ret;
 }
 
+/* The agent knows how to go on before anything leads to it. */
+static int hook_function(const struct program *p, const struct remote *r, struct hook_page *page, enum agent_hook which,
+			 raddr function)
+{
+	struct hook hook;
+	int ret = hook_prepare(r, page, function, p->blob + boot_blob()->hook[which], &hook);
+
+	if (ret < 0)
+		return ret;
+	ret = remote_write(r, DATA(resume) + 8u * which, &hook.resume, sizeof(hook.resume));
+	return ret < 0 ? ret : hook_arm(r, &hook);
+}
+
 /* The address of r_debug, which the loader has left in the program's dynamic section (DT_DEBUG). */
 static int find_r_debug(const struct program *p, const struct remote *r, const struct image *exe, raddr *ret)
 {
@@ -340,7 +365,7 @@ static int watch_loader(struct program *p, const struct remote *r, struct images
 {
 	struct hook_page page = {.size = HOOK_PAGE_SIZE};
 	struct r_debug_head head;
-	raddr at, state, resume;
+	raddr at, state;
 	int64_t result;
 	int ret = call_result(p, r, 0, &result);
 
@@ -357,10 +382,7 @@ static int watch_loader(struct program *p, const struct remote *r, struct images
 	ret = remote_write(r, DATA(loader_state), &state, sizeof(state));
 	if (ret < 0)
 		return ret;
-	ret = hook_set(r, &page, head.brk, p->blob + boot_blob()->hook[HOOK_LOADER], &resume);
-	if (ret < 0)
-		return ret;
-	return remote_write(r, DATA(resume[HOOK_LOADER]), &resume, sizeof(resume));
+	return hook_function(p, r, &page, HOOK_LOADER, head.brk);
 }
 
 /* ------------------------------------------------------------------------------------------------------- the hooks */
@@ -438,13 +460,7 @@ static int write_agent(const struct program *p, const struct remote *r)
 static int hook(const struct program *p, const struct remote *r, struct hook_page *page, enum agent_hook which,
 		uint64_t vaddr)
 {
-	raddr resume;
-	int ret;
-
-	if (!vaddr)
-		return 0;
-	ret = hook_set(r, page, runtime_addr(p, vaddr), p->blob + boot_blob()->hook[which], &resume);
-	return ret < 0 ? ret : remote_write(r, DATA(resume) + 8u * which, &resume, sizeof(resume));
+	return vaddr ? hook_function(p, r, page, which, runtime_addr(p, vaddr)) : 0;
 }
 
 /* Up to 3.10 the label for unknown opcodes leads to us, in 3.11 two entries of the table of handlers. */
@@ -609,17 +625,11 @@ static const char *explain(int error)
 	}
 }
 
-static int serve(struct program *p, const struct remote *r, struct images *images)
+static int serve(struct program *p, const struct remote *r, struct images *images, uint32_t why)
 {
-	uint32_t why;
-	int ret;
-
-	if (p->phase == PROGRAM_BOOTING)
-		return on_boot_call(p, r);
-	ret = remote_read(r, DATA(why), &why, sizeof(why));
-	if (ret < 0)
-		return ret;
 	switch (p->phase) {
+	case PROGRAM_BOOTING:
+		return on_boot_call(p, r);
 	case PROGRAM_WAITING:
 		return on_libraries(p, r, images, why);
 	case PROGRAM_MEMORY:
@@ -634,17 +644,27 @@ static int serve(struct program *p, const struct remote *r, struct images *image
 	}
 }
 
-bool program_call(struct program *p, const struct remote *r, struct images *images)
+/* Is it the agent that stopped here? A thread may be in its code, too, when the program's own signal comes. */
+static bool is_calling(const struct program *p, const struct remote *r, uint32_t *why)
 {
 	struct user_regs_struct regs;
-	int ret;
 
+	*why = 0;
 	if (p->phase == PROGRAM_UNTOUCHED || tracee_get_regs(r->tid, &regs) < 0)
 		return false;
-	if (p->phase == PROGRAM_BOOTING ? regs.rip != p->boot.call
-					: regs.rip - p->blob >= boot_blob()->data)
+	if (p->phase == PROGRAM_BOOTING)
+		return regs.rip == p->boot.call;
+	return regs.rip - p->blob < boot_blob()->data && remote_read(r, DATA(why), why, sizeof(*why)) == 0 && *why;
+}
+
+bool program_call(struct program *p, const struct remote *r, struct images *images)
+{
+	uint32_t why;
+	int ret;
+
+	if (!is_calling(p, r, &why))
 		return false;
-	ret = serve(p, r, images);
+	ret = serve(p, r, images, why);
 	if (ret < 0 && ret != -ESRCH) {
 		log_debug("pid %d: %s in phase %d", r->tid, strerror(-ret), p->phase);
 		if (p->runtime && !p->refusal)

@@ -118,7 +118,7 @@ static int find_facts(struct interpreter *it, const struct run *run)
 					  .home = run->home,
 					  .user_base = run->user_base};
 	char root[64];
-	int r = region_walk(run->region, &v);
+	int r = region_walk(run->region_fd, &v);
 
 	if (r < 0)
 		return r;
@@ -365,7 +365,7 @@ int recorder_drain(struct recorder *recorder, const struct run *run, struct reco
 	context_of(recorder, run, context, sizeof(context));
 	r = interpreter_get(recorder, run, &d.interpreter);
 	if (r == 0)
-		r = region_walk(run->region, &v);
+		r = region_walk(run->region_fd, &v);
 	free(d.files);
 	return r;
 }

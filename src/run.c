@@ -24,7 +24,6 @@ void run_deinit(struct run *run)
 		free(*texts(run, i));
 	cleanup_closep(&run->root_fd);
 	cleanup_closep(&run->region_fd);
-	region_close(run->region);
 	run_init(run);
 }
 

@@ -21,8 +21,7 @@ struct run {
 	char *home, *user_base; /* $HOME, $PYTHONUSERBASE */
 	char *command;	  /* arguments, joined by spaces */
 	int root_fd;	  /* its root directory; -1: ours */
-	int region_fd;	  /* as region_create() left it, open for writing; -1: taken by `region` */
-	struct region *region; /* in the keeper */
+	int region_fd;	  /* attach/region.h; -1: handed over, or none yet */
 };
 
 void run_init(struct run *run);

@@ -127,28 +127,27 @@ static void on_fork(struct supervisor *s, struct thread *parent, bool is_vfork)
 
 static void on_exec(struct supervisor *s, struct thread *t)
 {
+	_cleanup_remote_ struct remote mem = {.mem_fd = -1};
 	struct process *p = t->process;
 
 	end_program(s, p);
 	processes_exec(&s->processes, p);
-	remote_close(&p->mem);
-	if (remote_open(&p->mem, p->pid) < 0)
-		return;
 	p->is_copy = true;
 	p->is_borrowed = false;
-	program_exec(&p->program, &p->mem, &s->images);
+	if (remote_open(&mem, p->pid) < 0)
+		return program_deinit(&p->program);
+	program_exec(&p->program, &mem, &s->images);
 	tell_refusal(s, p);
 }
 
 /* True if the signal is not the program's. */
 static bool is_agent_call(struct supervisor *s, struct thread *t, int sig)
 {
-	struct remote mem = t->process->mem;
+	_cleanup_remote_ struct remote mem = {.mem_fd = -1};
 	uint32_t before;
 
-	if (sig != AGENT_SIGNAL)
+	if (sig != AGENT_SIGNAL || remote_open(&mem, t->tid) < 0)
 		return false;
-	mem.tid = t->tid;
 	before = t->process->program.run.id;
 	if (!program_call(&t->process->program, &mem, &s->images))
 		return false;

@@ -7,11 +7,13 @@
  */
 #include "agent.h"
 
+#define SYS_close 3
 #define SYS_mprotect 10
 #define SYS_rt_sigprocmask 14
 #define SYS_getpid 39
 #define SYS_gettid 186
 #define SYS_tgkill 234
+#define SYS_memfd_create 319
 
 struct agent agent_data __attribute__((section(".data"), aligned(4096)));
 
@@ -47,6 +49,18 @@ static void make_calls(void)
 	}
 }
 
+/* The supervisor went away half-way: leave no descriptor open. */
+static void close_memfd(void)
+{
+	for (uint32_t i = 0; i < AGENT_CALLS; i++) {
+		struct agent_call *c = &agent_data.calls[i];
+
+		if (c->nr == SYS_memfd_create && c->result > 0)
+			agent_syscall(SYS_close, c->result, 0, 0, 0, 0, 0);
+		c->nr = 0;
+	}
+}
+
 /* Do what the supervisor asks for, until it asks for no more. */
 static void serve(enum agent_why why)
 {
@@ -59,7 +73,7 @@ static void serve(enum agent_why why)
 		make_calls();
 	} while (!agent_data.region_call);
 	if (!agent_data.region_call)
-		return;
+		return close_memfd();
 	region = (uint64_t)agent_data.calls[(agent_data.region_call - 1) % AGENT_CALLS].result;
 	agent_data.region_call = 0;
 	if (region && region < -4096ull) {
