@@ -46,19 +46,19 @@ static void make_calls(void)
 		c->result = agent_syscall((long)c->nr, argument(c->args[0]), argument(c->args[1]),
 					  argument(c->args[2]), argument(c->args[3]), argument(c->args[4]),
 					  argument(c->args[5]));
+		if (c->nr == SYS_memfd_create && c->result >= 0)
+			agent_data.memfd = (uint64_t)c->result + 1;
+		else if (c->nr == SYS_close && c->args[0] + 1 == agent_data.memfd)
+			agent_data.memfd = 0;
 	}
 }
 
 /* The supervisor went away half-way: leave no descriptor open. */
 static void close_memfd(void)
 {
-	for (uint32_t i = 0; i < AGENT_CALLS; i++) {
-		struct agent_call *c = &agent_data.calls[i];
-
-		if (c->nr == SYS_memfd_create && c->result > 0)
-			agent_syscall(SYS_close, c->result, 0, 0, 0, 0, 0);
-		c->nr = 0;
-	}
+	if (agent_data.memfd)
+		agent_syscall(SYS_close, (long)agent_data.memfd - 1, 0, 0, 0, 0, 0);
+	agent_data.memfd = 0;
 }
 
 /* Do what the supervisor asks for, until it asks for no more. */
@@ -68,12 +68,13 @@ static void serve(enum agent_why why)
 
 	do {
 		call_supervisor(why);
-		if (!agent_data.ncalls)
-			break;
+		if (!agent_data.ncalls) {
+			/* Nothing more to do, or the supervisor died before it had said all. */
+			agent_data.region_call = 0;
+			return close_memfd();
+		}
 		make_calls();
 	} while (!agent_data.region_call);
-	if (!agent_data.region_call)
-		return close_memfd();
 	region = (uint64_t)agent_data.calls[(agent_data.region_call - 1) % AGENT_CALLS].result;
 	agent_data.region_call = 0;
 	if (region && region < -4096ull) {

@@ -258,6 +258,8 @@ struct agent {
 	uint64_t loader_state; /* address of r_debug.r_state, for HOOK_LOADER */
 	uint64_t region_call; /* 1 + index of the call of the last batch whose result is the region, 0: none */
 
+	uint64_t memfd; /* 1 + a descriptor of ours that is still open, 0: none */
+
 	uint64_t source; /* enum agent_source; set last: hooks do nothing before */
 	uint64_t api[API_COUNT];
 	struct agent_layout layout;
