@@ -6,18 +6,20 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Another version of pycov-trace may look for other things. */
 #define CACHE_MAGIC "pycov-trace " PYCOV_TRACE_VERSION
 
 struct cached {
 	char magic[32];
 	int64_t dev, ino, size, mtime, ctime;
+	int64_t our_size, our_mtime; /* another build of pycov-trace may look for other things */
 	uint64_t unknown_opcode;
 	struct agent_traps traps;
 };
 
 static void key_of(const struct image *image, struct cached *c)
 {
+	struct stat st;
+
 	memset(c, 0, sizeof(*c));
 	snprintf(c->magic, sizeof(c->magic), "%s", CACHE_MAGIC);
 	c->dev = (int64_t)image->dev;
@@ -25,6 +27,10 @@ static void key_of(const struct image *image, struct cached *c)
 	c->size = image->size;
 	c->mtime = image->mtime;
 	c->ctime = image->ctime;
+	if (stat("/proc/self/exe", &st) == 0) {
+		c->our_size = st.st_size;
+		c->our_mtime = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+	}
 }
 
 /* The directory, made if need be. */
