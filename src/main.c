@@ -1,5 +1,7 @@
 /* The only place where an exit status is chosen. */
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "command_save.h"
@@ -7,6 +9,18 @@
 #include "recorder.h"
 
 #define EXIT_USAGE 2
+
+/* Where the caller has closed a standard stream, nothing of ours may take its place; the command will find it closed. */
+static void fill_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd < 3);
+	if (fd >= 0)
+		close(fd);
+}
 
 static int run(const struct options *o)
 {
@@ -38,6 +52,7 @@ int main(int argc, char **argv)
 	struct options o;
 	int status = 0;
 
+	fill_standard_fds();
 	for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(commands); i++)
 		if (!strcmp(argv[1], commands[i].name))
 			return commands[i].run(argc - 1, argv + 1);
