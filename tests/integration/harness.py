@@ -254,23 +254,23 @@ CASES = []
 
 
 class Case:
-    def __init__(self, function, group, versions, once):
-        self.function, self.group, self.versions, self.once = function, group, versions, once
+    def __init__(self, function, group, versions, only):
+        self.function, self.group, self.versions, self.only = function, group, versions, only
         self.name = f"{group}.{function.__name__}"
 
     def applies(self, python):
-        if self.once and python is not None and python.name != self.once:
+        if self.only and python.name not in self.only.split():
             return False
         low, high = self.versions
         return low <= python.version <= high
 
 
-def case(since="3.8", until="3.99", once=None, group=None):
-    """Mark a function as a case, for the versions since..until; @once names the only interpreter to run it on."""
+def case(since="3.8", until="3.99", only=None, group=None):
+    """Mark a function as a case, for the versions since..until; @only names the interpreters when not all."""
 
     def mark(function):
         name = group or function.__module__.rpartition(".")[2]
-        CASES.append(Case(function, name, (version_of(since), version_of(until)), once))
+        CASES.append(Case(function, name, (version_of(since), version_of(until)), only))
         return function
 
     return mark

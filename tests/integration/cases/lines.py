@@ -5,9 +5,10 @@ and the marks hold. The first comment lines of a script may set, one a line:
 
   # since: 3.12           the first version that runs it
   # until: 3.11           the last one
+  # only: NAME NAME       the interpreters that run it (for what costs too much on all)
   # flags: -X utf8        arguments of the interpreter
   # args: a b             arguments of the script
-  # env: NAME=VALUE       added to the environment
+  # env: NAME=VALUE ...   added to the environment, {python.coverage} and the like filled in
   # oracle: no WHY        coverage.py cannot judge this one
   # difference: NAME      its line in known_differences.tsv
 """
@@ -17,7 +18,7 @@ import re
 
 from harness import TARGETS, case
 
-_SETTING = re.compile(r"# (since|until|flags|args|env|oracle|difference): (.*)")
+_SETTING = re.compile(r"# (since|until|only|flags|args|env|oracle|difference): (.*)")
 
 
 def settings_of(text):
@@ -34,7 +35,7 @@ def settings_of(text):
 def check(t, source, s):
     script = t.write(source.name, source.read_bytes())
     flags, args = s.get("flags", "").split(), s.get("args", "").split()
-    env = dict(t.env, **dict([s["env"].split("=", 1)] if "env" in s else []))
+    env = dict(t.env, **dict(word.format(python=t.python).split("=", 1) for word in s.get("env", "").split()))
     run = t.both(t.py(*flags, script, *args), env=env)
     t.expect(run.status == 0, "the script failed", run)
     t.expect_marks(run, script)
@@ -50,7 +51,7 @@ def add(source):
         check(t, source, s)
 
     run.__name__ = source.stem
-    case(since=s.get("since", "3.8"), until=s.get("until", "3.99"), group="lines")(run)
+    case(since=s.get("since", "3.8"), until=s.get("until", "3.99"), only=s.get("only"), group="lines")(run)
 
 
 for _source in sorted((TARGETS / "lines").glob("*.py")):

@@ -1,5 +1,5 @@
 # Line numbers near the end of what there is.
-# oracle: no its data would be a bitmap of 256 MB
+# oracle: no it is slow at this
 import os
 import types
 
@@ -13,9 +13,6 @@ def high():
 if hasattr(high.__code__, "replace"):
     for line in (100000, 1000000, 16777216):
         code = high.__code__.replace(co_firstlineno=line, co_filename=os.path.join(here, "high.py"))
-        print(types.FunctionType(code, {})())
-    for line in (2**31 - 2, 2**31 - 3):
-        code = high.__code__.replace(co_firstlineno=line, co_filename=os.path.join(here, "highest.py"))
         print(types.FunctionType(code, {})())
 high()
 print("end")  # hit

@@ -1,0 +1,118 @@
+"""Programs that are no Python, and Pythons that cannot be measured: unharmed, and one line says what was not measured."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+from harness import LIMIT, Skip, case
+
+ONCE = "debian-3.11"
+
+
+def unharmed(t, argv, reason, **how):
+    """The same as plain, and one line on stderr that matches @reason."""
+    plain, traced = t.run(argv, **how), t.trace(argv, **how)
+    ours = re.findall(rb"(?m)^pycov-trace: .*\n", traced.err)
+    traced.err = re.sub(rb"(?m)^pycov-trace: .*\n", b"", traced.err)
+    t.expect_same(plain, traced)
+    t.expect(len(ours) == 1, f"{len(ours)} lines of ours instead of one: {ours}", traced)
+    t.expect(re.search(reason, ours[0].decode()), f"{reason} is not in {ours[0]}")
+    t.expect_equal({n for lines in (traced.data or {}).values() for n in lines}, set(), "lines")
+    return traced
+
+
+@case(only=ONCE)
+def no_python(t):
+    for argv in (["true"], ["false"], ["ls", "/"], ["sh", "-c", "echo a; echo b >&2; exit 3"], ["env", "-i", "true"],
+                 ["sh", "-c", "kill -9 $$"], ["sh", "-c", "seq 100 | xargs -n 1 true"],
+                 ["sh", "-c", "for i in 1 2 3 4 5; do (exit $i) & done; wait; echo $?"], ["cat", "/etc/passwd"]):
+        unharmed(t, argv, "no Python")
+
+
+@case(only=ONCE)
+def quiet(t):
+    run = t.trace(["true"], ["-q"])
+    t.expect_equal((run.status, run.err), (0, b""), "with -q")
+
+
+def pyenv(version):
+    root = os.environ.get("PYENV_ROOT") or os.path.join(os.path.expanduser("~"), ".pyenv")
+    found = sorted(Path(root, "versions").glob(f"{version}.*/bin/python{version}"))
+    if not found:
+        raise Skip(f"optional: no Python {version} in {root}/versions")
+    return str(found[-1])
+
+
+def old(t, version):
+    path = t.write("app.py", "import sys\nsys.stdout.write('%d\\n' % len(sys.argv))\nsys.exit(4)\n")
+    for args in ([path, "a"], ["-c", "print(1)"], ["-E", "-S", path]):
+        unharmed(t, [pyenv(version), *args], rf"not measured.*(Python {version[0] if version < '3' else version})|"
+                                             rf"Python {version[0] if version < '3' else version}.*not")
+    # exec'd by a supported one, and the other way round
+    outer = t.write("outer.py", f"import os\nx = 1  # hit\nos.execv({pyenv(version)!r}, ['python', {path!r}])  # hit\n")
+    traced = t.trace(t.py(outer))
+    t.expect_equal(traced.status, 4, "status")
+    t.expect_marks(traced, outer)
+    inner = t.write("inner.py", "x = 1  # hit\n")
+    both = t.write("both.py", f"import os\nos.execv({t.python.command!r}, ['python', {inner!r}])\n")
+    t.expect_marks(t.trace([pyenv(version), both]), inner)
+
+
+@case(only=ONCE)
+def python_2_7(t):
+    old(t, "2.7")
+
+
+@case(only=ONCE)
+def python_3_6(t):
+    old(t, "3.6")
+
+
+@case(only=ONCE)
+def python_3_7(t):
+    old(t, "3.7")
+
+
+@case(only=ONCE)
+def pypy(t):
+    command = shutil.which("pypy3", path=t.env["PATH"])
+    if not command:
+        raise Skip("optional: no pypy3")
+    path = t.write("app.py", "import sys\nprint(sys.argv)\nsys.exit(4)\n")
+    unharmed(t, [command, path], "PyPy", limit=2 * LIMIT)
+
+
+@case(only=ONCE)
+def static_program(t):
+    source = t.write("static.c", "int main(void) { return 9; }\n")
+    made = t.run(["gcc", "-static", "-o", "static", source])
+    if made.status:
+        raise Skip("gcc -static does not work")
+    unharmed(t, ["./static"], "no Python")
+
+
+@case(only=ONCE)
+def damaged_programs(t):
+    """What the kernel refuses, and what it runs though it looks strange."""
+    script = t.write("no-interpreter", "#!/no/such/python\nx = 1\n", 0o755)
+    run = t.trace([script])
+    t.expect_equal(run.status, 127, "status of a script without an interpreter")
+    short = t.write("short", b"\x7fELF", 0o755)
+    run = t.trace([short])
+    t.expect(run.status in (126, 127), "status of a file that is no program", run)
+    plain = t.write("plain", "exit 5\n", 0o755)
+    t.both(["sh", "-c", plain]) if False else None
+    t.expect(t.trace([plain]).status in (5, 126), "status of a script without #!")
+
+
+@case(only="pyenv-3.11 sid-3.14")
+def python_below_others(t):
+    """A tree of programs: those that are Python are measured, and nothing is said of the rest."""
+    path = t.write("app.py", "import sys\nprint(sys.argv[1:])  # hit\n")
+    makefile = t.write("Makefile", f"all: a b\na b:\n\t@{t.python.command} {path} $@\n")
+    if shutil.which("make", path=t.env["PATH"]):
+        run = t.both(["make", "-f", makefile, "-s"])
+        t.expect_marks(run, path)
+    run = t.both(["sh", "-c", f"echo x y | xargs -n 1 {t.python.command} {path}; timeout 10 {t.python.command} {path}"])
+    t.expect_marks(run, path)
