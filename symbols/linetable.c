@@ -144,12 +144,13 @@ static int move_line_by_varint(struct linetable *table)
 
 static int skip_bytes(struct linetable *table, unsigned int n)
 {
-	uint8_t byte;
-	int r = 0;
-
-	while (n-- > 0 && r == 0)
-		r = next_byte(table, &byte);
-	return r;
+	if (left(table) < n)
+		return -EBADMSG;
+	for (unsigned int i = 0; i < n; i++)
+		if (table->next[i] & 0x80)
+			return -EBADMSG;
+	table->next += n;
+	return 0;
 }
 
 static int skip_varints(struct linetable *table, unsigned int n)
@@ -233,13 +234,15 @@ int linetable_each_line(enum layout_linetable kind, const void *bytes, size_t le
 {
 	struct linetable_range range;
 	struct linetable table;
+	int32_t last = 0;
 	int r;
 
 	/* coverage.py takes no notice of where the bytecode ends. */
 	linetable_init(&table, kind, bytes, len, first_line, UINT32_MAX);
 	while ((r = linetable_next(&table, &range)) > 0) {
-		if (range.line > 0)
+		if (range.line > 0 && range.line != last)
 			fn(arg, range.line);
+		last = range.line;
 	}
 	return r;
 }
