@@ -130,15 +130,56 @@ static bool has_file(struct rootpath *root, const char *dir, const char *name)
 	return path && rootpath_real(root, path, &real) == 0 && rootpath_exists(root, real, false);
 }
 
-/** True if a parent of @p dir, but the root, has a pyvenv.cfg. */
-static bool is_in_venv(struct rootpath *root, const char *dir)
-{
-	_cleanup_free_ char *at = strdup(dir);
+/* Every file asks for its directory and all above it: each is looked at once. */
+struct directory {
+	char *path;
+	bool in_venv;
+};
 
-	while (at && cut_component(at) && at[1])
-		if (has_file(root, at, "pyvenv.cfg"))
-			return true;
-	return false;
+/* What a hostile program makes up is not worth remembering. */
+#define REMEMBERED_LENGTH_MAX 1024
+
+static void directory_free(struct directory *d)
+{
+	free(d->path);
+	free(d);
+}
+
+static bool has_path(const void *entry, const void *key)
+{
+	return !strcmp(((const struct directory *)entry)->path, key);
+}
+
+static void remember(struct interpreter_facts *facts, uint64_t hash, const char *path, bool in_venv)
+{
+	struct directory *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return;
+	d->path = strdup(path);
+	d->in_venv = in_venv;
+	if (!d->path || hashmap_add(&facts->directories, hash, d) < 0)
+		directory_free(d);
+}
+
+/** True if a parent of @p dir, but the root, has a pyvenv.cfg. */
+static bool is_in_venv(struct interpreter_facts *facts, const char *dir)
+{
+	size_t len = strlen(dir);
+	uint64_t hash = hash_bytes(&facts->key, dir, len);
+	const struct directory *known = hashmap_find(&facts->directories, hash, has_path, dir);
+	_cleanup_free_ char *parent = NULL;
+	bool in_venv;
+
+	if (known)
+		return known->in_venv;
+	parent = strdup(dir);
+	if (!parent || !cut_component(parent) || !parent[1])
+		return false;
+	in_venv = has_file(&facts->root, parent, "pyvenv.cfg") || is_in_venv(facts, parent);
+	if (len <= REMEMBERED_LENGTH_MAX)
+		remember(facts, hash, dir, in_venv);
+	return in_venv;
 }
 
 /** The value of `home` in a pyvenv.cfg of the text @p text, which is changed; NULL if none. */
@@ -327,7 +368,7 @@ int interpreter_facts_set_sys_path(struct interpreter_facts *facts, const char *
 
 		/* by the name it has in sys.path, as coverage.py looks for pyvenv.cfg */
 		if (entries[i][0] == '/' && has_file(&facts->root, entries[i], ".") &&
-		    is_in_venv(&facts->root, entries[i]))
+		    is_in_venv(facts, entries[i]))
 			r = path_list_add(&facts->venv_entries, &facts->root, entries[i]);
 		if (r < 0)
 			return r;
@@ -340,6 +381,7 @@ int interpreter_facts_init(struct interpreter_facts *facts, const struct interpr
 	int r;
 
 	*facts = (struct interpreter_facts){ 0 };
+	hash_key_init(&facts->key);
 	r = rootpath_init(&facts->root, hints->root);
 	if (r == 0)
 		r = set_prefixes(facts, hints);
@@ -358,6 +400,10 @@ void interpreter_facts_deinit(struct interpreter_facts *facts)
 	path_list_deinit(&facts->third_party);
 	path_list_deinit(&facts->venv_entries);
 	path_list_deinit(&facts->sys_path);
+	for (size_t i = 0; i < facts->directories.n_slots; i++)
+		if (facts->directories.slots[i].entry)
+			directory_free(facts->directories.slots[i].entry);
+	hashmap_deinit(&facts->directories);
 	rootpath_deinit(&facts->root);
 	free(take_ptr(facts->prefix));
 	free(take_ptr(facts->base_prefix));
@@ -372,7 +418,7 @@ bool interpreter_facts_is_third_party(struct interpreter_facts *facts, const cha
 	if (facts->sys_path.n == 0) {
 		_cleanup_free_ char *dir = parent_of(path, 1);
 
-		return dir && is_in_venv(&facts->root, dir);
+		return dir && is_in_venv(facts, dir);
 	}
 	return false;
 }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "base/cleanup.h"
+#include "base/hashmap.h"
 #include "rootpath.h"
 
 #include <stddef.h>
@@ -37,6 +38,8 @@ struct interpreter_facts {
 	char *prefix, *base_prefix; /* NULL when unknown */
 	struct path_list stdlib, third_party, sys_path;
 	struct path_list venv_entries; /* those of sys_path that lie in a venv */
+	struct hashmap directories;    /* private: which of them lie in a venv */
+	struct hash_key key;
 };
 
 /**
