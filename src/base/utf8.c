@@ -35,7 +35,7 @@ bool utf8_valid(const char *text)
 	uint32_t c;
 
 	while (*text) {
-		size_t len = utf8_decode(text, &c);
+		size_t len = (unsigned char)*text < 0x80 ? 1 : utf8_decode(text, &c);
 
 		if (len == 0)
 			return false;
