@@ -127,6 +127,7 @@ int procfs_status(pid_t pid, struct procfs_status *ret)
 		sscanf(line, "TracerPid: %d", &ret->tracer);
 		sscanf(line, "Seccomp: %d", &ret->seccomp);
 		sscanf(line, "Seccomp_filters: %d", &ret->seccomp_filters);
+		sscanf(line, "SigCgt: %" SCNx64, &ret->caught);
 	}
 	return ret->tgid ? 0 : -ESRCH;
 }

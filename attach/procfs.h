@@ -34,6 +34,7 @@ struct procfs_status {
 	pid_t tgid, ppid, tracer;
 	int seccomp; /* 0, 1 strict, 2 filter */
 	int seccomp_filters;
+	uint64_t caught; /* signals with a handler: bit sig - 1 */
 };
 int procfs_status(pid_t pid, struct procfs_status *ret) must_check;
 

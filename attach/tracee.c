@@ -24,6 +24,8 @@ enum stop_kind stop_classify(int status)
 		return STOP_FORK;
 	case PTRACE_EVENT_EXEC:
 		return STOP_EXEC;
+	case PTRACE_EVENT_EXIT:
+		return STOP_EXIT;
 	case PTRACE_EVENT_STOP:
 		return sig == SIGSTOP || sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU ? STOP_GROUP : STOP_NEW;
 	default:
@@ -31,9 +33,11 @@ enum stop_kind stop_classify(int status)
 	}
 }
 
-int tracee_seize(pid_t pid, bool follow)
+int tracee_seize(pid_t pid, unsigned int flags)
 {
-	return request(PTRACE_SEIZE, pid, 0, PTRACE_O_TRACEEXEC | (follow ? FOLLOW : 0));
+	return request(PTRACE_SEIZE, pid, 0,
+		       PTRACE_O_TRACEEXEC | (flags & TRACEE_FOLLOW ? FOLLOW : 0) |
+			       (flags & TRACEE_STOP_AT_EXIT ? PTRACE_O_TRACEEXIT : 0));
 }
 
 int tracee_continue(pid_t tid, int sig)

@@ -21,6 +21,7 @@ enum stop_kind {
 	STOP_NEW,    /* first stop of a new child, or one that we asked for */
 	STOP_FORK,   /* fork or clone: tracee_event_message() is the child */
 	STOP_VFORK,  /* the same, and the child uses its parent's memory until it execs or ends */
+	STOP_EXIT,   /* a thread is about to end; only with TRACEE_STOP_AT_EXIT */
 	STOP_EXEC,   /* a new program, at its very first instruction; the message is the thread's former tid */
 	STOP_OTHER,
 };
@@ -28,8 +29,14 @@ enum stop_kind {
 /** Classify @p status, the si_status of a CLD_TRAPPED or CLD_STOPPED siginfo: signal | event << 8. */
 enum stop_kind stop_classify(int status);
 
-/** Trace @p pid, and with @p follow all that it starts, without stopping it. */
-int tracee_seize(pid_t pid, bool follow) must_check;
+/** What more than its execs to be told of. */
+enum {
+	TRACEE_FOLLOW = 1,	 /* its children and threads, which are traced as well */
+	TRACEE_STOP_AT_EXIT = 2, /* the end of each thread, before it */
+};
+
+/** Trace @p pid without stopping it. */
+int tracee_seize(pid_t pid, unsigned int flags) must_check;
 /** Go on, delivering @p sig (0: none). */
 int tracee_continue(pid_t tid, int sig);
 /** Stay stopped, as job control wants it, until SIGCONT. */

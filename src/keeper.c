@@ -275,6 +275,7 @@ static void end(struct state *s, const struct message *m, bool last)
 	}
 }
 
+/* More than once for a command that is the first process of a container: told before its end, and after. */
 static void finish(struct state *s, bool python_ran)
 {
 	drain_all(s);

@@ -157,6 +157,27 @@ static bool is_agent_call(struct supervisor *s, struct thread *t, int sig)
 	return true;
 }
 
+/*
+ * The command is the first process of a pid namespace (a container's): when it ends the kernel kills us as well, so its
+ * data is saved before.
+ */
+static bool is_init(const struct supervisor *s, const struct thread *t)
+{
+	return s->command == 1 && t && t->process->pid == 1;
+}
+
+/* And while it is traced it does not die of a fault of its own: the kernel lets it fault again and again. */
+static bool dies_of(const struct thread *t, int sig)
+{
+	struct procfs_status status;
+	siginfo_t info;
+
+	if (sig != SIGSEGV && sig != SIGBUS && sig != SIGILL && sig != SIGFPE)
+		return false;
+	return tracee_get_siginfo(t->tid, &info) == 0 && info.si_code > 0 && procfs_status(t->tid, &status) == 0 &&
+	       !(status.caught >> (sig - 1) & 1);
+}
+
 /* A signal is about to be delivered: which one is to be, 0 for none. */
 static int on_signal(struct supervisor *s, struct thread *t, int sig)
 {
@@ -187,6 +208,13 @@ static void on_stop(struct supervisor *s, pid_t tid, int status)
 		on_exec(s, t);
 	else if (kind == STOP_SIGNAL)
 		sig = on_signal(s, t, status & 0xff);
+	else if (kind == STOP_EXIT && is_init(s, t) && tid == s->command)
+		keeper_finish(&s->keeper, s->python_ran);
+	if (sig && is_init(s, t) && dies_of(t, sig)) {
+		keeper_finish(&s->keeper, s->python_ran);
+		tracee_detach(tid, 0);
+		return;
+	}
 	if (kind == STOP_GROUP)
 		tracee_listen(tid);
 	else
@@ -329,7 +357,7 @@ static enum agent_fork_mode fork_mode(const struct options *o)
 
 int supervisor_follow(struct supervisor *s, pid_t pid)
 {
-	int r = tracee_seize(pid, !s->options->no_follow);
+	int r = tracee_seize(pid, (s->options->no_follow ? 0 : TRACEE_FOLLOW) | (pid == 1 ? TRACEE_STOP_AT_EXIT : 0));
 	struct thread *t;
 
 	if (r < 0)
