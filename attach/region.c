@@ -137,28 +137,44 @@ static int walk_chain(struct walk *w, uint32_t offset, bool files)
 	return r;
 }
 
-/* Only what is in use: the holes behind it stay holes. */
+static int copy_part(int fd, unsigned char *to, size_t from, size_t until)
+{
+	while (from < until) {
+		ssize_t n = pread(fd, to + from, until - from, (off_t)from);
+
+		if (n <= 0)
+			return n < 0 ? -EIO : -EBADMSG;
+		from += (size_t)n;
+	}
+	return 0;
+}
+
+/*
+ * Only what is in use: the holes behind it stay holes. The header comes first: all that it leads to is older, and so in
+ * what is found to be in use afterwards. What is published meanwhile is beyond, and left for the next walk.
+ */
 static int copy_region(int fd, struct walk *w)
 {
 	struct region_counters c;
-	size_t done = 0;
+	unsigned char *whole;
+	int r;
 
+	w->copy = malloc(sizeof(struct region_header));
+	if (!w->copy)
+		return -ENOMEM;
+	r = copy_part(fd, w->copy, 0, sizeof(struct region_header));
+	if (r < 0)
+		return r;
 	region_read_counters(fd, &c);
 	if (c.used < sizeof(struct region_header) || c.used > REGION_SIZE)
 		return -EBADMSG;
-	w->copy = malloc(c.used);
-	if (!w->copy)
+	whole = realloc(w->copy, c.used);
+	if (!whole)
 		return -ENOMEM;
-	while (done < c.used) {
-		ssize_t n = pread(fd, w->copy + done, c.used - done, (off_t)done);
-
-		if (n <= 0)
-			return -EIO;
-		done += (size_t)n;
-	}
+	w->copy = whole;
 	w->size = c.used;
 	w->budget = c.used / sizeof(struct region_code) + 1;
-	return 0;
+	return copy_part(fd, w->copy, sizeof(struct region_header), c.used);
 }
 
 int region_walk(int fd, const struct region_visitor *v)

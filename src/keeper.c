@@ -267,7 +267,8 @@ static void end(struct state *s, const struct message *m, bool last)
 	for (struct kept **at = &s->runs; *at; at = &(*at)->next) {
 		if ((*at)->run.id != m->id)
 			continue;
-		describe(s, &(*at)->run, m->pid);
+		if (m->pid)
+			describe(s, &(*at)->run, m->pid);
 		drain(s, *at);
 		if (last)
 			forget(s, at);
@@ -286,8 +287,8 @@ static void finish(struct state *s, bool python_ran)
 		log_warning("%s ran no Python: nothing was measured", s->recorder->options->command[0]);
 	if (s->dropped)
 		log_warning("%u lines, files or functions did not fit and are missing", s->dropped);
-	log_info("%u Python %s measured, data in %s", s->n_measured, s->n_measured == 1 ? "process" : "processes",
-		 s->recorder->file.path);
+	log_info("%u Python %s measured, data in %s%s", s->n_measured, s->n_measured == 1 ? "process" : "processes",
+		 s->recorder->file.path, is_parallel(s) ? ".*" : "");
 	/* Whoever reads our standard error to its end waits for the command only. */
 	log_set_fd(-1);
 	cleanup_closep(&s->message_fd);

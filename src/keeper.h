@@ -17,7 +17,7 @@ struct keeper {
 
 /** A program was hooked; its descriptors are sent along. */
 void keeper_add(struct keeper *k, const struct run *run);
-/** A process of that run is gone, or has exec'd; @p last: it was the last one. */
+/** Process @p pid (0: none that is worth a word) of that run is gone, or has exec'd; @p last: it was the last one. */
 void keeper_end(struct keeper *k, uint32_t id, pid_t pid, bool last);
 /** Write what there is now. */
 void keeper_save(struct keeper *k);

@@ -1,5 +1,6 @@
 /* The only place where an exit status is chosen. */
 #include <fcntl.h>
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include "launch.h"
 #include "recorder.h"
 
+#define EXIT_OWN 1
 #define EXIT_USAGE 2
 
 /* Where the caller has closed a standard stream, nothing of ours may take its place; the command will find it closed. */
@@ -25,16 +27,16 @@ static void fill_standard_fds(void)
 static int run(const struct options *o)
 {
 	struct recorder recorder;
-	int status = 1;
+	int status, r;
 
 	if (o->verbose)
 		log_set_level(o->verbose > 0 ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR);
 	if (getenv("PYCOV_TRACE_DEBUG"))
 		log_set_level(LOG_LEVEL_DEBUG);
-	if (recorder_init(&recorder, o) < 0)
+	r = recorder_init(&recorder, o);
+	if (r < 0)
 		log_error("%s", recorder.why);
-	else
-		status = launch(&recorder);
+	status = r == 0 ? launch(&recorder) : r == -EINVAL ? EXIT_USAGE : EXIT_OWN;
 	recorder_deinit(&recorder);
 	return status;
 }

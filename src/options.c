@@ -103,6 +103,14 @@ static int edit_distance(const char *a, size_t n, const char *b)
 	return row[m];
 }
 
+static bool is_known(int id)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].id == id)
+			return true;
+	return false;
+}
+
 static void complain_unknown(const char *arg)
 {
 	const char *name = arg + strspn(arg, "-"), *best = NULL;
@@ -184,6 +192,8 @@ static int apply(struct options *o, int id, const char *value)
 {
 	switch (id) {
 	case OPT_DATA_FILE:
+		if (!*value)
+			return -EINVAL;
 		return replace(&o->data_file, value);
 	case OPT_CONTEXT:
 		return replace(&o->context, value);
@@ -249,7 +259,7 @@ static enum options_result wrong_value(int id, const char *value)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (rows[i].id == id)
-			log_error("--%s: %s is not possible. See pycov-trace --help.", rows[i].name, value);
+			log_error("--%s: '%s' is not possible. See pycov-trace --help.", rows[i].name, value);
 	return OPTIONS_WRONG;
 }
 
@@ -284,6 +294,8 @@ enum options_result options_parse(struct options *o, int argc, char **argv)
 		if (id < 0)
 			break;
 		if (id == '?') {
+			if (is_known(optopt))
+				return wrong("it takes no argument: ", argv[at]);
 			complain_unknown(argv[at]);
 			return OPTIONS_WRONG;
 		}

@@ -10,7 +10,8 @@
 struct process {
 	pid_t pid;
 	unsigned int threads; /* that are traced */
-	bool is_copy;	      /* made by fork: `program` was taken from the parent */
+	bool is_known;	      /* where it came from was settled */
+	bool is_copy;	      /* made by fork, has not exec'd: `program` was taken from the parent */
 	bool is_borrowed;     /* made by vfork, has not exec'd: its memory is the parent's */
 	struct program program;
 };

@@ -49,6 +49,8 @@ int recorder_init(struct recorder *r, const struct options *options)
 	ret = selection_new(&sel, r->why, sizeof(r->why), &r->selection);
 	if (ret < 0)
 		return ret;
+	if (selection_include_is_ignored(r->selection))
+		log_warning("--include is ignored because --source is given");
 	ret = datafile_init(&r->file, options->data_file);
 	if (ret == 0)
 		ret = datafile_check_writable(&r->file);

@@ -75,14 +75,15 @@ static bool run_goes_on(const struct supervisor *s, uint32_t id, const struct pr
 static void leave_run(struct supervisor *s, const struct process *p, uint32_t before)
 {
 	if (before && p->program.run.id != before && !run_goes_on(s, before, p))
-		keeper_end(&s->keeper, before, p->pid, true);
+		keeper_end(&s->keeper, before, 0, true);
 }
 
-/* A child of vfork(2) that execs has run nothing of its own: it is not worth a word. */
-static void end_program(struct supervisor *s, struct process *p)
+/* A program ends, with its process or by an exec. A forked child that execs is told of as what it becomes. */
+static void end_program(struct supervisor *s, struct process *p, bool execs)
 {
 	if (p->program.run.id && !p->is_borrowed)
-		keeper_end(&s->keeper, p->program.run.id, p->pid, !run_goes_on(s, p->program.run.id, p));
+		keeper_end(&s->keeper, p->program.run.id, execs && p->is_copy ? 0 : p->pid,
+			   !run_goes_on(s, p->program.run.id, p));
 }
 
 static struct thread *adopt(struct supervisor *s, pid_t tid)
@@ -95,9 +96,9 @@ static struct thread *adopt(struct supervisor *s, pid_t tid)
 		return NULL;
 	t = processes_add(&s->processes, tid, status.tgid);
 	parent = processes_find(&s->processes, status.ppid);
-	if (t && tid == status.tgid && !t->process->is_copy && parent && parent->process != t->process) {
+	if (t && tid == status.tgid && !t->process->is_known && parent && parent->process != t->process) {
 		program_fork(&t->process->program, &parent->process->program);
-		t->process->is_copy = true;
+		t->process->is_copy = t->process->is_known = true;
 	}
 	return t;
 }
@@ -118,11 +119,12 @@ static void on_fork(struct supervisor *s, struct thread *parent, bool is_vfork)
 	}
 	if (!child || child->process == parent->process)
 		return;
-	if (!child->process->is_copy)
-		program_fork(&child->process->program, &parent->process->program);
 	/* It may have been adopted, and have exec'd, before. */
-	child->process->is_copy = true;
-	child->process->is_borrowed = is_vfork && child->process->program.blob == parent->process->program.blob;
+	if (!child->process->is_known) {
+		program_fork(&child->process->program, &parent->process->program);
+		child->process->is_copy = child->process->is_known = true;
+	}
+	child->process->is_borrowed =  is_vfork && child->process->program.blob == parent->process->program.blob;
 }
 
 static void on_exec(struct supervisor *s, struct thread *t)
@@ -130,10 +132,9 @@ static void on_exec(struct supervisor *s, struct thread *t)
 	_cleanup_remote_ struct remote mem = {.mem_fd = -1};
 	struct process *p = t->process;
 
-	end_program(s, p);
+	end_program(s, p, true);
 	processes_exec(&s->processes, p);
-	p->is_copy = true;
-	p->is_borrowed = false;
+	p->is_copy = p->is_borrowed = false;
 	if (remote_open(&mem, p->pid) < 0)
 		return program_deinit(&p->program);
 	program_exec(&p->program, &mem, &s->images);
@@ -236,7 +237,7 @@ static void on_end(struct supervisor *s, pid_t tid)
 	struct process *p = processes_remove(&s->processes, tid);
 
 	if (p) {
-		end_program(s, p);
+		end_program(s, p, false);
 		process_free(p);
 	}
 	if (tid != s->command)

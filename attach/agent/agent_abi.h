@@ -17,14 +17,12 @@
 
 /* ------------------------------------------------------------------------------------------------ the C-API */
 
-/* Exported symbols of the runtime that the agent may call. `opt` ones may be absent: which sources need what is
- * said in src/measure.c. */
+/* Exported symbols of the runtime that the agent uses. Not every version has all: src/images.c says which must be there. */
 #define AGENT_API(X)                                                                                          \
 	X(PyEval_EvalCode)                                                                                    \
 	X(PyEval_EvalCodeEx)                                                                                  \
 	X(PyOS_AfterFork_Child)                                                                               \
 	X(PyInterpreterState_Get)                                                                             \
-	X(Py_IsInitialized)                                                                                   \
 	X(Py_IncRef)                                                                                          \
 	X(Py_DecRef)                                                                                          \
 	X(PyErr_Fetch)                                                                                        \
@@ -44,15 +42,9 @@
 	X(PyCapsule_New)                                                                                      \
 	X(PyCapsule_GetPointer)                                                                               \
 	X(PyDict_New)                                                                                         \
-	X(PyDict_SetItemString)                                                                               \
-	X(PyDict_GetItemString)                                                                               \
 	X(PyDict_Next)                                                                                        \
-	X(PyImport_GetModuleDict)                                                                             \
 	X(PyImport_ImportModule)                                                                              \
-	X(PyEval_GetBuiltins)                                                                                 \
 	X(PyCode_GetCode)                                                                                     \
-	X(PyDescr_NewGetSet)                                                                                  \
-	X(PyType_Modified)                                                                                    \
 	X(Py_CompileString)                                                                                   \
 	X(PyCode_Type)                                                                                        \
 	X(PyFunction_Type)                                                                                    \
@@ -273,6 +265,7 @@ struct agent {
 
 	struct agent_interp interps[AGENT_INTERPS];
 	uint64_t method_def[4]; /* PyMethodDef of the LINE callback */
+	uint64_t set_trace_opcodes; /* 3.13+: the runtime's own setter of frame.f_trace_opcodes */
 	struct agent_file_cache file_cache[AGENT_FILE_CACHE];
 	uint64_t code_cache[AGENT_CODE_CACHE][2];
 	uint64_t aliases; /* struct agent_alias *: atomic head */
