@@ -79,9 +79,27 @@ int datafile_init_suffixed(struct datafile *file, const struct datafile *of, con
 	return file->name && file->path ? 0 : fail_errno(file, -ENOMEM);
 }
 
+/*
+ * Freeing the blocks of the old file takes the kernel milliseconds. It does so when the last descriptor is closed, and
+ * that is when nobody waits for us any more.
+ */
+static void let_go_replaced(struct datafile *file)
+{
+	if (file->replaced > 0)
+		close(file->replaced);
+	file->replaced = 0;
+}
+
+static void hold_replaced(struct datafile *file)
+{
+	let_go_replaced(file);
+	file->replaced = openat(file->dirfd, file->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+}
+
 void datafile_deinit(struct datafile *file)
 {
 	cleanup_closep(&file->dirfd);
+	let_go_replaced(file);
 	file->dirfd = -1;
 	free(take_ptr(file->name));
 	free(take_ptr(file->path));
@@ -232,6 +250,7 @@ int datafile_write(struct datafile *file, const struct record *rec, bool sync)
 		return fail_errno(file, r);
 	if (sync && fsync(temp.fd) < 0)
 		return fail_errno(file, -errno);
+	hold_replaced(file);
 	r = temp_file_rename(&temp, file->name);
 	if (r < 0)
 		return fail_errno(file, r);

@@ -28,6 +28,7 @@
 
 struct datafile {
 	int dirfd;
+	int replaced;               /* descriptor of the file that was replaced last, or 0 */
 	char *name;                 /* in that directory */
 	char *path;                 /* as given, for messages */
 	char why[DATAFILE_WHY_MAX]; /* why the last call failed: "PATH: WHY" makes a message */
