@@ -38,9 +38,9 @@ def check(t, source, s):
     env = dict(t.env, **dict(word.format(python=t.python).split("=", 1) for word in s.get("env", "").split()))
     run = t.both(t.py(*flags, script, *args), env=env)
     t.expect(run.status == 0, "the script failed", run)
-    t.expect_marks(run, script)
-    if not s.get("oracle", "").startswith("no"):
-        with t.difference(s["difference"]) if "difference" in s else contextlib.nullcontext():
+    with t.difference(s["difference"]) if "difference" in s else contextlib.nullcontext():
+        t.expect_marks(run, script)
+        if not s.get("oracle", "").startswith("no"):
             t.expect_oracle(run, t.coverage(script, *args, flags=flags, env=env))
 
 

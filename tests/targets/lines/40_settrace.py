@@ -8,15 +8,15 @@ events = []
 
 def tracer(frame, event, arg):
     if frame.f_code.co_filename == __file__:
-        events.append((event, frame.f_code.co_name, frame.f_lineno))  # hit
+        events.append((event, frame.f_code.co_name, frame.f_lineno))
         if frame.f_code.co_name == "opcodes":
-            frame.f_trace_opcodes = True  # hit
-    return tracer  # hit
+            frame.f_trace_opcodes = True
+    return tracer
 
 
 def profiler(frame, event, arg):
     if frame.f_code.co_filename == __file__:
-        events.append(("profile", event, frame.f_code.co_name))  # hit
+        events.append(("profile", event, frame.f_code.co_name))
 
 
 def traced(n):
@@ -79,24 +79,4 @@ t.join()
 threading.settrace(None)
 print(len(events), events)
 del events[:]
-
-
-def jumper(frame, event, arg):
-    if event == "line" and frame.f_lineno == frame.f_code.co_firstlineno + 2 and not jumped:
-        jumped.append(1)  # hit
-        frame.f_lineno = frame.f_code.co_firstlineno + 4  # hit
-    return jumper
-
-
-def jump():
-    a = 1  # hit
-    a = 2  # miss
-    a = 3  # miss
-    return a  # hit
-
-
-jumped = []
-sys.settrace(jumper)
-print(jump())
-sys.settrace(None)
 work()

@@ -12,7 +12,7 @@ seen = []
 def record(kind):
     def callback(code, *args):
         if code.co_filename == __file__ and code.co_name in ("f", "g"):
-            seen.append((kind, code.co_name, *(a for a in args if isinstance(a, int))))  # hit
+            seen.append((kind, code.co_name, *(a for a in args if isinstance(a, int))))
 
     return callback
 
