@@ -128,20 +128,105 @@ static PyObject *callback_new(struct agent_interp *it)
 	return f;
 }
 
-static long line_event(PyObject *monitoring)
+static struct agent_interp *find(uint64_t interp)
 {
-	PyObject *events = attr(monitoring, "events"), *line = attr(events, "LINE");
-	long ret = line ? API(long, PyLong_AsLong, PyObject *)(line) : -1;
+	for (unsigned i = 0; i < AGENT_INTERPS; i++)
+		if (atomic_load(&agent_data.interps[i].interp) == interp)
+			return &agent_data.interps[i];
+	return NULL;
+}
 
-	drop(line);
+/* The number of an event; -1, and an exception. */
+static long event_number(PyObject *monitoring, const char *name)
+{
+	PyObject *events = attr(monitoring, "events"), *event = attr(events, name);
+	long ret = event ? API(long, PyLong_AsLong, PyObject *)(event) : -1;
+
+	drop(event);
 	drop(events);
 	return ret;
 }
 
+/* --------------------------------------------------------------------------------- what a debugger would miss */
+
+/*
+ * pdb.set_trace() stops at its own line by f_trace_opcodes, which makes INSTRUCTION a local event of the frame's code,
+ * for one tool: sys.settrace(). Then sys.settrace() makes itself the second tool for LINE, after ours, and CPython
+ * (3.13.0 to 3.15.2, update_instrumentation_data()) thinks of the code as one of several tools: it starts to keep the
+ * tools of each instruction, none to begin with, and no INSTRUCTION event ever comes. If two tools want INSTRUCTION when
+ * it is set, it keeps them from the start; so ours wants it for a moment.
+ */
+
+/* PyTypeObject and PyGetSetDef {name, get, set, doc, closure}, where an object's head has 16 bytes */
+#define HEAD_SIZE 16
+#define TP_GETSET 248
+#define GETSET_SIZE 40
+#define GETSET_SET 16
+
+typedef int setter(PyObject *self, PyObject *value, void *closure);
+
+static void want_instructions(const struct agent_interp *it, PyObject *code, bool want)
+{
+	PyObject *monitoring = API(PyObject *, PySys_GetObject, const char *)("monitoring");
+	long event = monitoring ? event_number(monitoring, "INSTRUCTION") : -1;
+
+	if (event > 0) {
+		PyObject *args[] = {integer(it->tool_id), code, integer(want ? event : 0)};
+
+		API(void, Py_IncRef, PyObject *)(code);
+		ok(call(monitoring, "set_local_events", args, 3));
+	}
+	API(void, PyErr_Clear, void)();
+}
+
+static int on_set_trace_opcodes(PyObject *frame, PyObject *value, void *closure)
+{
+	struct agent_interp *it = find((uint64_t)API(void *, PyInterpreterState_Get, void)());
+	PyObject *code = it && it->tool_id ? attr(frame, "f_code") : NULL;
+	struct saved_error error;
+	int ret;
+
+	if (code)
+		want_instructions(it, code, true);
+	ret = ((setter *)agent_data.set_trace_opcodes)(frame, value, closure);
+	if (!code)
+		return ret;
+	error_save(&error);
+	want_instructions(it, code, false);
+	drop(code);
+	error_restore(&error);
+	return ret;
+}
+
+static bool name_equals(const char *a, const char *b)
+{
+	while (*a && *a == *b)
+		a++, b++;
+	return *a == *b;
+}
+
+static void patch_trace_opcodes(void)
+{
+	char *type = (char *)agent_data.api[API_PyFrame_Type], *entry;
+
+	if (!type || agent_data.layout.bytes_size != HEAD_SIZE)
+		return;
+	for (entry = load_ptr(type, TP_GETSET); entry && load_ptr(entry, 0); entry += GETSET_SIZE) {
+		uint64_t *set = (uint64_t *)(void *)(entry + GETSET_SET);
+
+		if (!name_equals(load_ptr(entry, 0), "f_trace_opcodes") || *set == (uint64_t)on_set_trace_opcodes)
+			continue;
+		agent_data.set_trace_opcodes = *set;
+		atomic_store(set, (uint64_t)on_set_trace_opcodes);
+	}
+}
+
+/* ----------------------------------------------------------------------------------------------------- install */
+
 static enum agent_status install(struct agent_interp *it)
 {
 	PyObject *monitoring = API(PyObject *, PySys_GetObject, const char *)("monitoring"), *disable;
-	long line = monitoring ? line_event(monitoring) : -1;
+	long line = monitoring ? event_number(monitoring, "LINE") : -1;
 	int id;
 
 	if (line <= 0)
@@ -166,15 +251,8 @@ static enum agent_status install(struct agent_interp *it)
 		ok(call(monitoring, "free_tool_id", args, 1));
 		return AGENT_STATUS_NO_MONITORING;
 	}
+	patch_trace_opcodes();
 	return AGENT_STATUS_MEASURING;
-}
-
-static struct agent_interp *find(uint64_t interp)
-{
-	for (unsigned i = 0; i < AGENT_INTERPS; i++)
-		if (atomic_load(&agent_data.interps[i].interp) == interp)
-			return &agent_data.interps[i];
-	return NULL;
 }
 
 static struct agent_interp *claim(uint64_t interp)
