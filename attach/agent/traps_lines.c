@@ -39,15 +39,18 @@ static bool emit(struct line_cursor *c, struct line_run *run, uint32_t units, in
 static bool next_lnotab(struct line_cursor *c, struct line_run *run)
 {
 	int32_t line = c->line;
+	uint32_t bytes = 0;
 
 	while (c->p + 1 < c->limit) {
-		uint32_t bytes = c->p[0];
+		int8_t delta = (int8_t)c->p[1];
 
-		c->line += (int8_t)c->p[1];
+		bytes += c->p[0]; /* 255, an odd number, where a line is longer */
+		c->line += delta;
 		c->p += 2;
-		if (bytes)
+		if (bytes && delta)
 			return emit(c, run, bytes / 2, line);
-		line = c->line;
+		if (!bytes)
+			line = c->line;
 	}
 	return emit(c, run, c->units, line);
 }
@@ -94,12 +97,14 @@ static bool next_locations(struct line_cursor *c, struct line_run *run)
 		c->line += (int32_t)code - 10;
 	else if (code == 13 || code == 14)
 		c->line += signed_varint(c->p, c->limit);
+	if (code < 13) /* columns of known length: most entries are such */
+		c->p += code < 10 ? 1 : 2;
 	while (c->p < c->limit && !(*c->p & 128))
 		c->p++;
 	return emit(c, run, units, code == 15 ? 0 : c->line);
 }
 
-static bool next_entry(struct line_cursor *c, struct line_run *run)
+bool line_cursor_next_entry(struct line_cursor *c, struct line_run *run)
 {
 	if (c->at >= c->units)
 		return false;
@@ -121,16 +126,15 @@ void line_cursor_init(struct line_cursor *c, const struct trap_record *r)
 	c->units = r->units;
 	c->line = load32(r->code, l->code_firstlineno);
 	c->kind = l->linetable_kind;
-	if (!next_entry(c, &c->ahead))
-		c->ahead.start = c->ahead.end = 0;
+	c->ahead.start = c->ahead.end = 0;
 }
 
 bool line_cursor_next(struct line_cursor *c, struct line_run *run)
 {
-	if (c->ahead.start == c->ahead.end)
+	if (c->ahead.start == c->ahead.end && !line_cursor_next_entry(c, &c->ahead))
 		return false;
 	*run = c->ahead;
-	while (next_entry(c, &c->ahead)) {
+	while (line_cursor_next_entry(c, &c->ahead)) {
 		if (c->ahead.line != run->line)
 			return true;
 		run->end = c->ahead.end;
