@@ -15,7 +15,7 @@ def ran():  # hit
 ran()  # hit
 """
 ODD = "odd = ctypes.CDLL(%r)  # hit\n" % sys.argv[2]
-WAIT = "print('ready', flush=True)  # hit\nthreading.Event().wait()\n"
+WAIT = "print('ready', flush=True)  # hit\nthreading.Event().wait()  # hit or not\n"
 
 # Name, what comes after HEAD, what is sent once it is ready.
 WAYS = [
@@ -25,19 +25,19 @@ WAYS = [
     ("os_exit", "os._exit(4)  # hit\nx = 1  # miss\n", None),
     ("c_exit", "ctypes.CDLL(None)._exit(5)  # hit\nx = 1  # miss\n", None),
     ("thread_ends_all", ODD + "def f():  # hit\n    odd.end_group(6)  # hit\n"
-     "threading.Thread(target=f).start()  # hit\nthreading.Event().wait()\n", None),
+     "threading.Thread(target=f).start()  # hit\nthreading.Event().wait()  # hit or not\n", None),
     ("abort", "os.abort()  # hit\nx = 1  # miss\n", None),
     ("segv", "ctypes.string_at(0)  # hit\nx = 1  # miss\n", None),
     ("overflow", ODD + "odd.overflow(0)  # hit\nx = 1  # miss\n", None),
-    ("cpu", "resource.setrlimit(resource.RLIMIT_CPU, (1, 1))  # hit\nwhile True:\n    x = 1  # hit\n", None),
+    ("cpu", "resource.setrlimit(resource.RLIMIT_CPU, (1, 2))  # hit\nwhile True:  # hit\n    x = 1  # hit\n", None),
     ("exec", "os.execv('/bin/sh', ['sh', '-c', 'exit 7'])  # hit\nx = 1  # miss\n", None),
     ("exec_env", "os.execve('/bin/sh', ['sh', '-c', 'exit 8'], {})  # hit\nx = 1  # miss\n", None),
     ("daemon_thread", "threading.Thread(target=threading.Event().wait, daemon=True).start()  # hit\nx = 1  # hit\n", None),
     ("hangs_at_exit", "import atexit  # hit\ndef f():  # hit\n    print('ready', flush=True)  # hit\n"
-     "    threading.Event().wait()\natexit.register(f)  # hit\nx = 1  # hit\n", "SIGKILL"),
+     "    threading.Event().wait()  # hit or not\natexit.register(f)  # hit\nx = 1  # hit\n", "SIGKILL"),
     ("handler", "def f(*args):  # hit\n    os._exit(9)  # hit\nsignal.signal(signal.SIGTERM, f)  # hit\n"
-     "print('ready', flush=True)  # hit\nwhile True:  # hit\n    signal.pause()  # hit\n", "SIGTERM"),
-    ("busy", "print('ready', flush=True)  # hit\nwhile True:\n    x = 1  # hit\n", "SIGKILL"),
+     "print('ready', flush=True)  # hit\nwhile True:  # hit or not\n    signal.pause()  # hit or not\n", "SIGTERM"),
+    ("busy", "print('ready', flush=True)  # hit\nwhile True:  # hit or not\n    x = 1  # hit or not\n", "SIGKILL"),
 ] + [(name.lower(), WAIT, name) for name in ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGKILL", "SIGUSR2", "SIGALRM")] + [
     ("sigint", "signal.signal(signal.SIGINT, signal.SIG_DFL)  # hit\n" + WAIT, "SIGINT"),
 ]
@@ -55,7 +55,7 @@ def one(name, text, sent):
 def whole_group():
     """All at once: a process and its fork, in a group of their own."""
     text = HEAD + "if os.fork() == 0:  # hit\n    x = 1  # hit\n    print('one', flush=True)  # hit\n" \
-        "    threading.Event().wait()\nprint('two', flush=True)  # hit\nthreading.Event().wait()\n"
+        "    threading.Event().wait()  # hit or not\nprint('two', flush=True)  # hit\nthreading.Event().wait()  # hit or not\n"
     p = subprocess.Popen(command("group", text=text), stdout=subprocess.PIPE, start_new_session=True)
     p.stdout.readline()
     p.stdout.readline()
@@ -75,7 +75,7 @@ def parent_first():
 
 def hang_up():
     """The controlling terminal goes away."""
-    words = command("hang_up", text=HEAD + "os.write(1, b'ready')  # hit\nthreading.Event().wait()\n")
+    words = command("hang_up", text=HEAD + "os.write(1, b'ready')  # hit\nthreading.Event().wait()  # hit or not\n")
     pid, fd = os.forkpty()
     if pid == 0:
         os.execv(words[0], words)
