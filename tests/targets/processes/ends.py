@@ -7,13 +7,11 @@ import threading
 
 from children import command, say, status_of
 
-HEAD = """\
-import ctypes, os, resource, signal, sys, threading  # hit
-resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # hit
-def ran():  # hit
-    return 1  # hit
-ran()  # hit
-"""
+HEAD = ("import ctypes, os, resource, signal, sys, threading  # hit\n"
+        "resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # hit\n"
+        "def ran():  # hit\n"
+        "    return 1  # hit\n"
+        "ran()  # hit\n")
 ODD = "odd = ctypes.CDLL(%r)  # hit\n" % sys.argv[2]
 WAIT = "print('ready', flush=True)  # hit\nthreading.Event().wait()  # hit or not\n"
 
@@ -36,7 +34,7 @@ WAYS = [
     ("hangs_at_exit", "import atexit  # hit\ndef f():  # hit\n    print('ready', flush=True)  # hit\n"
      "    threading.Event().wait()  # hit or not\natexit.register(f)  # hit\nx = 1  # hit\n", "SIGKILL"),
     ("handler", "def f(*args):  # hit\n    os._exit(9)  # hit\nsignal.signal(signal.SIGTERM, f)  # hit\n"
-     "print('ready', flush=True)  # hit\nwhile True:  # hit or not\n    signal.pause()  # hit or not\n", "SIGTERM"),
+     "print('ready', flush=True)  # hit\nwhile True:  # hit or not\n    threading.Event().wait(0.05)  # hit or not\n", "SIGTERM"),
     ("busy", "print('ready', flush=True)  # hit\nwhile True:  # hit or not\n    x = 1  # hit or not\n", "SIGKILL"),
 ] + [(name.lower(), WAIT, name) for name in ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGKILL", "SIGUSR2", "SIGALRM")] + [
     ("sigint", "signal.signal(signal.SIGINT, signal.SIG_DFL)  # hit\n" + WAIT, "SIGINT"),
