@@ -27,7 +27,7 @@ WAYS = [
     ("abort", "os.abort()  # hit\nx = 1  # miss\n", None),
     ("segv", "ctypes.string_at(0)  # hit\nx = 1  # miss\n", None),
     ("overflow", ODD + "odd.overflow(0)  # hit\nx = 1  # miss\n", None),
-    ("cpu", "resource.setrlimit(resource.RLIMIT_CPU, (1, 2))  # hit\nwhile True:  # hit\n    x = 1  # hit\n", None),
+    ("cpu", "resource.setrlimit(resource.RLIMIT_CPU, (1, 2))  # hit\nwhile True:  # hit or not\n    x = 1  # hit\n", None),
     ("exec", "os.execv('/bin/sh', ['sh', '-c', 'exit 7'])  # hit\nx = 1  # miss\n", None),
     ("exec_env", "os.execve('/bin/sh', ['sh', '-c', 'exit 8'], {})  # hit\nx = 1  # miss\n", None),
     ("daemon_thread", "threading.Thread(target=threading.Event().wait, daemon=True).start()  # hit\nx = 1  # hit\n", None),
