@@ -1,14 +1,15 @@
 /*
  * The line source of CPython 3.8 to 3.11: one-shot traps in the bytecode.
  *
- * Before a code object runs, the opcode of every instruction that belongs to a line is replaced by the trap; the argument
- * stays. The first of a line that runs brings the interpreter here: all instructions of that line in that code object
- * get their opcodes back, the line is noted, and the interpreter goes on with the opcode that was meant. As all of a
- * line's instructions are planted, it does not matter where control enters it.
+ * Before a code object runs, the opcode of every instruction that belongs to a line is replaced by the trap; the
+ * argument stays. The first of a line that runs brings the interpreter here: all instructions of that line in that code
+ * object get their opcodes back, the line is noted, and the interpreter goes on with the opcode that was meant. As all
+ * of a line's instructions are planted, it does not matter where control enters it. (On 3.8 and 3.9 it does: see
+ * only_starts_count().)
  *
- * 3.11: the trap is a real opcode whose entry in opcode_targets leads here. The code object keeps a copy of its original
- * bytecode by itself once it was asked for it (PyCode_GetCode), and all readers use that: it is our store too. When the
- * code object was quickened meanwhile, an instruction must come back in its adaptive form.
+ * 3.11: the trap is a real opcode whose entry in opcode_targets leads here. The code object keeps a copy of its
+ * original bytecode by itself once it was asked for it (PyCode_GetCode), and all readers use that: it is our store too.
+ * When the code object was quickened meanwhile, an instruction must come back in its adaptive form.
  *
  * 3.8 - 3.10: the trap is an unused opcode, and the interpreter's label for those leads here. The bytecode is a bytes
  * object that code objects share and anybody may read, so each gets a copy of its own to run, and the record keeps the
@@ -221,7 +222,7 @@ struct planting {
 	uint8_t trap, other;
 };
 
-/* The instruction at @p unit calls its argument an exception handler (3.9). No code but that of an exception goes there. */
+/* The instruction at hand names an exception handler (3.9). Only exceptions lead there. */
 static void plant_handler(const struct planting *p, uint32_t argument)
 {
 	uint64_t unit = (uint64_t)p->unit + 1 + argument / 2;
@@ -271,7 +272,8 @@ static void plant(const struct trap_record *r, struct planting p)
 	p.quickened = is_quickened(r);
 	if (l->code_firsttraceable)
 		p.unit = (uint32_t)load32(r->code, l->code_firsttraceable);
-	for (line_cursor_init(&c, r); line_cursor_next(&c, &run);)
+	line_cursor_init(&c, r);
+	while (p.starts ? line_cursor_next(&c, &run) : line_cursor_next_entry(&c, &run))
 		plant_run(&p, &run);
 }
 

@@ -44,6 +44,8 @@ struct line_cursor {
 hidden void line_cursor_init(struct line_cursor *c, const struct trap_record *r);
 /** The next run, in the order of the bytecode; neighbours have different lines. False after the last. */
 hidden bool line_cursor_next(struct line_cursor *c, struct line_run *run);
+/** The next entry of the table: a run or a part of one. Not to be mixed with line_cursor_next(). */
+hidden bool line_cursor_next_entry(struct line_cursor *c, struct line_run *run);
 
 /* 3.8, 3.9: a line counts when control comes to its start, as it does for sys.settrace(). The end of an `if` belongs to
  * the last line of its body there, which has not run whenever that is jumped to. */

@@ -29,7 +29,8 @@ struct calibration {
 	uint32_t next_instr, frame, opcode; /* bit sets of saved registers */
 };
 
-static const char straight_line[] = "a = 1\nb = (a, a)\nc = a\ndel a\nc\nb = c, b\nc = [b, c]\ndel b\nb = c\ndel b, c\n";
+static const char straight_line[] = "a = 1\nb = (a, a)\nc = a\ndel a\nc\n"
+				    "b = c, b\nc = [b, c]\ndel b\nb = c\ndel b, c\n";
 
 static const char winding[] = "def f(a, b):\n"
 			      "    for c in b:\n"
@@ -143,7 +144,7 @@ static bool collect(PyObject *code)
 	if (c->count == CODES || !record_init(r, code))
 		return false;
 	c->count++;
-	record_plant_all(r, t->opcode, agent_data.layout.inline_code && t->calibration_opcode ? t->calibration_opcode : t->opcode);
+	record_plant_all(r, t->opcode, agent_data.layout.inline_code ? t->calibration_opcode : t->opcode);
 	return true;
 }
 

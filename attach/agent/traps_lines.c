@@ -35,7 +35,7 @@ static bool emit(struct line_cursor *c, struct line_run *run, uint32_t units, in
 	return true;
 }
 
-/* 3.8, 3.9: pairs of bytes, signed lines; a line holds until the address moves. What is behind the last has its line. */
+/* 3.8, 3.9: pairs of bytes and signed lines; a line holds until the address moves, the last to the end. */
 static bool next_lnotab(struct line_cursor *c, struct line_run *run)
 {
 	int32_t line = c->line;
