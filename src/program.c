@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "agent_config.h"
 #include "attach/hook.h"
 #include "attach/procfs.h"
 #include "attach/region.h"
@@ -387,59 +388,6 @@ static int watch_loader(struct program *p, const struct remote *r, struct images
 
 /* ------------------------------------------------------------------------------------------------------- the hooks */
 
-static uint16_t offset_of(int32_t offset)
-{
-	return offset > 0 ? (uint16_t)offset : 0;
-}
-
-static void fill_layout(struct agent_layout *to, const struct layout *from)
-{
-	*to = (struct agent_layout){
-		.code_filename = offset_of(from->code.co_filename),
-		.code_name = offset_of(from->code.co_name),
-		.code_qualname = offset_of(from->code.co_qualname),
-		.code_firstlineno = offset_of(from->code.co_firstlineno),
-		.code_consts = offset_of(from->code.co_consts),
-		.code_linetable = offset_of(from->code.co_linetable),
-		.code_code = offset_of(from->code_is_inline ? from->code.co_code_adaptive : from->code.co_code),
-		.code_flags = offset_of(from->code.co_flags),
-		.code_exceptiontable = offset_of(from->code.co_exceptiontable),
-		.code_cached = offset_of(from->code.co_cached),
-		.code_warmup = offset_of(from->code.co_warmup),
-		.code_firsttraceable = offset_of(from->code.co_firsttraceable),
-		.str_length = offset_of(from->unicode.length),
-		.str_state = offset_of(from->unicode.state),
-		.str_ascii_size = offset_of(from->unicode.ascii_size),
-		.str_compact_size = offset_of(from->unicode.compact_size),
-		.bytes_size = offset_of(from->object.ob_size),
-		.bytes_data = offset_of(from->bytes.ob_sval),
-		.tuple_size = offset_of(from->object.ob_size),
-		.tuple_items = offset_of(from->tuple.ob_item),
-		.frame_code = offset_of(from->code_is_inline ? from->iframe.executable : from->frame.f_code),
-		.function_code = offset_of(from->function.func_code),
-		.linetable_kind = (uint8_t)from->linetable,
-		.inline_code = from->code_is_inline,
-		.minor = from->minor,
-		.skip_annotate = from->has_annotate_code,
-	};
-}
-
-static void fill_traps(const struct program *p, struct agent_traps *traps)
-{
-	*traps = p->runtime->traps;
-	traps->switch_head = runtime_addr(p, traps->switch_head);
-	traps->table = runtime_addr(p, traps->table);
-	for (size_t i = 0; i < ARRAY_SIZE(traps->targets); i++)
-		traps->targets[i] = runtime_addr(p, traps->targets[i]);
-}
-
-static enum agent_source source_of(const struct layout *layout)
-{
-	if (layout->has_monitoring)
-		return SOURCE_MONITORING;
-	return layout->traps == LAYOUT_TRAPS_REPOINT ? SOURCE_TRAPS_TABLE : SOURCE_TRAPS_SWITCH;
-}
-
 /* What the agent must know, all but `source`, which makes it work. */
 static int write_agent(const struct program *p, const struct remote *r)
 {
@@ -448,12 +396,8 @@ static int write_agent(const struct program *p, const struct remote *r)
 
 	if (!a)
 		return -ENOMEM;
-	for (size_t i = 0; i < API_COUNT; i++)
-		a->api[i] = runtime_addr(p, p->runtime->api[i]);
-	fill_layout(&a->layout, &p->runtime->py.layout);
+	agent_config_fill(a, p->runtime, p->runtime_bias);
 	a->fork_mode = p->fork_mode;
-	if (!p->runtime->py.layout.has_monitoring)
-		fill_traps(p, &a->traps);
 	return remote_write(r, p->blob + boot_blob()->data + from, (char *)a + from, to - from);
 }
 
@@ -483,7 +427,7 @@ static int hook_interpreter_loop(const struct program *p, const struct remote *r
 static int set_hooks(const struct program *p, const struct remote *r, raddr page_addr)
 {
 	struct hook_page page = {.addr = page_addr, .size = HOOK_PAGE_SIZE};
-	uint64_t source = source_of(&p->runtime->py.layout);
+	uint64_t source = agent_config_source(p->runtime);
 	int ret = write_agent(p, r);
 
 	if (ret < 0)
