@@ -265,7 +265,7 @@ struct agent {
 
 	struct agent_interp interps[AGENT_INTERPS];
 	uint64_t method_def[4]; /* PyMethodDef of the LINE callback */
-	uint64_t set_trace_opcodes; /* 3.13+: the runtime's own setter of frame.f_trace_opcodes */
+	uint64_t frame_setters[2]; /* 3.13+: the runtime's own of frame.f_trace_opcodes and frame.f_trace */
 	struct agent_file_cache file_cache[AGENT_FILE_CACHE];
 	uint64_t code_cache[AGENT_CODE_CACHE][2];
 	uint64_t aliases; /* struct agent_alias *: atomic head */
