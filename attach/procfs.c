@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -21,17 +22,27 @@ static FILE *open_proc(pid_t pid, const char *name)
 	return fopen(path, "re");
 }
 
+/* "start-end perms offset major:minor inode   path", without scanf(3), which takes most of the time of a stop. */
 static bool parse_map(char *line, struct procfs_map *map)
 {
-	char perms[5];
+	char *p = line, *perms;
 	unsigned int major, minor;
-	int path = 0;
 
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64 " %n", &map->start, &map->end, perms,
-		   &map->offset, &major, &minor, &map->ino, &path) < 7)
+	map->start = strtoull(p, &p, 16);
+	if (*p++ != '-')
 		return false;
-	line[strcspn(line, "\n")] = 0;
-	map->path = path ? line + path : "";
+	map->end = strtoull(p, &p, 16);
+	perms = p + 1;
+	if (strlen(p) < 6)
+		return false;
+	map->offset = strtoull(p + 6, &p, 16);
+	major = (unsigned int)strtoul(p, &p, 16);
+	if (*p++ != ':')
+		return false;
+	minor = (unsigned int)strtoul(p, &p, 16);
+	map->ino = strtoull(p, &p, 10);
+	p[strcspn(p, "\n")] = 0;
+	map->path = p + strspn(p, " ");
 	map->dev = makedev(major, minor);
 	map->readable = perms[0] == 'r';
 	map->executable = perms[2] == 'x';
@@ -113,6 +124,34 @@ int procfs_auxv(pid_t pid, struct procfs_auxv *ret)
 	return ret->entry ? 0 : -ESRCH;
 }
 
+/* The value of a line "NAME:\tVALUE". */
+static bool is_field(const char *line, const char *name, const char **value)
+{
+	size_t n = strlen(name);
+
+	*value = line + n + 1;
+	return !strncmp(line, name, n) && line[n] == ':';
+}
+
+static void parse_status(const char *line, struct procfs_status *ret)
+{
+	const struct {
+		const char *name;
+		int *value;
+	} fields[] = {
+		{"Tgid", &ret->tgid},	    {"PPid", &ret->ppid},
+		{"TracerPid", &ret->tracer}, {"Seccomp", &ret->seccomp},
+		{"Seccomp_filters", &ret->seccomp_filters},
+	};
+	const char *value;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		if (is_field(line, fields[i].name, &value))
+			*fields[i].value = atoi(value);
+	if (is_field(line, "SigCgt", &value))
+		ret->caught = strtoull(value, NULL, 16);
+}
+
 int procfs_status(pid_t pid, struct procfs_status *ret)
 {
 	_cleanup_fclose_ FILE *file = open_proc(pid, "status");
@@ -121,14 +160,8 @@ int procfs_status(pid_t pid, struct procfs_status *ret)
 	memset(ret, 0, sizeof(*ret));
 	if (!file)
 		return -ESRCH;
-	while (fgets(line, sizeof(line), file)) {
-		sscanf(line, "Tgid: %d", &ret->tgid);
-		sscanf(line, "PPid: %d", &ret->ppid);
-		sscanf(line, "TracerPid: %d", &ret->tracer);
-		sscanf(line, "Seccomp: %d", &ret->seccomp);
-		sscanf(line, "Seccomp_filters: %d", &ret->seccomp_filters);
-		sscanf(line, "SigCgt: %" SCNx64, &ret->caught);
-	}
+	while (fgets(line, sizeof(line), file))
+		parse_status(line, ret);
 	return ret->tgid ? 0 : -ESRCH;
 }
 
