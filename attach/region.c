@@ -177,6 +177,33 @@ static int copy_region(int fd, struct walk *w)
 	return copy_part(fd, w->copy, sizeof(struct region_header), c.used);
 }
 
+#define BLOCK 16
+_Static_assert(REGION_FILE_BUCKETS % BLOCK == 0 && REGION_CODE_BUCKETS % BLOCK == 0, "whole blocks");
+
+static bool block_is_empty(const uint32_t *buckets)
+{
+	uint64_t words[BLOCK / 2], any = 0;
+
+	memcpy(words, buckets, sizeof(words));
+	for (size_t i = 0; i < BLOCK / 2; i++)
+		any |= words[i];
+	return !any;
+}
+
+/* Most are empty, and this is done at the end of every process: pass over them by the block. */
+static int walk_buckets(struct walk *w, const uint32_t *buckets, uint32_t n, bool files)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < n && !r; i += BLOCK) {
+		if (block_is_empty(&buckets[i]))
+			continue;
+		for (uint32_t j = 0; j < BLOCK && !r; j++)
+			r = walk_chain(w, buckets[i + j], files);
+	}
+	return r;
+}
+
 int region_walk(int fd, const struct region_visitor *v)
 {
 	struct walk w = {.v = v};
@@ -184,10 +211,10 @@ int region_walk(int fd, const struct region_visitor *v)
 	int r = copy_region(fd, &w);
 
 	h = (const void *)w.copy;
-	for (uint32_t i = 0; i < REGION_FILE_BUCKETS && !r; i++)
-		r = walk_chain(&w, h->file_buckets[i], true);
-	for (uint32_t i = 0; v->code && i < REGION_CODE_BUCKETS && !r; i++)
-		r = walk_chain(&w, h->code_buckets[i], false);
+	if (!r)
+		r = walk_buckets(&w, h->file_buckets, REGION_FILE_BUCKETS, true);
+	if (!r && v->code)
+		r = walk_buckets(&w, h->code_buckets, REGION_CODE_BUCKETS, false);
 	free(w.copy);
 	return r;
 }
