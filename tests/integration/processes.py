@@ -50,7 +50,7 @@ def target(t, name, *args, number=0, **how):
 
 
 def compile_c(t, name, *flags):
-    out = t.dir / name.replace(".", "_")
+    out = t.dir / Path(name).name.replace(".", "_")
     made = t.run(["gcc", "-O1", "-w", *flags, "-o", out, HERE / name, "-ldl"])
     if made.status:
         raise Skip("gcc does not work")
