@@ -1,0 +1,158 @@
+"""Our own processes are told to go, or killed: the programs do not notice, and their data is written."""
+
+import ctypes
+import os
+import signal
+
+import harness
+from harness import FULL, LIMIT
+from processes import ENDS, HERE, TWO, Talk, compile_c, expect_exact, row, tracer_of, wait_for, without_ours
+
+from cases.processes_save import (
+    PATH, begin, expect_early, expect_stage, finish, forget, go_on, lines_now, marked, save)
+
+
+def gone(pid):
+    return not os.path.exists(f"/proc/{pid}") or harness.status_of(pid).get("State", "Z").startswith("Z")
+
+
+@row()
+def supervisor_told_to_go(t):
+    """It saves, and leaves; the programs run on, children are born, and at the end all is there."""
+    for sig in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        talk = begin(t)
+        tracer = talk.tracer
+        t.expect(tracer, "there is no tracer")
+        os.kill(tracer, sig)
+        wait_for(t, "the early lines", lambda: marked("early") <= lines_now(t))
+        expect_early(t, f"after {sig.name}")
+        wait_for(t, "the tracer's end", lambda: gone(tracer))
+        t.expect_equal((talk.tracer, tracer_of(talk.child)), (0, 0), "tracers")
+        go_on(t, talk)
+        finish(t, talk, with_script=False)
+        forget(t)
+
+
+@row()
+def supervisor_killed(t):
+    talk = begin(t)
+    tracer = talk.tracer
+    os.kill(tracer, signal.SIGKILL)
+    wait_for(t, "the tracer's end", lambda: talk.tracer == 0)
+    save(t, t.data_file)
+    expect_early(t, "saved by the keeper alone")
+    go_on(t, talk)
+    finish(t, talk, with_script=False)
+
+
+@row(only=TWO)
+def supervisor_killed_later(t):
+    """After the children; and the programs are killed themselves."""
+    talk = begin(t)
+    go_on(t, talk)
+    os.kill(talk.tracer, signal.SIGKILL)
+    wait_for(t, "the tracer's end", lambda: talk.tracer == 0)
+    os.kill(talk.pid, signal.SIGKILL)
+    run = talk.end()
+    t.expect_equal(run.status, -signal.SIGKILL, "status")
+    expect_stage(t, run.data.get(PATH, set()), marked("early", "later"), marked("last"), "at the end")
+    expect_exact(t, run, talk.script)
+
+
+@row(only=TWO)
+def supervisor_killed_with_options(t):
+    """One file for each process, contexts, --append: with the keeper alone too."""
+    for options in (["--append"], ["--process-contexts"], ["--context=c"], ["--save-every=0.05"], ["--wait"]):
+        talk = begin(t, *options)
+        os.kill(talk.tracer, signal.SIGKILL)
+        wait_for(t, "the tracer's end", lambda: talk.tracer == 0)
+        go_on(t, talk)
+        finish(t, talk, with_script=False)
+        forget(t)
+
+
+def parent_of(pid):
+    return int(harness.status_of(pid).get("PPid") or 0)
+
+
+@row(only=TWO)
+def keeper_killed(t):
+    """What was not written yet is lost; the programs do not notice."""
+    talk = begin(t)
+    os.kill(parent_of(talk.tracer), signal.SIGKILL)
+    go_on(t, talk)
+    talk.say("last")
+    run = talk.end()
+    t.expect_equal((run.status, run.out), (7, b""), "end")
+
+
+@row(only=TWO)
+def both_killed(t):
+    for order in (0, 1):
+        talk = begin(t)
+        tracer = talk.tracer
+        pids = [tracer, parent_of(tracer)]
+        for pid in pids[::-1] if order else pids:
+            os.kill(pid, signal.SIGKILL)
+        wait_for(t, "the tracer's end", lambda: talk.tracer == 0)
+        go_on(t, talk)
+        talk.say("last")
+        run = talk.end()
+        t.expect_equal((run.status, run.out), (7, b""), "end")
+
+
+@row(only=TWO)
+def stopped_supervisor_is_killed(t):
+    """It is stopped, events pile up, and then it is killed: all go on."""
+    talk = begin(t)
+    tracer = talk.tracer
+    os.kill(tracer, signal.SIGSTOP)
+    talk.say("later")
+    os.kill(talk.child, signal.SIGCONT)
+    os.kill(tracer, signal.SIGKILL)
+    t.expect_equal([talk.line() for _ in range(4)], ["child 3", "born later 4", "from the script", "script 5"], "lines")
+    finish(t, talk, with_script=False)
+
+
+SWEPT = """\
+import os, subprocess, sys, threading
+def fds():
+    return [f + "=" + os.readlink("/proc/self/fd/" + f).split(":")[0] for f in sorted(os.listdir("/proc/self/fd"))
+            if os.path.exists("/proc/self/fd/" + f)]
+def f(n):
+    exec(compile("def g():\\n    return %d\\n" % n, "made.py", "exec"), globals())
+    return g()
+print(fds(), flush=True)
+pid = os.fork()
+if pid == 0:
+    os._exit(f(3))
+print("child", os.waitpid(pid, 0)[1], flush=True)
+thread = threading.Thread(target=f, args=(1,))
+thread.start()
+thread.join()
+print(subprocess.call([sys.executable, "-S", "-c",
+                       "import os, sys\\nprint(sorted(os.listdir('/proc/self/fd')), flush=True)\\nsys.exit(4)"]), flush=True)
+os.system("ls /proc/self/fd | tr '\\\\n' ' '; echo from a shell")
+print(fds(), f(5), flush=True)
+sys.exit(42)
+"""
+
+
+@row(only="pyenv-3.8 debian-3.11 pyenv-3.13")
+def killed_at_every_touch(t):
+    """The supervisor is killed before and after each call by which it touches a tracee."""
+    library = compile_c(t, "../kill_at.c", "-shared", "-fPIC")
+    path = t.write("app.py", SWEPT)
+    env = dict(t.env, LD_PRELOAD=library)
+    command = t.py("-S", path)
+    plain = t.run(command, env=env)
+    t.expect_equal(plain.status, 42, f"status: {plain}")
+    for after in (False, True):
+        for n in range(1, 76, 1 if FULL else 5):
+            more = {"KILL_AT": str(n), **({"KILL_AFTER": "1"} if after else {})}
+            run = t.trace(command, env=dict(env, **more))
+            run.err = without_ours(run.err)
+            try:
+                t.expect_same(plain, run)
+            except harness.Failure as e:
+                raise harness.Failure(f"killed {'after' if after else 'before'} call {n}: {e}") from None
