@@ -274,6 +274,8 @@ uint32_t region_file_of(const PyObject *o)
 	struct str s;
 	uint32_t file;
 
+	if (!atomic_load(&agent_data.region)) /* a forked child that is not followed */
+		return 0;
 	if (!o || !str_view(o, &s) || !s.len || str_char(&s, 0) == '<')
 		return 0;
 	if (!s.ascii || s.data[0] != '/')
