@@ -2,13 +2,12 @@
 
 import os
 import re
-import signal
 import sqlite3
 import subprocess
 
 import harness
-from harness import FULL, LIMIT, Failure, Skip, read_data
-from processes import ENDS, HERE, TWO, Talk, expect_exact, recorded, row, wait_for
+from harness import FULL, LIMIT, Skip, read_data
+from processes import HERE, TWO, Talk, expect_exact, row, wait_for
 
 PATH = str(HERE / "family.py")
 SCRIPT = "import sys  # hit\nx = 1  # hit\nsys.exit(5)  # hit\nx = 2  # miss\n"

@@ -1,12 +1,11 @@
 """Our own processes are told to go, or killed: the programs do not notice, and their data is written."""
 
-import ctypes
 import os
 import signal
 
 import harness
-from harness import FULL, LIMIT
-from processes import ENDS, HERE, TWO, Talk, compile_c, expect_exact, row, tracer_of, wait_for, without_ours
+from harness import FULL
+from processes import TWO, Talk, compile_c, expect_exact, row, tracer_of, wait_for, without_ours
 
 from cases.processes_save import (
     PATH, begin, expect_early, expect_stage, finish, forget, go_on, lines_now, marked, save)

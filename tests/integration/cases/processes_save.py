@@ -1,13 +1,10 @@
 """When the data is written: on request, at intervals, when the command ends, when those that live on end."""
 
 import os
-import re
 import signal
-import sqlite3
-import time
 
 from harness import LIMIT, read_data
-from processes import ENDS, HERE, TWO, Talk, expect_exact, recorded, row, wait_for
+from processes import HERE, TWO, Talk, expect_exact, recorded, row, wait_for
 
 PATH = str(HERE / "waits.py")
 SCRIPT = "import sys  # hit\nprint('from the script', flush=True)  # hit\nsys.exit(5)  # hit\nx = 1  # miss\n"
