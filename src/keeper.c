@@ -65,26 +65,33 @@ void keeper_add(struct keeper *k, const struct run *run)
 	send_message(k, &m, MESSAGE_HEAD + run_encode(run, m.run), fds, run->root_fd >= 0 ? 2 : 1);
 }
 
+/* A message without a run: its room for one is not worth clearing. */
+static void send_word(struct keeper *k, enum message_kind kind, uint32_t id, pid_t pid, bool python_ran)
+{
+	struct message m;
+
+	m.kind = kind;
+	m.id = id;
+	m.pid = pid;
+	m.python_ran = python_ran;
+	send_message(k, &m, MESSAGE_HEAD, NULL, 0);
+}
+
 void keeper_end(struct keeper *k, uint32_t id, pid_t pid, bool last)
 {
-	struct message m = {.kind = last ? MESSAGE_LAST_END : MESSAGE_END, .id = id, .pid = pid};
-
-	send_message(k, &m, MESSAGE_HEAD, NULL, 0);
+	send_word(k, last ? MESSAGE_LAST_END : MESSAGE_END, id, pid, false);
 }
 
 void keeper_save(struct keeper *k)
 {
-	struct message m = {.kind = MESSAGE_SAVE};
-
-	send_message(k, &m, MESSAGE_HEAD, NULL, 0);
+	send_word(k, MESSAGE_SAVE, 0, 0, false);
 }
 
 void keeper_finish(struct keeper *k, bool python_ran)
 {
-	struct message m = {.kind = MESSAGE_FINISH, .python_ran = python_ran};
 	char answer;
 
-	send_message(k, &m, MESSAGE_HEAD, NULL, 0);
+	send_word(k, MESSAGE_FINISH, 0, 0, python_ran);
 	while (recv(k->socket, &answer, 1, 0) < 0 && errno == EINTR)
 		;
 }
@@ -94,6 +101,7 @@ void keeper_finish(struct keeper *k, bool python_ran)
 struct kept {
 	struct kept *next;
 	struct run run;
+	bool is_dirty; /* a process of it has ended since it was drained */
 	/* --parallel-mode: */
 	struct record record;
 	struct datafile file; /* dirfd -1: not named yet */
@@ -162,6 +170,7 @@ static void drain(struct state *s, struct kept *k)
 	int r = recorder_drain(s->recorder, &k->run, is_parallel(s) ? &k->record : &s->recorder->record);
 
 	s->unsaved = true;
+	k->is_dirty = false;
 	if (r < 0)
 		log_error("the data of pid %d is damaged or did not fit: %s", k->run.pid, strerror(-r));
 }
@@ -196,6 +205,9 @@ static void save(struct state *s)
 {
 	int64_t start = now_ms();
 
+	for (struct kept *k = s->runs; k; k = k->next)
+		if (k->is_dirty)
+			drain(s, k);
 	s->unsaved = false;
 	s->failure[0] = 0;
 	if (!is_parallel(s))
@@ -269,9 +281,13 @@ static void end(struct state *s, const struct message *m, bool last)
 			continue;
 		if (m->pid)
 			describe(s, &(*at)->run, m->pid);
-		drain(s, *at);
-		if (last)
+		if (last) {
+			drain(s, *at);
 			forget(s, at);
+		} else {
+			/* Its lines are safe in the region; many forks that end are drained at once. */
+			(*at)->is_dirty = s->unsaved = true;
+		}
 		return;
 	}
 }
