@@ -247,3 +247,15 @@ def help_and_version(t):
     t.both(t.py(t.dir / "no-such-file.py"))
     t.both(t.py("-m", "no_such_module"))
     t.both(t.py("--no-such-option"))
+
+
+@case()
+def name_that_is_not_utf8(t):
+    """It cannot be recorded; it runs, and what it imports is measured."""
+    helper = t.write("helper.py", "def f():\n    return 1  # hit\n")
+    name = os.fsencode(t.dir) + b"/caf\xe9.py"
+    with open(name, "w") as f:
+        f.write("import helper\nprint(helper.f())\n")
+    run = t.both([t.python.command, os.fsdecode(name)])
+    t.expect_marks(run, helper)
+    t.expect_equal(sorted(run.data), [helper], "files")

@@ -84,7 +84,7 @@ with manager():
     raise RuntimeError  # hit
 with contextlib.suppress(KeyError):
     {}[1]  # hit
-    print("no")  # miss
+    print("no")
 
 
 def propagates():
