@@ -4,7 +4,7 @@ import os
 import signal
 
 import harness
-from harness import FULL
+from harness import FULL, case
 from processes import TWO, Talk, compile_c, expect_exact, row, tracer_of, wait_for, without_ours
 
 from cases.processes_save import (
@@ -137,7 +137,7 @@ sys.exit(42)
 """
 
 
-@row(only="pyenv-3.8 debian-3.11 pyenv-3.13")
+@case(only="pyenv-3.8 debian-3.11 pyenv-3.13")
 def killed_at_every_touch(t):
     """The supervisor is killed before and after each call by which it touches a tracee."""
     library = compile_c(t, "../kill_at.c", "-shared", "-fPIC")

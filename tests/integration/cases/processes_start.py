@@ -3,7 +3,7 @@
 import os
 
 import harness
-from harness import FULL, LIMIT, Skip
+from harness import FULL, LIMIT, Skip, case
 from processes import HERE, TWO, compile_c, expect_children, expect_exact, recorded, row, target, without_ours
 
 CHILD = """\
@@ -250,7 +250,7 @@ def other_namespaces(t):
         expect_exact(t, run, t.dir / f"child_{name}.py")
 
 
-@row(only="debian-3.11", since="3.11")
+@case(only="debian-3.11")
 def within_another_root(t):
     """From a Python of this system to one that lives in a root of its own, and whose paths are its own."""
     inner = next((p for p in harness.load_pythons() if p.root), None)
