@@ -70,6 +70,22 @@ def supervisor_killed_with_options(t):
         forget(t)
 
 
+@row(only=TWO)
+def supervisor_killed_in_parallel_mode(t):
+    """A file for each that was known; the forks born afterwards are in one of them."""
+    talk = begin(t, "--parallel-mode")
+    os.kill(talk.tracer, signal.SIGKILL)
+    wait_for(t, "the tracer's end", lambda: talk.tracer == 0)
+    go_on(t, talk)
+    talk.say("last")
+    run = talk.end()
+    t.expect_equal((run.status, run.out, run.err), (7, b"", b""), "end")
+    files = [harness.read_data(f) for f in t.dir.glob("data.*")]
+    t.expect_equal(len(files), 2, "files")
+    got = set().union(*(f.get(PATH, set()) for f in files))
+    expect_stage(t, got, marked("early", "later", "last"), set(), "in all files")
+
+
 def parent_of(pid):
     return int(harness.status_of(pid).get("PPid") or 0)
 
