@@ -187,7 +187,7 @@ static uint64_t loaded_address(const uint8_t *code, uint64_t vaddr)
 /*
  * Py_GetVersion() formats "%.80s (%.80s) %.80s" with PY_VERSION, a string of its own in .rodata. To
  * search .rodata for it does not do: linkers merge it into the tail of another string, such as the
- * prefix /root/.pyenv/versions/3.8.18.
+ * prefix /home/me/.pyenv/versions/3.8.18.
  */
 static int version_from_code(const struct elf_image *image, uint32_t *ret)
 {
