@@ -92,7 +92,7 @@ def own_all_descendants():
 def status_of(pid):
     """/proc/PID/status as a dictionary; empty if there is no such process."""
     try:
-        text = Path(f"/proc/{pid}/status").read_text()
+        text = Path(f"/proc/{pid}/status").read_text(errors="replace")  # a name is cut anywhere
     except (FileNotFoundError, ProcessLookupError):
         return {}
     return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
