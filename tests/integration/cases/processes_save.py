@@ -156,14 +156,16 @@ def save_every(t):
 @row()
 def terminated(t):
     """SIGTERM: what ran is in the file soon, though the program takes its time to end."""
-    path = t.write("app.py", "import os, signal, sys\ndef handler(*args):\n    print('handler', flush=True)  # hit\n"
+    path = t.write("app.py", "import signal, sys, time\nseen = []\ndef handler(*args):\n    seen.append(1)  # hit\n"
                    "signal.signal(signal.SIGTERM, handler)\nprint('ready', flush=True)  # hit\n"
-                   "for line in sys.stdin:\n    pass\nsys.exit(6)  # hit\n")
+                   # A signal just before a read would leave its handler waiting for the read's end.
+                   "while not seen:\n    time.sleep(0.01)\nprint('handled', flush=True)  # hit\n"
+                   "sys.stdin.read()\nsys.exit(6)  # hit\n")
     talk = Talk(t, t.py("-u", path))
     talk.line()
     os.kill(talk.pid, signal.SIGTERM)
-    wait_for(t, "the lines before the signal", lambda: 5 in (read_data(t.data_file) or {}).get(path, ()))
-    t.expect_equal(talk.line(), "handler", "line")
+    wait_for(t, "the lines before the signal", lambda: 6 in (read_data(t.data_file) or {}).get(path, ()))
+    t.expect_equal(talk.line(), "handled", "line")
     run = talk.end()
     t.expect_equal(run.status, 6, "status")
     t.expect_marks(run, path)
