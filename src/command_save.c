@@ -8,8 +8,6 @@
 #include "base/log.h"
 #include "control.h"
 
-#define EXIT_USAGE 2
-
 static bool is_pid(const char *text)
 {
 	for (; *text; text++)
@@ -61,19 +59,37 @@ static const char *explain(int error)
 	}
 }
 
-int command_save(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	char answer[CONTROL_TEXT_MAX];
-	int r;
+	int operand, r;
 
-	if (argc != 2) {
-		log_error("usage: pycov-trace save PID|FILE, a process that is measured or its data file");
-		return EXIT_USAGE;
+	switch (cli_parse(&command_save, NULL, argc, argv, &operand)) {
+	case CLI_DONE:
+		return 0;
+	case CLI_WRONG:
+		return CLI_EXIT_USAGE;
+	case CLI_RUN:
+		break;
 	}
-	r = is_pid(argv[1]) ? ask_by_pid((pid_t)strtol(argv[1], NULL, 10), answer) : ask_by_file(argv[1], answer);
+	if (argc - operand != 1 || !*argv[operand]) {
+		cli_wrong(&command_save, "one process or data file is needed");
+		return CLI_EXIT_USAGE;
+	}
+	argv += operand;
+	r = is_pid(*argv) ? ask_by_pid((pid_t)strtol(*argv, NULL, 10), answer) : ask_by_file(*argv, answer);
 	if (r < 0)
-		log_error("%s: %s", argv[1], explain(r));
+		log_error("%s: %s", *argv, explain(r));
 	else if (*answer)
 		log_error("%s", answer);
 	return r < 0 || *answer;
 }
+
+const struct cli_command command_save = {
+	.name = "save",
+	.operands = "PID|FILE",
+	.summary = "let a pycov-trace that is running write its data now",
+	.text = "\nA pycov-trace that is running writes what it has now. PID is a process that it measures,\n"
+		"FILE its data file.\n",
+	.run = run,
+};

@@ -1,5 +1,6 @@
 /** `pycov-trace save PID|FILE`: a running pycov-trace writes what it has now. */
 #pragma once
 
-/** The exit status. @p argv begins with "save". */
-int command_save(int argc, char **argv);
+#include "cli.h"
+
+extern const struct cli_command command_save;

@@ -5,12 +5,11 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "command_save.h"
+#include "commands.h"
 #include "launch.h"
 #include "recorder.h"
 
 #define EXIT_OWN 1
-#define EXIT_USAGE 2
 
 /* Where the caller has closed a standard stream, nothing of ours may take its place; the command will find it closed. */
 static void fill_standard_fds(void)
@@ -36,18 +35,10 @@ static int run(const struct options *o)
 	r = recorder_init(&recorder, o);
 	if (r < 0)
 		log_error("%s", recorder.why);
-	status = r == 0 ? launch(&recorder) : r == -EINVAL ? EXIT_USAGE : EXIT_OWN;
+	status = r == 0 ? launch(&recorder) : r == -EINVAL ? CLI_EXIT_USAGE : EXIT_OWN;
 	recorder_deinit(&recorder);
 	return status;
 }
-
-/* A first word that is none of these is a command to run. */
-static const struct {
-	const char *name;
-	int (*run)(int argc, char **argv);
-} commands[] = {
-	{"save", command_save},
-};
 
 int main(int argc, char **argv)
 {
@@ -55,18 +46,18 @@ int main(int argc, char **argv)
 	int status = 0;
 
 	fill_standard_fds();
-	for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(commands); i++)
-		if (!strcmp(argv[1], commands[i].name))
-			return commands[i].run(argc - 1, argv + 1);
+	for (size_t i = 0; argc > 1 && commands[i]; i++)
+		if (!strcmp(argv[1], commands[i]->name))
+			return commands[i]->run(argc - 1, argv + 1);
 
 	switch (options_parse(&o, argc, argv)) {
-	case OPTIONS_RUN:
+	case CLI_RUN:
 		status = run(&o);
 		break;
-	case OPTIONS_WRONG:
-		status = EXIT_USAGE;
+	case CLI_WRONG:
+		status = CLI_EXIT_USAGE;
 		break;
-	case OPTIONS_DONE:
+	case CLI_DONE:
 		break;
 	}
 	options_deinit(&o);

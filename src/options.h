@@ -5,12 +5,7 @@
 #include <stddef.h>
 
 #include "base/cleanup.h"
-
-/** NULL-terminated; `items` is NULL when it is empty. */
-struct string_list {
-	char **items;
-	size_t n;
-};
+#include "cli.h"
 
 struct options {
 	char *data_file;	     /* --data-file, else COVERAGE_FILE, else ".coverage" */
@@ -24,11 +19,8 @@ struct options {
 	char **command; /* NULL terminated, points into argv */
 };
 
-enum options_result {
-	OPTIONS_RUN,
-	OPTIONS_DONE,	/* --help or --version was answered */
-	OPTIONS_WRONG,	/* said on stderr: exit with status 2 */
-};
+/** The main command, for its table of options. */
+extern const struct cli_command main_command;
 
-enum options_result options_parse(struct options *o, int argc, char **argv);
+enum cli_result options_parse(struct options *o, int argc, char **argv) must_check;
 void options_deinit(struct options *o);

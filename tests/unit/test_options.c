@@ -15,7 +15,7 @@
 
 #define PARSE(o, ...) parse(o, (char *[]){(char *)"pycov-trace", __VA_ARGS__, NULL})
 
-static enum options_result parse(struct options *o, char **argv)
+static enum cli_result parse(struct options *o, char **argv)
 {
 	int argc = 0;
 
@@ -30,14 +30,14 @@ static void test_command(void **state)
 	struct options o;
 
 	(void)state;
-	assert_int_equal(PARSE(&o, "python", "-v", "app.py", "--omit=x"), OPTIONS_RUN);
+	assert_int_equal(PARSE(&o, "python", "-v", "app.py", "--omit=x"), CLI_RUN);
 	assert_string_equal(o.command[0], "python");
 	assert_string_equal(o.command[1], "-v");
 	assert_int_equal(o.verbose, 0);
 	assert_int_equal(o.omit.n, 0);
 	assert_string_equal(o.data_file, ".coverage");
 	options_deinit(&o);
-	assert_int_equal(PARSE(&o, "-v", "--", "-odd-name"), OPTIONS_RUN);
+	assert_int_equal(PARSE(&o, "-v", "--", "-odd-name"), CLI_RUN);
 	assert_string_equal(o.command[0], "-odd-name");
 	assert_int_equal(o.verbose, 1);
 	options_deinit(&o);
@@ -48,7 +48,7 @@ static void test_lists(void **state)
 	struct options o;
 
 	(void)state;
-	assert_int_equal(PARSE(&o, "--omit=a,,b", "--omit", "c", "x"), OPTIONS_RUN);
+	assert_int_equal(PARSE(&o, "--omit=a,,b", "--omit", "c", "x"), CLI_RUN);
 	assert_int_equal(o.omit.n, 3);
 	assert_string_equal(o.omit.items[0], "a");
 	assert_string_equal(o.omit.items[2], "c");
@@ -67,12 +67,12 @@ static void test_signals(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
-		assert_int_equal(PARSE(&o, "--save-signal", (char *)good[i].text, "x"), OPTIONS_RUN);
+		assert_int_equal(PARSE(&o, "--save-signal", (char *)good[i].text, "x"), CLI_RUN);
 		assert_int_equal(o.save_signal, good[i].sig);
 		options_deinit(&o);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		assert_int_equal(PARSE(&o, "--save-signal", (char *)bad[i], "x"), OPTIONS_WRONG);
+		assert_int_equal(PARSE(&o, "--save-signal", (char *)bad[i], "x"), CLI_WRONG);
 		options_deinit(&o);
 	}
 }
@@ -83,11 +83,11 @@ static void test_seconds(void **state)
 	struct options o;
 
 	(void)state;
-	assert_int_equal(PARSE(&o, "--save-every=1.5", "x"), OPTIONS_RUN);
+	assert_int_equal(PARSE(&o, "--save-every=1.5", "x"), CLI_RUN);
 	assert_int_equal(o.save_every, 1500);
 	options_deinit(&o);
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		assert_int_equal(PARSE(&o, "--save-every", (char *)bad[i], "x"), OPTIONS_WRONG);
+		assert_int_equal(PARSE(&o, "--save-every", (char *)bad[i], "x"), CLI_WRONG);
 		options_deinit(&o);
 	}
 }
@@ -97,15 +97,15 @@ static void test_wrong(void **state)
 	struct options o;
 
 	(void)state;
-	assert_int_equal(PARSE(&o, "--sorce=x", "y"), OPTIONS_WRONG);
+	assert_int_equal(PARSE(&o, "--sorce=x", "y"), CLI_WRONG);
 	options_deinit(&o);
-	assert_int_equal(PARSE(&o, "-Z", "y"), OPTIONS_WRONG);
+	assert_int_equal(PARSE(&o, "-Z", "y"), CLI_WRONG);
 	options_deinit(&o);
-	assert_int_equal(PARSE(&o, "--source"), OPTIONS_WRONG);
+	assert_int_equal(PARSE(&o, "--source"), CLI_WRONG);
 	options_deinit(&o);
-	assert_int_equal(PARSE(&o, "-v"), OPTIONS_WRONG);
+	assert_int_equal(PARSE(&o, "-v"), CLI_WRONG);
 	options_deinit(&o);
-	assert_int_equal(PARSE(&o, "-a", "--parallel-mode", "x"), OPTIONS_WRONG);
+	assert_int_equal(PARSE(&o, "-a", "--parallel-mode", "x"), CLI_WRONG);
 	options_deinit(&o);
 }
 

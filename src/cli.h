@@ -1,0 +1,63 @@
+/**
+ * Command lines. Each command has one table of options, from which the parsing, --help, the messages and the shell
+ * completions come. Every command has -h/--help; the main one has --version as well.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/cleanup.h"
+
+/** An option without `argument` is a flag. `id` is the short option's letter, or at least 256 and its own. */
+struct cli_option {
+	int id;
+	const char *name, *argument, *help;
+	bool is_file; /* the argument is a file name: for completions */
+};
+
+enum {
+	CLI_NO_COMPLETION = 1 << 0,
+	CLI_STOP_AT_OPERAND = 1 << 1, /* options end at the first operand: the rest is another command's */
+};
+
+struct cli_command {
+	const char *name;     /* NULL: of the program itself */
+	const char *operands; /* for the usage line: "PID|FILE", "[FILE...]" */
+	const char *summary;  /* one line, for the list of commands */
+	const char *text;     /* for --help, may be NULL */
+	const char *epilog;   /* the end of --help, may be NULL */
+	const struct cli_option *options;
+	size_t n_options;
+	const struct cli_command *const *commands; /* of the main one: the others, NULL behind the last */
+	int flags;
+	/** 0; -EINVAL: the value is not possible; other errors: out of memory. @p value is NULL for a flag. */
+	int (*apply)(void *arg, int id, const char *value);
+	/** Run it: the exit status. argv[0] is the command's name. */
+	int (*run)(int argc, char **argv);
+};
+
+/** The exit status of a usage error. */
+#define CLI_EXIT_USAGE 2
+
+enum cli_result {
+	CLI_RUN,
+	CLI_DONE,  /* --help or --version was answered: exit with 0 */
+	CLI_WRONG, /* said on stderr: exit with CLI_EXIT_USAGE */
+};
+
+/** Apply the options. @p *operand is the index of the first operand; operands are moved behind the options. */
+enum cli_result cli_parse(const struct cli_command *command, void *arg, int argc, char **argv, int *operand) must_check;
+
+/** Say what is wrong with the command line: "MESSAGE. See pycov-trace COMMAND --help." */
+enum cli_result cli_wrong(const struct cli_command *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/** NULL-terminated; `items` is NULL when it is empty. */
+struct string_list {
+	char **items;
+	size_t n;
+};
+
+/** Add the comma-separated, non-empty parts of @p text. */
+int string_list_add(struct string_list *list, const char *text) must_check;
+void string_list_deinit(struct string_list *list);

@@ -1,0 +1,8 @@
+#include "commands.h"
+
+#include "command_save.h"
+
+const struct cli_command *const commands[] = {
+	&command_save,
+	NULL,
+};
