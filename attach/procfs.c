@@ -133,6 +133,57 @@ static bool is_field(const char *line, const char *name, const char **value)
 	return !strncmp(line, name, n) && line[n] == ':';
 }
 
+static void parse_ids(const char *text, unsigned int ids[3])
+{
+	char *end = (char *)text;
+
+	for (int i = 0; i < 3; i++)
+		ids[i] = (unsigned int)strtoul(end, &end, 10);
+}
+
+/* What is a number per nested namespace: the last one is the process's own. */
+static pid_t last_number(const char *text)
+{
+	char *end = (char *)text;
+	long n = 0;
+
+	for (const char *p = text; *p && *p != '\n'; p = end) {
+		n = strtol(p, &end, 10);
+		if (end == p)
+			break;
+		end += strspn(end, "\t ");
+	}
+	return (pid_t)n;
+}
+
+static void parse_credentials(const char *line, struct procfs_status *ret)
+{
+	const char *value;
+
+	if (is_field(line, "Uid", &value))
+		parse_ids(value, ret->uid);
+	else if (is_field(line, "Gid", &value))
+		parse_ids(value, ret->gid);
+	else if (is_field(line, "CapPrm", &value))
+		ret->caps_permitted = strtoull(value, NULL, 16);
+	else if (is_field(line, "CapEff", &value))
+		ret->caps_effective = strtoull(value, NULL, 16);
+}
+
+static void parse_state(const char *line, struct procfs_status *ret)
+{
+	const char *value;
+
+	if (is_field(line, "State", &value))
+		ret->state = value[strspn(value, "\t ")];
+	else if (is_field(line, "Kthread", &value))
+		ret->is_kernel_thread = atoi(value) == 1;
+	else if (is_field(line, "NSpid", &value))
+		ret->ns_pid = last_number(value);
+	else if (is_field(line, "Name", &value))
+		snprintf(ret->name, sizeof(ret->name), "%.*s", (int)strcspn(value + 1, "\n"), value + 1);
+}
+
 static void parse_status(const char *line, struct procfs_status *ret)
 {
 	const struct {
@@ -150,6 +201,8 @@ static void parse_status(const char *line, struct procfs_status *ret)
 			*fields[i].value = atoi(value);
 	if (is_field(line, "SigCgt", &value))
 		ret->caught = strtoull(value, NULL, 16);
+	parse_state(line, ret);
+	parse_credentials(line, ret);
 }
 
 int procfs_status(pid_t pid, struct procfs_status *ret)
@@ -163,6 +216,41 @@ int procfs_status(pid_t pid, struct procfs_status *ret)
 	while (fgets(line, sizeof(line), file))
 		parse_status(line, ret);
 	return ret->tgid ? 0 : -ESRCH;
+}
+
+int procfs_check_access(pid_t pid)
+{
+	_cleanup_close_ int fd = -1;
+	char path[64], byte;
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == EACCES || errno == EPERM ? -EPERM : -ESRCH;
+	/* Without memory there is nothing at any address, and the kernel says 0 bytes, not EIO. */
+	return pread(fd, &byte, 1, 0) == 0 ? -ENOENT : 0;
+}
+
+bool procfs_is_undumpable(pid_t pid)
+{
+	struct procfs_status status;
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid); /* the folder itself is always its own user's */
+	return stat(path, &st) == 0 && procfs_status(pid, &status) == 0 && st.st_uid != status.uid[1];
+}
+
+bool procfs_same_namespace(pid_t a, pid_t b, const char *kind)
+{
+	struct stat first, second;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/%s", a, kind);
+	if (stat(path, &first) < 0)
+		return true;
+	snprintf(path, sizeof(path), "/proc/%d/ns/%s", b, kind);
+	return stat(path, &second) < 0 || (first.st_dev == second.st_dev && first.st_ino == second.st_ino);
 }
 
 void procfs_cmdline(pid_t pid, char *buf, size_t size)

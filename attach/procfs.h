@@ -35,8 +35,27 @@ struct procfs_status {
 	int seccomp; /* 0, 1 strict, 2 filter */
 	int seccomp_filters;
 	uint64_t caught; /* signals with a handler: bit sig - 1 */
+	char state;	 /* as in proc(5): R, S, Z, ... */
+	bool is_kernel_thread;
+	uid_t uid[3]; /* real, effective, saved */
+	gid_t gid[3];
+	uint64_t caps_permitted, caps_effective; /* bit n: capability n */
+	pid_t ns_pid;	/* its number in its own pid namespace */
+	char name[32]; /* of the program: cut at 15 bytes, any byte but newline */
 };
 int procfs_status(pid_t pid, struct procfs_status *ret) must_check;
+
+/**
+ * 0 if the kernel lets us read the memory of @p pid, as reading it and ptrace(2) demand alike ("Ptrace access mode
+ * checking"). -EPERM, -ESRCH; -ENOENT: it has no memory (a zombie, a kernel thread).
+ */
+int procfs_check_access(pid_t pid) must_check;
+
+/** True if @p pid may not be looked at even by its own user: prctl(2), PR_SET_DUMPABLE. Not to be known of root's. */
+bool procfs_is_undumpable(pid_t pid);
+
+/** True if both are in the same namespace of @p kind, as "pid", "user", "mnt"; also if that cannot be told. */
+bool procfs_same_namespace(pid_t a, pid_t b, const char *kind);
 
 /** The command line, arguments joined by spaces, at most @p size - 1 bytes; "?" when there is none. */
 void procfs_cmdline(pid_t pid, char *buf, size_t size);
