@@ -19,13 +19,12 @@ static const struct cli_option common[] = {
 	{ID_VERSION, "version", NULL, "show the version", false},
 };
 
-/* The row at @i, or NULL behind the last one. */
-static const struct cli_option *row_at(const struct cli_command *c, size_t i)
+const struct cli_option *cli_option_at(const struct cli_command *command, size_t i)
 {
-	if (i < c->n_options)
-		return &c->options[i];
-	i -= c->n_options;
-	return i < (c->name ? 1 : ARRAY_SIZE(common)) ? &common[i] : NULL;
+	if (i < command->n_options)
+		return &command->options[i];
+	i -= command->n_options;
+	return i < (command->name ? 1 : ARRAY_SIZE(common)) ? &common[i] : NULL;
 }
 
 static void print_options(const struct cli_command *c)
@@ -33,7 +32,7 @@ static void print_options(const struct cli_command *c)
 	const struct cli_option *o;
 
 	puts("\noptions:");
-	for (size_t i = 0; (o = row_at(c, i)); i++) {
+	for (size_t i = 0; (o = cli_option_at(c, i)); i++) {
 		char text[64];
 		int n = o->id < 256 ? snprintf(text, sizeof(text), "-%c, ", o->id) : snprintf(text, sizeof(text), "    ");
 
@@ -112,7 +111,7 @@ static enum cli_result unknown_option(const struct cli_command *c, const char *a
 	size_t n = strcspn(name, "=");
 	int least = 99;
 
-	for (size_t i = 0; (o = row_at(c, i)); i++) {
+	for (size_t i = 0; (o = cli_option_at(c, i)); i++) {
 		int d = n < 32 ? edit_distance(name, n, o->name) : 99;
 
 		if (d < least) {
@@ -132,7 +131,7 @@ static const struct cli_option *find_row(const struct cli_command *c, int id)
 {
 	const struct cli_option *o;
 
-	for (size_t i = 0; (o = row_at(c, i)); i++)
+	for (size_t i = 0; (o = cli_option_at(c, i)); i++)
 		if (o->id == id)
 			return o;
 	return NULL;
@@ -147,7 +146,7 @@ static void fill_getopt(const struct cli_command *c, struct option *table, char 
 	if (c->flags & CLI_STOP_AT_OPERAND)
 		*shorts++ = '+';
 	*shorts++ = ':';
-	for (size_t i = 0; i < OPTIONS_MAX && (o = row_at(c, i)); i++) {
+	for (size_t i = 0; i < OPTIONS_MAX && (o = cli_option_at(c, i)); i++) {
 		table[i] = (struct option){o->name, o->argument ? required_argument : no_argument, NULL, o->id};
 		if (o->id < 256) {
 			*shorts++ = (char)o->id;

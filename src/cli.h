@@ -52,6 +52,9 @@ enum cli_result cli_parse(const struct cli_command *command, void *arg, int argc
 /** Say what is wrong with the command line: "MESSAGE. See pycov-trace COMMAND --help." */
 enum cli_result cli_wrong(const struct cli_command *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/** Option @p i of a command, in the order of --help and with those that every command has; NULL behind the last. */
+const struct cli_option *cli_option_at(const struct cli_command *command, size_t i);
+
 /** NULL-terminated; `items` is NULL when it is empty. */
 struct string_list {
 	char **items;

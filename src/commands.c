@@ -1,8 +1,10 @@
 #include "commands.h"
 
+#include "command_completion.h"
 #include "command_save.h"
 
 const struct cli_command *const commands[] = {
 	&command_save,
+	&command_completion,
 	NULL,
 };

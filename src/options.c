@@ -25,7 +25,7 @@ enum option_id {
 };
 
 static const struct cli_option rows[] = {
-	{OPT_DATA_FILE, "data-file", "FILE", "write the data to FILE (default: .coverage, or $COVERAGE_FILE)", false},
+	{OPT_DATA_FILE, "data-file", "FILE", "write the data to FILE (default: .coverage, or $COVERAGE_FILE)", true},
 	{OPT_SOURCE, "source", "SRC,...", "measure only code in these directories or packages", false},
 	{OPT_INCLUDE, "include", "PAT,...", "measure only files whose names match one of these patterns", false},
 	{OPT_OMIT, "omit", "PAT,...", "leave out files whose names match one of these patterns", false},
