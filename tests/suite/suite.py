@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import csv
+import fcntl
 import fnmatch
 import json
 import os
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TESTS = os.path.dirname(HERE)
@@ -34,15 +36,6 @@ def pythons(patterns=()):
         if not rows:
             sys.exit("no interpreter is called " + " or ".join(patterns))
     return rows
-
-
-def ends_of_line_sources(rows):
-    """The oldest and the newest interpreter of each line source: traps in two forms, and sys.monitoring."""
-    ret = []
-    for first, last in ((3, 8), (3, 10)), ((3, 11), (3, 11)), ((3, 12), (3, 99)):
-        source = sorted((p for p in rows if first <= p.minor <= last), key=lambda p: p.minor)
-        ret += source[:1] + source[-1:][: len(source) - 1]
-    return ret
 
 
 def run(command, log, timeout, cwd, env=None):
@@ -75,12 +68,62 @@ def read_results(path):
     return {t: outcome for t, outcome, _ in rows}, {t: detail for t, _, detail in rows}
 
 
-def in_parallel(f, jobs):
-    """f(*job) for all JOBS on all processors, results in the order of the jobs."""
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+def in_parallel(f, jobs, at_once):
+    """f(*job) for all JOBS, AT_ONCE of them at a time, results in the order of the jobs."""
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
         futures = [pool.submit(f, *job) for job in jobs]
         for future in futures:
             yield future.result()
+
+
+def add_arguments(parser):
+    """The options that the scripts of this folder share."""
+    parser.add_argument("--pycov-trace", default=os.path.join(os.path.dirname(TESTS), "build", "pycov-trace"))
+    parser.add_argument("-i", "--interpreter", action="append", default=[], help="a name of tests/pythons, or a pattern")
+    parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count(), help="how many at once")
+    parser.add_argument("--full", action="store_true", default=FULL)
+    parser.add_argument("--keep", metavar="DIR", type=os.path.abspath, help="leave logs and results here")
+    parser.add_argument("--results", metavar="FILE", help="put what came out into this table, row by row")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show the known differences too")
+
+
+def commit():
+    """What the results are of."""
+    out = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=TESTS, stdout=subprocess.PIPE, text=True)
+    return out.stdout.strip() or "unknown"
+
+
+class Results:
+    """A table of what came out last, for each interpreter and module. Rows of other runs stay."""
+
+    COLUMNS = "suite interpreter version module compared differences known unsteady date commit".split()
+
+    def __init__(self, path, name):
+        self.path, self.name = path, name
+        self.commit = commit() if path else None
+
+    def read(self):
+        if not os.path.exists(self.path):
+            return {}
+        with open(self.path, newline="") as f:
+            rows = csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE)
+            return {(row["suite"], row["interpreter"], row["module"]): row for row in rows}
+
+    def note(self, p, module, compared, differences, known, unsteady):
+        """COMPARED tests or lines, of which so many differ: not known, known, or in some runs only."""
+        if not self.path:
+            return
+        values = (self.name, p.name, p.version, module, compared, differences, known, unsteady,
+                  time.strftime("%Y-%m-%d", time.gmtime()), self.commit)
+        with open(self.path + ".lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            rows = self.read()
+            rows[self.name, p.name, module] = dict(zip(self.COLUMNS, map(str, values)))
+            with open(self.path + ".new", "w", newline="") as f:
+                writer = csv.DictWriter(f, self.COLUMNS, delimiter="\t", quoting=csv.QUOTE_NONE, lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(row for _, row in sorted(rows.items()))
+            os.replace(self.path + ".new", self.path)
 
 
 def scratch(prefix):
@@ -117,9 +160,19 @@ class Known:
         """The row that says why NAME differs under P, or None."""
         for i, row in enumerate(self.rows):
             if version_matches(row["versions"], p) and fnmatch.fnmatchcase(name, row["construct"]):
-                self.used.add(i)
+                self.used.add((i, p.name))
                 return row
         return None
 
-    def unused(self):
-        return [row for i, row in enumerate(self.rows) if i not in self.used]
+    def untrue(self, pythons, names):
+        """(row, interpreter) of what should have differed under PYTHONS and did not. NAMES: what was run of each."""
+        return [(row, p) for i, row in enumerate(self.rows) for p in pythons
+                if version_matches(row["versions"], p) and row["construct"].partition(":")[0] in names[p.name]
+                and (i, p.name) not in self.used]
+
+
+def report_untrue(known, pythons, names):
+    rows = known.untrue(pythons, names)
+    for row, p in rows:
+        print("not true any more: %s on %s (%s)" % (row["construct"], p, row["reason"]))
+    return len(rows)
