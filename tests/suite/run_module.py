@@ -23,7 +23,7 @@ class Result(unittest.TestResult):
         self.seen = set()
 
     def note(self, test, outcome, detail=""):
-        name = n = test if isinstance(test, str) else test.id()
+        name = n = test if isinstance(test, str) else type(test).id(test)  # some tests set an attribute of that name
         count = 2
         while n in self.seen:
             n = "%s#%d" % (name, count)
