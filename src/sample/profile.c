@@ -1,20 +1,11 @@
 #include "sample/profile.h"
 
-#include "sample/profile_totals.h"
+#include "base/id_table.h"
 
 #include <string.h>
 
 #define STRING_MAX 4096
 #define STRING_OVERHEAD 32 /* of malloc(), the array and the table, about */
-
-/* Ids by the hash of what they stand for: open addressing, never more than three quarters full. */
-struct id_table {
-	struct id_slot {
-		uint32_t hash;
-		uint32_t id; /* + 1; 0: free */
-	} *slots;
-	size_t n_slots, count;
-};
 
 struct profile_private {
 	struct hash_key key;
@@ -27,56 +18,6 @@ struct profile_private {
 	char *what;
 	uint32_t stack[PROFILE_DEPTH_MAX];
 };
-
-typedef bool (*match_fn)(const struct profile *p, uint32_t id, const void *key);
-
-static uint32_t table_find(const struct profile *p, const struct id_table *table, uint32_t hash, match_fn match,
-			   const void *key)
-{
-	size_t mask = table->n_slots - 1;
-
-	if (!table->count)
-		return PROFILE_NONE;
-	for (size_t i = hash & mask; table->slots[i].id; i = (i + 1) & mask)
-		if (table->slots[i].hash == hash && match(p, table->slots[i].id - 1, key))
-			return table->slots[i].id - 1;
-	return PROFILE_NONE;
-}
-
-static void table_put(struct id_slot *slots, size_t n_slots, struct id_slot slot)
-{
-	size_t mask = n_slots - 1, i = slot.hash & mask;
-
-	while (slots[i].id)
-		i = (i + 1) & mask;
-	slots[i] = slot;
-}
-
-/* Make room for one more, so that table_add() cannot fail. */
-static int table_reserve(struct id_table *table)
-{
-	size_t n = table->n_slots ? table->n_slots * 2 : 64;
-	struct id_slot *slots;
-
-	if ((table->count + 1) * 4 <= table->n_slots * 3)
-		return 0;
-	slots = calloc(n, sizeof(*slots));
-	if (!slots)
-		return -ENOMEM;
-	for (size_t i = 0; i < table->n_slots; i++)
-		if (table->slots[i].id)
-			table_put(slots, n, table->slots[i]);
-	free(table->slots);
-	table->slots = slots;
-	table->n_slots = n;
-	return 0;
-}
-
-static void table_add(struct id_table *table, uint32_t hash, uint32_t id)
-{
-	table_put(table->slots, table->n_slots, (struct id_slot){ hash, id + 1 });
-	table->count++;
-}
 
 /* Room for one more element in the array of @p n at @p array. */
 static int array_reserve(void *array, uint32_t n, uint32_t *allocated, size_t size)
@@ -106,8 +47,9 @@ struct string_key {
 	size_t len;
 };
 
-static bool string_matches(const struct profile *p, uint32_t id, const void *key)
+static bool string_matches(const void *context, uint32_t id, const void *key)
 {
+	const struct profile *p = context;
 	const struct string_key *k = key;
 
 	return strncmp(p->strings[id], k->text, k->len) == 0 && !p->strings[id][k->len];
@@ -119,7 +61,7 @@ static int string_add(struct profile *p, const struct string_key *k, uint32_t ha
 	char *copy;
 
 	if (array_reserve(&p->strings, p->n_strings, &v->strings_allocated, sizeof(*p->strings)) < 0 ||
-	    table_reserve(&v->strings) < 0)
+	    id_table_reserve(&v->strings) < 0)
 		return -ENOMEM;
 	copy = strndup(k->text, k->len);
 	if (!copy)
@@ -127,7 +69,7 @@ static int string_add(struct profile *p, const struct string_key *k, uint32_t ha
 	v->n_string_bytes += k->len + STRING_OVERHEAD;
 	*ret = p->n_strings++;
 	p->strings[*ret] = copy;
-	table_add(&v->strings, hash, *ret);
+	id_table_add(&v->strings, hash, *ret);
 	return 0;
 }
 
@@ -137,7 +79,7 @@ static int string_id(struct profile *p, const char *text, uint32_t *ret)
 	struct string_key k = { text, strnlen(text, STRING_MAX) };
 	uint32_t hash = hash_of(p, text, k.len);
 
-	*ret = table_find(p, &p->private->strings, hash, string_matches, &k);
+	*ret = id_table_find(&p->private->strings, hash, string_matches, p, &k);
 	if (*ret != PROFILE_NONE)
 		return 0;
 	if (p->private->n_string_bytes + k.len > p->options.max_string_bytes)
@@ -147,8 +89,9 @@ static int string_id(struct profile *p, const char *text, uint32_t *ret)
 
 /* Functions and frames */
 
-static bool function_matches(const struct profile *p, uint32_t id, const void *key)
+static bool function_matches(const void *context, uint32_t id, const void *key)
 {
+	const struct profile *p = context;
 	const struct profile_function *a = &p->functions[id], *b = key;
 
 	return a->name == b->name && a->file == b->file && a->native == b->native;
@@ -160,20 +103,21 @@ static int function_id(struct profile *p, const struct profile_function *functio
 	struct profile_private *v = p->private;
 	uint32_t hash = hash_of(p, words, sizeof(words));
 
-	*ret = table_find(p, &v->functions, hash, function_matches, function);
+	*ret = id_table_find(&v->functions, hash, function_matches, p, function);
 	if (*ret != PROFILE_NONE)
 		return 0;
 	if (array_reserve(&p->functions, p->n_functions, &v->functions_allocated, sizeof(*p->functions)) < 0 ||
-	    table_reserve(&v->functions) < 0)
+	    id_table_reserve(&v->functions) < 0)
 		return -ENOMEM;
 	*ret = p->n_functions++;
 	p->functions[*ret] = *function;
-	table_add(&v->functions, hash, *ret);
+	id_table_add(&v->functions, hash, *ret);
 	return 0;
 }
 
-static bool frame_matches(const struct profile *p, uint32_t id, const void *key)
+static bool frame_matches(const void *context, uint32_t id, const void *key)
 {
+	const struct profile *p = context;
 	return memcmp(&p->frames[id], key, sizeof(*p->frames)) == 0;
 }
 
@@ -182,17 +126,17 @@ static int frame_of_line(struct profile *p, const struct profile_line *line, uin
 	struct profile_private *v = p->private;
 	uint32_t hash = hash_of(p, line, sizeof(*line));
 
-	*ret = table_find(p, &v->frames, hash, frame_matches, line);
+	*ret = id_table_find(&v->frames, hash, frame_matches, p, line);
 	if (*ret != PROFILE_NONE)
 		return 0;
 	if (p->n_frames >= p->options.max_frames)
 		return -ENOSPC;
 	if (array_reserve(&p->frames, p->n_frames, &v->frames_allocated, sizeof(*p->frames)) < 0 ||
-	    table_reserve(&v->frames) < 0)
+	    id_table_reserve(&v->frames) < 0)
 		return -ENOMEM;
 	*ret = p->n_frames++;
 	p->frames[*ret] = *line;
-	table_add(&v->frames, hash, *ret);
+	id_table_add(&v->frames, hash, *ret);
 	return 0;
 }
 
@@ -228,8 +172,9 @@ int profile_frame_id(struct profile *p, const struct profile_frame *frame, uint3
 
 /* Nodes */
 
-static bool node_matches(const struct profile *p, uint32_t id, const void *key)
+static bool node_matches(const void *context, uint32_t id, const void *key)
 {
+	const struct profile *p = context;
 	const uint32_t *words = key;
 
 	return p->nodes[id].parent == words[0] && p->nodes[id].frame == words[1];
@@ -252,23 +197,24 @@ static int node_child(struct profile *p, uint32_t parent, uint32_t frame, uint32
 	uint32_t hash = hash_of(p, words, sizeof(words));
 	int r;
 
-	*ret = table_find(p, &v->nodes, hash, node_matches, words);
+	*ret = id_table_find(&v->nodes, hash, node_matches, p, words);
 	if (*ret != PROFILE_NONE)
 		return 0;
 	if (p->n_nodes >= p->options.max_nodes)
 		return -ENOSPC;
-	r = table_reserve(&v->nodes);
+	r = id_table_reserve(&v->nodes);
 	if (r == 0)
 		r = node_add(p, parent, frame, ret);
 	if (r == 0)
-		table_add(&v->nodes, hash, *ret);
+		id_table_add(&v->nodes, hash, *ret);
 	return r;
 }
 
 /* Processes and threads */
 
-static bool process_matches(const struct profile *p, uint32_t id, const void *key)
+static bool process_matches(const void *context, uint32_t id, const void *key)
 {
+	const struct profile *p = context;
 	return p->processes[id].pid == *(const pid_t *)key;
 }
 
@@ -277,17 +223,17 @@ static int process_id(struct profile *p, pid_t pid, uint32_t *ret)
 	struct profile_private *v = p->private;
 	uint32_t hash = hash_of(p, &pid, sizeof(pid));
 
-	*ret = table_find(p, &v->processes, hash, process_matches, &pid);
+	*ret = id_table_find(&v->processes, hash, process_matches, p, &pid);
 	if (*ret != PROFILE_NONE)
 		return 0;
 	if (pid != 0 && p->n_processes >= p->options.max_processes)
 		return process_id(p, 0, ret);
 	if (array_reserve(&p->processes, p->n_processes, &v->processes_allocated, sizeof(*p->processes)) < 0 ||
-	    table_reserve(&v->processes) < 0)
+	    id_table_reserve(&v->processes) < 0)
 		return -ENOMEM;
 	*ret = p->n_processes++;
 	p->processes[*ret] = (struct profile_process){ .pid = pid };
-	table_add(&v->processes, hash, *ret);
+	id_table_add(&v->processes, hash, *ret);
 	return 0;
 }
 
@@ -295,8 +241,9 @@ struct thread_key {
 	pid_t pid, tid;
 };
 
-static bool thread_matches(const struct profile *p, uint32_t id, const void *key)
+static bool thread_matches(const void *context, uint32_t id, const void *key)
 {
+	const struct profile *p = context;
 	const struct thread_key *k = key;
 	const struct profile_thread *t = &p->threads[id];
 
@@ -313,7 +260,7 @@ static int thread_add(struct profile *p, struct thread_key k, uint32_t hash, uin
 	if (r < 0)
 		return r;
 	if (array_reserve(&p->threads, p->n_threads, &v->threads_allocated, sizeof(*p->threads)) < 0 ||
-	    table_reserve(&v->threads) < 0)
+	    id_table_reserve(&v->threads) < 0)
 		return -ENOMEM;
 	r = node_add(p, PROFILE_NONE, PROFILE_NONE, &thread.root);
 	if (r < 0)
@@ -321,7 +268,7 @@ static int thread_add(struct profile *p, struct thread_key k, uint32_t hash, uin
 	*ret = p->n_threads++;
 	p->threads[*ret] = thread;
 	p->processes[thread.process].n_threads++;
-	table_add(&v->threads, hash, *ret);
+	id_table_add(&v->threads, hash, *ret);
 	return 0;
 }
 
@@ -330,7 +277,7 @@ static int thread_id(struct profile *p, struct thread_key k, uint32_t *ret)
 	uint32_t hash = hash_of(p, &k, sizeof(k)), process;
 	int r;
 
-	*ret = table_find(p, &p->private->threads, hash, thread_matches, &k);
+	*ret = id_table_find(&p->private->threads, hash, thread_matches, p, &k);
 	if (*ret != PROFILE_NONE)
 		return 0;
 	/* One above the limit joins the rest of its process, or of all processes. */
@@ -612,12 +559,12 @@ static void private_free(struct profile_private *v)
 {
 	if (!v)
 		return;
-	free(v->strings.slots);
-	free(v->functions.slots);
-	free(v->frames.slots);
-	free(v->nodes.slots);
-	free(v->processes.slots);
-	free(v->threads.slots);
+	id_table_deinit(&v->strings);
+	id_table_deinit(&v->functions);
+	id_table_deinit(&v->frames);
+	id_table_deinit(&v->nodes);
+	id_table_deinit(&v->processes);
+	id_table_deinit(&v->threads);
 	free(v->what);
 	free(v);
 }

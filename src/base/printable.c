@@ -1,0 +1,56 @@
+#include "base/printable.h"
+
+#include "base/utf8.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool is_shown(uint32_t c)
+{
+	if (c < 0xa0)
+		return c >= 0x20 && c < 0x7f;
+	return c != 0xad && c != 0x61c && c != 0xfeff && !(c >= 0x200b && c <= 0x200f) && !(c >= 0x2028 && c <= 0x202e) &&
+	       !(c >= 0x2060 && c <= 0x206f) && !(c >= 0xfdd0 && c <= 0xfdef) && !(c >= 0xfff9 && c <= 0xfffb) &&
+	       (c & 0xfffe) != 0xfffe && !(c >= 0xe0000 && c <= 0xe0fff);
+}
+
+/* One character of @p text as it is shown; the number of bytes it takes there. */
+static size_t show(char shown[16], const char *text)
+{
+	uint32_t c;
+	size_t len = utf8_decode(text, &c);
+
+	if (len == 0) {
+		snprintf(shown, 16, "\\x%02x", (unsigned char)*text);
+		return 1;
+	}
+	if (is_shown(c)) {
+		memcpy(shown, text, len);
+		shown[len] = '\0';
+	} else {
+		snprintf(shown, 16, c < 0x80 ? "\\x%02x" : "\\u%04x", c);
+	}
+	return len;
+}
+
+size_t printable(char *buf, size_t size, const char *text)
+{
+	char shown[16];
+	size_t total = 0;
+	bool full = size == 0;
+
+	if (!full)
+		buf[0] = '\0';
+	while (*text) {
+		size_t len;
+
+		text += show(shown, text);
+		len = strlen(shown);
+		full = full || total + len >= size;
+		if (!full)
+			memcpy(buf + total, shown, len + 1);
+		total += len;
+	}
+	return total;
+}
