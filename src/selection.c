@@ -125,8 +125,7 @@ static int add_sources(struct selection *sel, const char *const *source, char *w
 	return r;
 }
 
-/* As it is given, and on the working directory too: coverage.py's prep_patterns(). */
-static int add_patterns(struct glob_list *list, const char *const *patterns, char *why, size_t size)
+int selection_add_patterns(struct glob_list *list, const char *const *patterns, char *why, size_t size)
 {
 	int r = 0;
 
@@ -159,9 +158,9 @@ int selection_new(const struct selection_options *options, char *why, size_t siz
 	if (r == 0)
 		r = add_sources(sel, options->source, why, size);
 	if (r == 0)
-		r = add_patterns(&sel->include, options->include, why, size);
+		r = selection_add_patterns(&sel->include, options->include, why, size);
 	if (r == 0)
-		r = add_patterns(&sel->omit, options->omit, why, size);
+		r = selection_add_patterns(&sel->omit, options->omit, why, size);
 	if (r == 0)
 		*ret = take_ptr(sel);
 	return r;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/cleanup.h"
+#include "glob.h"
 #include "interpreter_facts.h"
 
 #include <stdbool.h>
@@ -70,3 +71,9 @@ bool selection_has_source(const struct selection *sel);
 
 /** True if --include was given, and is ignored because --source was given too: warn of it. */
 bool selection_include_is_ignored(const struct selection *sel);
+
+/**
+ * Add patterns, each as it is given and, unless it begins with `*` or `?`, on the working directory
+ * too (coverage.py's prep_patterns()). @p patterns is NULL-terminated or NULL. Errors as glob_new().
+ */
+int selection_add_patterns(struct glob_list *list, const char *const *patterns, char *why, size_t size) must_check;

@@ -58,14 +58,14 @@ struct branch {
 	bool executed, missing; /* neither: `no branch` was asked for, or its line is excluded */
 };
 
-/** Contexts in which anything of the file ran, and the lines as they were recorded. */
 struct analysis {
 	const struct record_file *file; /* `path` as recorded; `lines` per context, not mapped to statements */
 	char *name;			/* to show: relative to the working directory */
 	struct source source;		/* `text` is NULL if the source is missing */
 	struct syntax syntax;		/* empty without a source */
 	uint32_t n_lines;
-	uint8_t *lines;			/* flags of line 1 to n_lines, at the index of the line */
+	uint8_t *lines; /* flags of line 1 to n_lines + 1, at the index of the line. The last of them is
+			   beyond the text, but may be excluded, as coverage.py has it. */
 	bool has_branches;		/* the data has arcs */
 	struct branch *branches;	/* of lines with more than one way on, sorted by from, then to */
 	size_t n_branches;

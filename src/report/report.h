@@ -5,7 +5,7 @@
 #pragma once
 
 #include "base/cleanup.h"
-#include "options.h"
+#include "cli.h"
 #include "report/analysis.h"
 
 /** Settings of a report; report_options_init() fills in coverage.py's defaults. */
