@@ -1,9 +1,11 @@
 #include "commands.h"
 
 #include "command_completion.h"
+#include "command_debug.h"
 #include "command_save.h"
 
 const struct cli_command *const commands[] = {
+	&command_debug,
 	&command_save,
 	&command_completion,
 	NULL,
