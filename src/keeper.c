@@ -193,7 +193,7 @@ static void write_file(struct state *s, struct datafile *file, struct record *re
 
 static void save_own_file(struct state *s, struct kept *k)
 {
-	int r = k->file.dirfd < 0 ? recorder_parallel_file(s->recorder, k->run.pid, &k->file) : 0;
+	int r = k->file.dirfd < 0 ? recorder_parallel_file(s->recorder, k->run.ns_pid, &k->file) : 0;
 
 	if (r < 0)
 		log_error("the data of pid %d cannot be written: %s", k->run.pid, strerror(-r));

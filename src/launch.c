@@ -178,10 +178,22 @@ static void be_keeper(struct recorder *recorder, pid_t command, int ready)
 	keeper_run(sockets[0], supervisor, recorder, message_fd);
 }
 
-/* A grandchild, whose parent has ended: the command will not find it among its children. Returns in the caller only. */
+/* Orphans come back to us: the first process of a pid namespace, or one that has asked for it. */
+static bool is_reaper(void)
+{
+	int subreaper = 0;
+
+	return getpid() == 1 || (prctl(PR_GET_CHILD_SUBREAPER, &subreaper) == 0 && subreaper);
+}
+
+/*
+ * A grandchild, whose parent has ended: the command will not find it among its children. As the child of a reaper it
+ * stays what it is, a child without a signal, for which wait() does not wait. Returns in the caller only.
+ */
 static int start_keeper(struct recorder *recorder, int ready[2])
 {
 	/* No signal tells us of its end: not one the command would find pending, nor one the caller may ignore. */
+	bool reaper = is_reaper();
 	pid_t command = getpid(), middle = (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, 0);
 	int status;
 
@@ -192,13 +204,15 @@ static int start_keeper(struct recorder *recorder, int ready[2])
 
 		close(ready[0]);
 		setsid();
-		last = fork();
+		last = reaper ? 0 : fork();
 		if (last == 0) {
 			be_keeper(recorder, command, ready[1]);
 			recorder_deinit(recorder);
 		}
 		_exit(last < 0);
 	}
+	if (reaper)
+		return 0;
 	while (waitpid(middle, &status, __WALL) < 0 && errno == EINTR)
 		;
 	return status == 0 ? 0 : -EAGAIN;
@@ -243,7 +257,9 @@ int launch(struct recorder *recorder)
 	} else {
 		r = be_traced(recorder);
 		if (r < 0)
-			log_warning("not measured: the supervisor could not be started: %s", strerror(-r));
+			log_warning("not measured: the supervisor %s%s",
+				    r == -ECHILD ? "was killed as it began" : "could not be started: ",
+				    r == -ECHILD ? "" : strerror(-r));
 	}
 	execvp(command[0], command);
 	return cannot_run(command[0], -errno);

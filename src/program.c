@@ -139,10 +139,12 @@ static char *find_executable(pid_t pid, const char *argv0)
 static void note_surroundings(struct program *p, pid_t pid)
 {
 	char command[512];
+	struct procfs_status status;
 	_cleanup_free_ char *argv0 = procfs_argv0(pid);
 
 	procfs_cmdline(pid, command, sizeof(command));
 	p->run.pid = pid;
+	p->run.ns_pid = procfs_status(pid, &status) == 0 && status.ns_pid ? status.ns_pid : pid;
 	p->run.hexversion = p->runtime->py.hexversion;
 	p->run.command = strdup(command);
 	p->run.executable = argv0 ? find_executable(pid, argv0) : read_link(pid, "exe");

@@ -31,5 +31,5 @@ int recorder_add_unexecuted(struct recorder *recorder) must_check;
 /** Write @p record to @p file, as the options want it. On failure file->why says why, and the old file is as it was. */
 int recorder_save(struct recorder *recorder, struct datafile *file, struct record *record) must_check;
 
-/** The file for one process of --parallel-mode, named as coverage.py names it. */
+/** The file for one process of --parallel-mode, named as coverage.py names it: @p pid is what it takes itself for. */
 int recorder_parallel_file(struct recorder *recorder, pid_t pid, struct datafile *ret) must_check;

@@ -29,12 +29,12 @@ void run_deinit(struct run *run)
 
 struct head {
 	uint32_t id, hexversion;
-	int32_t pid;
+	int32_t pid, ns_pid;
 };
 
 size_t run_encode(const struct run *run, unsigned char buf[RUN_MESSAGE_MAX])
 {
-	struct head head = {run->id, run->hexversion, run->pid};
+	struct head head = {run->id, run->hexversion, run->pid, run->ns_pid};
 	size_t at = sizeof(head);
 
 	memcpy(buf, &head, sizeof(head));
@@ -83,6 +83,7 @@ int run_decode(const unsigned char *buf, size_t len, struct run *ret)
 	ret->id = head.id;
 	ret->hexversion = head.hexversion;
 	ret->pid = head.pid;
+	ret->ns_pid = head.ns_pid;
 	for (size_t i = 0; r == 0 && texts(ret, i); i++)
 		r = decode_text(&p, end, texts(ret, i));
 	if (r < 0)

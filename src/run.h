@@ -15,7 +15,8 @@
 struct run {
 	uint32_t id; /* of this supervisor's */
 	uint32_t hexversion;
-	pid_t pid; /* of the process that exec'd */
+	pid_t pid;    /* of the process that exec'd */
+	pid_t ns_pid; /* the same as it sees it itself */
 	char *executable; /* as it was started: a link in a virtual environment, say, not its target */
 	char *library;	  /* the file with the runtime in it */
 	char *home, *user_base; /* $HOME, $PYTHONUSERBASE */

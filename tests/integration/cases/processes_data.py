@@ -60,6 +60,19 @@ def parallel_mode(t):
 
 
 @row(only=TWO)
+def parallel_mode_pid_namespace(t):
+    """Named after the process id that the process itself sees, as coverage.py in it would name it."""
+    unshare = ["unshare", "-p", "-f", "--mount-proc"]
+    if t.run([*unshare, "true"]).status:
+        raise Skip("optional: unshare needs rights")
+    script = t.write("pids.py", "import os\nprint(os.getpid(), flush=True)\nif os.fork() == 0:\n    print(os.getpid(), "
+                     "flush=True)\n    os._exit(0)\nos.wait()\n")
+    run = t.trace([*unshare, *t.py(script)], ["--parallel-mode"])
+    t.expect_equal(run.status, 0, f"status: {run}")
+    t.expect_equal(sorted(parallel_files(t)), sorted(run.text.split()), "pids in the names of files")
+
+
+@row(only=TWO)
 def parallel_mode_exec(t):
     script = t.write("script.py", SCRIPT)
     run = t.trace(t.py(PATH, t.dir, script), ["-q", "--parallel-mode"])

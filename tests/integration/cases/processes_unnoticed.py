@@ -3,10 +3,11 @@
 import os
 import re
 import resource
+import shutil
 import signal
 
-from harness import FULL, Skip, read_data
-from processes import HERE, TWO, expect_exact, row
+from harness import FULL, Skip, case, read_data
+from processes import HERE, TWO, compile_c, expect_exact, row
 
 SCRIPT = "import sys  # hit\nx = 1  # hit\nprint(sys.argv[1:], flush=True)  # hit\nsys.exit(5)  # hit\nx = 2  # miss\n"
 
@@ -147,3 +148,90 @@ def to_a_shell(t):
         """])
     t.expect_equal(run.status, 3, "status")
     expect_exact(t, run, script)
+
+
+REAPER = """\
+import os, signal, sys  # hit
+try:  # hit
+    os.waitpid(-1, 0)  # hit
+    print("there was a child")  # miss
+except ChildProcessError:  # hit
+    print("no child", flush=True)  # hit
+if sys.argv[1:]:  # hit
+    print(os.getpid(), flush=True)  # @
+pid = os.fork()  # hit
+if pid == 0:  # hit
+    x = 1  # hit
+    os._exit(4)  # hit
+print(os.waitpid(-1, 0)[1], flush=True)  # hit
+sys.exit(3)  # hit
+"""
+
+
+@row(only=TWO)
+def to_a_reaper(t):
+    """A command that orphans come back to waits for its own children only."""
+    path = t.write("app.py", REAPER.replace("@", "miss"))
+    become = "import ctypes, os, sys; ctypes.CDLL(None).prctl(36, 1, 0, 0, 0); os.execv(sys.argv[1], sys.argv[1:])"
+    for program, prefix in (("", ["/usr/bin/python3", "-c", become]), ("1", ["unshare", "-p", "-f", "--mount-proc"])):
+        if program and t.run([*prefix, "true"]).status:
+            raise Skip("optional: unshare needs rights")
+        path = t.write("app.py", REAPER.replace("@", "hit" if program else "miss"))
+        t.data_file.unlink(missing_ok=True)
+        command = t.py(path, *program)
+        plain, run = t.run([*prefix, *command]), t.run([*prefix, *t.traced(command)])
+        t.expect_same(plain, run)
+        t.expect_equal((run.status, run.text.splitlines()), (3, ["no child", *program, "1024"]), "end")
+        run.data = read_data(t.data_file)
+        expect_exact(t, run, path)
+
+
+@row(only=TWO)
+def to_a_command_whose_supervisor_dies(t):
+    """Before it traces, or at any time: the command runs, and a line says that it is not measured."""
+    library = compile_c(t, "../kill_at.c", "-shared", "-fPIC")
+    script = t.write("script.py", SCRIPT)
+    run = t.trace(t.py(script, "a"), env=dict(t.env, LD_PRELOAD=library, KILL_AT="1"))
+    t.expect_equal((run.status, run.out, run.err),
+                   (5, b"['a']\n", b"pycov-trace: warning: not measured: the supervisor was killed as it began\n"), "end")
+
+
+SET_UID = """#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+	printf("%d %d\\n", getuid(), geteuid());
+	fflush(stdout);
+	if (argc > 1)
+		execv(argv[1], argv + 1);
+	return 6;
+}
+"""
+
+
+@case(only="debian-3.11")
+def to_set_uid_programs(t):
+    """Each gets its owner's rights where root runs us; else it runs with the caller's, as under any tracer."""
+    owner, caller = 65533, 65534
+    if os.geteuid():
+        raise Skip("optional: only root can make another's program")
+    made = t.run(["gcc", "-o", "set_uid", t.write("set_uid.c", SET_UID)])
+    if made.status:
+        raise Skip("gcc does not work")
+    if os.statvfs(t.dir).f_flag & os.ST_NOSUID:
+        raise Skip(f"optional: {t.dir} is mounted nosuid")
+    os.chown(t.dir / "set_uid", owner, owner)
+    (t.dir / "set_uid").chmod(0o6755)
+    t.dir.chmod(0o777)
+    t.program = shutil.copy(t.program, t.dir / "pycov-trace")
+    script = t.write("script.py", SCRIPT)
+    command = ["sh", "-c", './set_uid; echo $?; ./set_uid "$@"; echo $?', "sh", *t.py(script, "a")]
+    for user, options in ((0, {}), (caller, {"user": caller, "group": caller, "extra_groups": []})):
+        plain, run = t.run(command, **options), t.trace(command, **options)
+        said = f"{user} {owner}\n6\n{user} {owner}\n['a']\n5\n"
+        t.expect_equal((plain.status, plain.text), (0, said), "plain")
+        if user:
+            said = said.replace(str(owner), str(user))
+        t.expect_equal((run.status, run.text, run.err), (0, said, b""), f"traced by {user}")
+        expect_exact(t, run, script)
