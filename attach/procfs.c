@@ -79,28 +79,38 @@ int procfs_open_exe(pid_t pid)
 	return fd < 0 ? -ENOENT : fd;
 }
 
-/* By the kernel's own link to the mapped file, or by its name in the target's view when that needs a right we lack. */
+static int open_inode(const char *path, uint64_t ino)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0)
+		return -ENOENT;
+	if (fstat(fd, &st) == 0 && st.st_ino == ino)
+		return fd;
+	close(fd);
+	return -ENOENT;
+}
+
+/* By the kernel's own link to the mapped file. When that needs a right we lack, by its name in the target's view, or,
+ * when it was deleted, by the other link to it, if it is the program's own file. */
 int procfs_open_map(pid_t pid, const struct procfs_map *map)
 {
 	char path[PATH_MAX + 64];
-	struct stat st;
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, pid, map->start, map->end);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd >= 0)
 		return fd;
-	if (map->path[0] != '/')
-		return -ENOENT;
-	snprintf(path, sizeof(path), "/proc/%d/root%.*s", pid, PATH_MAX, map->path);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		return -ENOENT;
-	if (fstat(fd, &st) < 0 || st.st_ino != map->ino) {
-		close(fd);
-		return -ENOENT;
+	if (map->path[0] == '/') {
+		snprintf(path, sizeof(path), "/proc/%d/root%.*s", pid, PATH_MAX, map->path);
+		fd = open_inode(path, map->ino);
+		if (fd >= 0)
+			return fd;
 	}
-	return fd;
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	return open_inode(path, map->ino);
 }
 
 int procfs_auxv(pid_t pid, struct procfs_auxv *ret)

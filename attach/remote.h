@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "base/cleanup.h"
+#include "base/mem.h"
 
 typedef uint64_t raddr;
 
@@ -23,6 +24,8 @@ struct remote {
 
 /** Open the memory that @p tid has now (an exec gives it another). -ESRCH, -EPERM. */
 int remote_open(struct remote *r, pid_t tid) must_check;
+/** The same, but remote_write() will fail: for who must not change anything. */
+int remote_open_readonly(struct remote *r, pid_t tid) must_check;
 void remote_close(struct remote *r);
 #define _cleanup_remote_ _cleanup_(remote_close)
 
@@ -34,3 +37,9 @@ ssize_t remote_read_some(const struct remote *r, raddr addr, void *buf, size_t l
 
 /** Write exactly @p len bytes, whatever the protection of the pages. Errors as remote_read(). */
 int remote_write(const struct remote *r, raddr addr, const void *buf, size_t len) must_check;
+
+/** Read several ranges, as struct mem_reader has it. */
+ssize_t remote_read_ranges(const struct remote *r, const struct mem_range *ranges, size_t n) must_check;
+
+/** A reader on @p r, which must stay. */
+struct mem_reader remote_reader(struct remote *r);

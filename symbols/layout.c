@@ -71,7 +71,7 @@ static const struct layout layouts[] = {
 		.iframe = {
 			.size = NA, .executable = NA, .funcobj = NA, .previous = NA, .globals = NA,
 			.builtins = NA, .locals = NA, .frame_obj = NA, .instr_ptr = NA,
-			.return_offset = NA, .owner = NA, .localsplus = NA, .stacktop = NA,
+			.return_offset = NA, .owner = NA, .is_entry = NA, .localsplus = NA, .stacktop = NA,
 		},
 		.frame = {
 			.size = 368, .f_back = 24, .f_code = 32, .f_globals = 48, .f_trace = 80,
@@ -140,7 +140,7 @@ static const struct layout layouts[] = {
 		.iframe = {
 			.size = NA, .executable = NA, .funcobj = NA, .previous = NA, .globals = NA,
 			.builtins = NA, .locals = NA, .frame_obj = NA, .instr_ptr = NA,
-			.return_offset = NA, .owner = NA, .localsplus = NA, .stacktop = NA,
+			.return_offset = NA, .owner = NA, .is_entry = NA, .localsplus = NA, .stacktop = NA,
 		},
 		.frame = {
 			.size = 368, .f_back = 24, .f_code = 32, .f_globals = 48, .f_trace = 80,
@@ -210,7 +210,7 @@ static const struct layout layouts[] = {
 		.iframe = {
 			.size = NA, .executable = NA, .funcobj = NA, .previous = NA, .globals = NA,
 			.builtins = NA, .locals = NA, .frame_obj = NA, .instr_ptr = NA,
-			.return_offset = NA, .owner = NA, .localsplus = NA, .stacktop = NA,
+			.return_offset = NA, .owner = NA, .is_entry = NA, .localsplus = NA, .stacktop = NA,
 		},
 		.frame = {
 			.size = 360, .f_back = 24, .f_code = 32, .f_globals = 48, .f_trace = 72,
@@ -284,7 +284,7 @@ static const struct layout layouts[] = {
 		.iframe = {
 			.size = 80, .executable = 32, .funcobj = 0, .previous = 48, .globals = 8,
 			.builtins = 16, .locals = 24, .frame_obj = 40, .instr_ptr = 56,
-			.return_offset = NA, .owner = 69, .localsplus = 72, .stacktop = 64,
+			.return_offset = NA, .owner = 69, .is_entry = 68, .localsplus = 72, .stacktop = 64,
 		},
 		.frame = {
 			.size = 56, .f_back = 16, .f_code = NA, .f_globals = NA, .f_trace = 32,
@@ -361,7 +361,7 @@ static const struct layout layouts[] = {
 		.iframe = {
 			.size = 80, .executable = 0, .funcobj = 16, .previous = 8, .globals = 24,
 			.builtins = 32, .locals = 40, .frame_obj = 48, .instr_ptr = 56,
-			.return_offset = 68, .owner = 70, .localsplus = 72, .stacktop = 64,
+			.return_offset = 68, .owner = 70, .is_entry = NA, .localsplus = 72, .stacktop = 64,
 		},
 		.frame = {
 			.size = 56, .f_back = 16, .f_code = NA, .f_globals = NA, .f_trace = 32,
@@ -440,7 +440,7 @@ static const struct layout layouts[] = {
 		.iframe = {
 			.size = 80, .executable = 0, .funcobj = 16, .previous = 8, .globals = 24,
 			.builtins = 32, .locals = 40, .frame_obj = 48, .instr_ptr = 56,
-			.return_offset = 68, .owner = 70, .localsplus = 72, .stacktop = 64,
+			.return_offset = 68, .owner = 70, .is_entry = NA, .localsplus = 72, .stacktop = 64,
 		},
 		.frame = {
 			.size = 72, .f_back = 16, .f_code = NA, .f_globals = NA, .f_trace = 32,
@@ -522,7 +522,7 @@ static const struct layout layouts[] = {
 		.iframe = {
 			.size = 88, .executable = 0, .funcobj = 16, .previous = 8, .globals = 24,
 			.builtins = 32, .locals = 40, .frame_obj = 48, .instr_ptr = 56,
-			.return_offset = 72, .owner = 74, .localsplus = 80, .stacktop = 64,
+			.return_offset = 72, .owner = 74, .is_entry = NA, .localsplus = 80, .stacktop = 64,
 		},
 		.frame = {
 			.size = 80, .f_back = 16, .f_code = NA, .f_globals = NA, .f_trace = 32,
@@ -605,7 +605,7 @@ static const struct layout layouts[] = {
 		.iframe = {
 			.size = 88, .executable = 0, .funcobj = 16, .previous = 8, .globals = 24,
 			.builtins = 32, .locals = 40, .frame_obj = 48, .instr_ptr = 56,
-			.return_offset = 72, .owner = 74, .localsplus = 80, .stacktop = 64,
+			.return_offset = 72, .owner = 74, .is_entry = NA, .localsplus = 80, .stacktop = 64,
 		},
 		.frame = {
 			.size = 80, .f_back = 16, .f_code = NA, .f_globals = NA, .f_trace = 32,

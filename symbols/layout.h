@@ -99,7 +99,7 @@ struct layout {
 	/* ---- frames ---- */
 	struct {
 		int32_t size, executable, funcobj, previous, globals, builtins, locals, frame_obj,
-			instr_ptr, return_offset, owner, localsplus, stacktop;
+			instr_ptr, return_offset, owner, is_entry, localsplus, stacktop;
 	} iframe; /* _PyInterpreterFrame; instr_ptr is prev_instr up to 3.12 */
 	struct {
 		int32_t size, f_back, f_code, f_globals, f_trace, f_lasti, f_lineno, f_state,

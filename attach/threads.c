@@ -1,0 +1,112 @@
+#include "attach/threads.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "attach/procfs.h"
+
+static int open_task(pid_t pid, pid_t tid, const char *name)
+{
+	char path[96];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", pid, tid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? (errno == ENOENT ? -ESRCH : -errno) : fd;
+}
+
+/* `syscall` says "running" without looking at the rest, a third of the price of `stat`. Some kernels have none. */
+int thread_watch_open(struct thread_watch *t, pid_t pid, pid_t tid)
+{
+	char byte;
+
+	*t = (struct thread_watch){.tid = tid, .fd = open_task(pid, tid, "syscall")};
+	if (t->fd >= 0 && pread(t->fd, &byte, 1, 0) == 1)
+		return 0;
+	thread_watch_close(t);
+	t->is_stat = true;
+	t->fd = open_task(pid, tid, "stat");
+	return t->fd < 0 ? t->fd : 0;
+}
+
+void thread_watch_close(struct thread_watch *t)
+{
+	if (t->fd >= 0)
+		close(t->fd);
+	t->fd = -1;
+}
+
+/* "TID (NAME) S ...", and the name may hold anything. */
+static enum thread_state parse_stat(char *text)
+{
+	char *end = strrchr(text, ')');
+
+	if (!end || end[1] != ' ')
+		return THREAD_GONE;
+	if (end[2] == 'Z' || end[2] == 'X')
+		return THREAD_GONE;
+	return end[2] == 'R' ? THREAD_RUNS : THREAD_WAITS;
+}
+
+enum thread_state thread_watch_state(const struct thread_watch *t)
+{
+	char text[512];
+	ssize_t n = pread(t->fd, text, sizeof(text) - 1, 0);
+
+	if (n <= 0)
+		return THREAD_GONE;
+	text[n] = 0;
+	if (t->is_stat)
+		return parse_stat(text);
+	return text[0] == 'r' ? THREAD_RUNS : THREAD_WAITS;
+}
+
+void thread_name(pid_t pid, pid_t tid, char name[THREAD_NAME_SIZE])
+{
+	_cleanup_close_ int fd = open_task(pid, tid, "comm");
+	ssize_t n = fd < 0 ? 0 : read(fd, name, THREAD_NAME_SIZE - 1);
+
+	name[n > 0 ? n : 0] = 0;
+	name[strcspn(name, "\n")] = 0;
+}
+
+int threads_each(pid_t pid, int (*f)(pid_t tid, void *arg), void *arg)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	struct dirent *entry;
+	char path[64];
+	int r = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	if (!dir)
+		return -ESRCH;
+	while (!r && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			r = f((pid_t)strtol(entry->d_name, NULL, 10), arg);
+	return r;
+}
+
+pid_t thread_inner_tid(pid_t pid, pid_t tid)
+{
+	struct procfs_status status;
+
+	(void)pid;
+	return procfs_status(tid, &status) == 0 ? status.ns_pid : 0;
+}
+
+int threads_each_child(pid_t pid, pid_t tid, int (*f)(pid_t child, void *arg), void *arg)
+{
+	_cleanup_fclose_ FILE *file = NULL;
+	char path[96];
+	int child, r = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, tid);
+	file = fopen(path, "re");
+	while (file && !r && fscanf(file, "%d", &child) == 1)
+		r = f(child, arg);
+	return r;
+}

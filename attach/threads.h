@@ -1,0 +1,39 @@
+/** The threads of a process, as /proc/PID/task has them. */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/cleanup.h"
+
+/** What a thread does, as cheaply as it can be asked again and again. */
+enum thread_state {
+	THREAD_GONE,
+	THREAD_RUNS, /* or would, had it a CPU */
+	THREAD_WAITS,
+};
+
+/** A thread that is looked at often. All zeros but `fd` -1 is closed. */
+struct thread_watch {
+	pid_t tid;
+	int fd;
+	bool is_stat; /* the file is `stat`, not `syscall` */
+};
+
+/** -ESRCH, -EMFILE and others of open(2). */
+int thread_watch_open(struct thread_watch *t, pid_t pid, pid_t tid) must_check;
+void thread_watch_close(struct thread_watch *t);
+enum thread_state thread_watch_state(const struct thread_watch *t);
+
+#define THREAD_NAME_SIZE 16
+/** Its name (prctl(2), PR_SET_NAME); "" if it is gone. */
+void thread_name(pid_t pid, pid_t tid, char name[THREAD_NAME_SIZE]);
+
+/** Call @p f with each thread until it returns non-zero, which is returned. -ESRCH. */
+int threads_each(pid_t pid, int (*f)(pid_t tid, void *arg), void *arg) must_check;
+
+/** The number that thread @p tid has in the innermost pid namespace that it is in; 0 if it is gone. */
+pid_t thread_inner_tid(pid_t pid, pid_t tid);
+
+/** Call @p f with each child that thread @p tid has now (by /proc/PID/task/TID/children) until it returns non-zero. */
+int threads_each_child(pid_t pid, pid_t tid, int (*f)(pid_t child, void *arg), void *arg) must_check;

@@ -1,0 +1,284 @@
+#include "sample/target.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "attach/procfs.h"
+
+#define LIST_TRIES 5
+#define STACK_TRIES 8
+#define NAME_TTL_NS UINT64_C(1000000000)
+
+static void thread_free(struct target_thread *thread)
+{
+	if (!thread)
+		return;
+	thread_watch_close(&thread->watch);
+	mem_windows_deinit(&thread->windows);
+	free(thread);
+}
+
+void target_free(struct target *t)
+{
+	if (!t)
+		return;
+	for (size_t i = 0; i < t->n_threads; i++)
+		thread_free(t->threads[i]);
+	free(t->threads);
+	pythreads_deinit(&t->list);
+	mem_windows_deinit(&t->windows);
+	pycodes_deinit(&t->codes);
+	pystack_deinit(&t->stack);
+	pystack_deinit(&t->check);
+	runtime_deinit(&t->runtime);
+	remote_close(&t->remote);
+	free(t);
+}
+
+int target_new(struct runtimes *runtimes, pid_t pid, struct target **ret, const char **reason)
+{
+	_cleanup_target_ struct target *t = calloc(1, sizeof(*t));
+	struct procfs_status status;
+	int r;
+
+	if (!t)
+		return -ENOMEM;
+	t->pid = pid;
+	t->remote.mem_fd = -1;
+	pycodes_init(&t->codes);
+	r = remote_open_readonly(&t->remote, pid);
+	if (r == 0)
+		r = procfs_status(pid, &status);
+	if (r == 0)
+		r = runtime_find(runtimes, &t->remote, &t->runtime, reason);
+	if (r == 0)
+		r = pystack_init(&t->stack);
+	if (r == 0)
+		r = pystack_init(&t->check);
+	if (r < 0)
+		return r;
+	snprintf(t->name, sizeof(t->name), "%s", status.name);
+	t->reader = remote_reader(&t->remote);
+	t->windows.reader = &t->reader;
+	t->same_pid_namespace = procfs_same_namespace(getpid(), pid, "pid");
+	*ret = take_ptr(t);
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------------------- threads and their tids */
+
+struct tid_search {
+	pid_t pid, inner, found;
+};
+
+static int match_tid(pid_t tid, void *arg)
+{
+	struct tid_search *s = arg;
+
+	if (thread_inner_tid(s->pid, tid) != s->inner)
+		return 0;
+	s->found = tid;
+	return 1;
+}
+
+/* Thread @inner, as the process numbers it, in our numbers; 0: there is none. */
+static pid_t outer_tid(const struct target *t, uint64_t inner)
+{
+	struct tid_search s = {.pid = t->pid, .inner = (pid_t)inner};
+
+	if (inner == 0 || inner > INT32_MAX)
+		return 0;
+	if (t->same_pid_namespace)
+		return (pid_t)inner;
+	return threads_each(t->pid, match_tid, &s) == 1 ? s.found : 0;
+}
+
+static int count_tid(pid_t tid, void *arg)
+{
+	pid_t *only = arg;
+
+	*only = *only ? -1 : tid;
+	return 0;
+}
+
+static pid_t only_tid(const struct target *t)
+{
+	pid_t only = 0;
+
+	return threads_each(t->pid, count_tid, &only) == 0 && only > 0 ? only : 0;
+}
+
+static bool watch(const struct target *t, struct target_thread *thread, pid_t tid)
+{
+	return tid && thread_watch_open(&thread->watch, t->pid, tid) == 0;
+}
+
+/* Where a C library keeps the tid in what pthread_t points to: glibc since 2.4 (nptl/descr.h), musl (pthread_impl.h). */
+static const unsigned int pthread_tid_offsets[] = {720, 48};
+
+static bool watch_by_pthread(const struct target *t, struct target_thread *thread)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(pthread_tid_offsets); i++) {
+		int32_t tid;
+
+		if (remote_read(&t->remote, thread->py.thread_id + pthread_tid_offsets[i], &tid, sizeof(tid)) == 0 &&
+		    tid > 0 && watch(t, thread, outer_tid(t, (uint64_t)tid)))
+			return true;
+	}
+	return false;
+}
+
+static void find_tid(const struct target *t, struct target_thread *thread)
+{
+	thread->watch = (struct thread_watch){.fd = -1};
+	if (thread->py.native_id ? watch(t, thread, outer_tid(t, thread->py.native_id)) : watch_by_pthread(t, thread))
+		return;
+	if (t->list.n == 1 && watch(t, thread, only_tid(t)))
+		return;
+	thread->watch = (struct thread_watch){.fd = -1};
+}
+
+static struct target_thread *thread_new(const struct target *t, const struct pythread *py)
+{
+	struct target_thread *thread = calloc(1, sizeof(*thread));
+
+	if (!thread)
+		return NULL;
+	thread->py = *py;
+	thread->windows.reader = &t->reader;
+	find_tid(t, thread);
+	return thread;
+}
+
+static bool is_same(const struct pythread *a, const struct pythread *b)
+{
+	return a->tstate == b->tstate && a->thread_id == b->thread_id && a->native_id == b->native_id;
+}
+
+/* The thread @py among those of the last look, most likely the one at the same place. */
+static struct target_thread *take_known(struct target *t, const struct pythread *py, size_t place)
+{
+	for (size_t i = 0; i < t->n_threads; i++) {
+		size_t at = (place + i) % t->n_threads;
+		struct target_thread *thread = t->threads[at];
+
+		if (thread && is_same(&thread->py, py)) {
+			thread->py = *py;
+			t->threads[at] = NULL;
+			return thread;
+		}
+	}
+	return NULL;
+}
+
+static bool nothing_changed(const struct target *t)
+{
+	if (t->list.n != t->n_threads)
+		return false;
+	for (size_t i = 0; i < t->n_threads; i++)
+		if (!is_same(&t->threads[i]->py, &t->list.threads[i]))
+			return false;
+	return true;
+}
+
+/* A thread that has not set its tid yet, or one whose tid was another's, is looked up anew. */
+static void refresh(struct target *t, struct target_thread *thread, uint64_t now_ns)
+{
+	if (thread->named_ns && now_ns - thread->named_ns < NAME_TTL_NS)
+		return;
+	thread->named_ns = now_ns;
+	if (!thread->watch.tid)
+		find_tid(t, thread);
+	if (thread->watch.tid)
+		thread_name(t->pid, thread->watch.tid, thread->name);
+}
+
+static int match_threads(struct target *t)
+{
+	struct target_thread **threads;
+
+	if (nothing_changed(t)) {
+		for (size_t i = 0; i < t->n_threads; i++)
+			t->threads[i]->py = t->list.threads[i];
+		return 0;
+	}
+	threads = calloc(t->list.n + 1, sizeof(struct target_thread *));
+	for (size_t i = 0; threads && i < t->list.n; i++) {
+		threads[i] = take_known(t, &t->list.threads[i], i);
+		if (!threads[i])
+			threads[i] = thread_new(t, &t->list.threads[i]);
+		if (!threads[i]) {
+			while (i)
+				thread_free(threads[--i]);
+			free(threads);
+			threads = NULL;
+		}
+	}
+	for (size_t i = 0; i < t->n_threads; i++)
+		thread_free(t->threads[i]);
+	free(t->threads);
+	t->threads = threads;
+	t->n_threads = threads ? t->list.n : 0;
+	return threads ? 0 : -ENOMEM;
+}
+
+int target_list(struct target *t, uint64_t now_ns)
+{
+	int r = -EAGAIN;
+
+	pycodes_sweep(&t->codes);
+	for (int i = 0; i < LIST_TRIES && r == -EAGAIN; i++) {
+		r = mem_windows_begin(&t->windows);
+		if (r == 0)
+			r = pythreads_get(&t->list, &t->runtime.python, &t->windows);
+	}
+	if (r == 0)
+		r = match_threads(t);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < t->n_threads; i++)
+		refresh(t, t->threads[i], now_ns);
+	return 0;
+}
+
+/* ----------------------------------------------------------------------------------------------------- the stacks */
+
+static int walk(struct target *t, struct target_thread *thread, struct pystack *stack)
+{
+	int r = mem_windows_begin(&thread->windows);
+
+	return r < 0 ? r
+		     : pystack_walk(stack, &t->runtime.python, &t->codes, &thread->windows, thread->py.tstate);
+}
+
+int target_read_stopped(struct target *t, struct target_thread *thread)
+{
+	return walk(t, thread, &t->stack);
+}
+
+/* Two walks that see the same: the first one saw one moment. */
+int target_read_stack(struct target *t, struct target_thread *thread)
+{
+	bool has_one = false;
+
+	for (int i = 0; i < STACK_TRIES; i++) {
+		int r = walk(t, thread, has_one ? &t->check : &t->stack);
+
+		if (r == -EAGAIN) {
+			has_one = false;
+			continue;
+		}
+		if (r < 0)
+			return r;
+		if (has_one && pystack_same(&t->stack, &t->check))
+			return 0;
+		if (has_one) {
+			struct pystack last = t->stack;
+
+			t->stack = t->check;
+			t->check = last;
+		}
+		has_one = true;
+	}
+	return -EAGAIN;
+}

@@ -1,0 +1,227 @@
+#include "symbols/mem_windows.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PAGE 4096u
+/* Windows with so little between them become one. */
+#define NEAR 256u
+/* Behind what was used: a stack that grows a little is still in the window. */
+#define SLACK 192u
+#define ADDR_MAX ((uint64_t)1 << 47)
+
+void mem_windows_deinit(struct mem_windows *w)
+{
+	free(w->windows);
+	free(w->buf);
+	free(w->ranges);
+	memset(w, 0, sizeof(*w));
+}
+
+void mem_windows_clear(struct mem_windows *w)
+{
+	w->n = w->hint = 0;
+	w->filled = 0;
+}
+
+static int grow(void **p, size_t *room, size_t need, size_t unit)
+{
+	size_t wanted = *room ? *room : 64;
+	void *new;
+
+	while (wanted < need)
+		wanted *= 2;
+	if (wanted == *room)
+		return 0;
+	new = realloc(*p, wanted * unit);
+	if (!new)
+		return -ENOMEM;
+	*p = new;
+	*room = wanted;
+	return 0;
+}
+
+static int reserve(struct mem_windows *w, size_t len)
+{
+	if (len > MEM_WINDOWS_BYTES_MAX - w->filled)
+		return -E2BIG;
+	return grow((void **)&w->buf, &w->buf_room, w->filled + len, 1);
+}
+
+static uint64_t page_end(uint64_t addr)
+{
+	return (addr + PAGE) & ~(uint64_t)(PAGE - 1);
+}
+
+/** Shrink the window to what was used of it, and a little behind that in the same page. */
+static void shrink(struct mem_window *window)
+{
+	uint64_t start = window->addr + window->used_from, end = window->addr + window->used_to;
+	uint64_t limit = page_end(end - 1);
+
+	window->addr = start;
+	if (window->len > window->used_to - window->used_from)
+		end = end + SLACK < limit ? end + SLACK : limit;
+	window->len = (uint32_t)(end - start);
+}
+
+static bool merge(struct mem_window *into, const struct mem_window *from)
+{
+	uint64_t start = into->addr, end = into->addr + into->len;
+
+	if (from->addr > end + NEAR || from->addr + from->len + NEAR < start)
+		return false;
+	start = from->addr < start ? from->addr : start;
+	end = from->addr + from->len > end ? from->addr + from->len : end;
+	/* Between two windows of one page there is nothing unmapped. */
+	if ((start ^ (end - 1)) & ~(uint64_t)(PAGE - 1) && end - start > into->len + from->len)
+		return false;
+	into->addr = start;
+	into->len = (uint32_t)(end - start);
+	return true;
+}
+
+/** Keep what was used, in the order of the walk. */
+static void keep_used(struct mem_windows *w)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->n; i++) {
+		struct mem_window window = w->windows[i];
+		bool merged = false;
+
+		if (window.used_to == 0)
+			continue;
+		shrink(&window);
+		for (size_t back = 1; back <= 4 && back <= n && !merged; back++)
+			merged = merge(&w->windows[n - back], &window);
+		if (!merged)
+			w->windows[n++] = window;
+	}
+	w->n = n;
+}
+
+static int lay_out(struct mem_windows *w)
+{
+	int r;
+
+	w->filled = 0;
+	r = grow((void **)&w->ranges, &w->ranges_room, w->n, sizeof(*w->ranges));
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < w->n; i++) {
+		struct mem_window *window = &w->windows[i];
+
+		r = reserve(w, window->len);
+		if (r == -E2BIG) { /* begin anew */
+			w->n = 0;
+			w->filled = 0;
+			return 0;
+		}
+		if (r < 0)
+			return r;
+		window->at = (uint32_t)w->filled;
+		window->used_from = window->used_to = 0;
+		window->is_valid = false;
+		w->filled += window->len;
+	}
+	for (size_t i = 0; i < w->n; i++)
+		w->ranges[i] = (struct mem_range){ w->windows[i].addr, w->buf + w->windows[i].at,
+						   w->windows[i].len };
+	return 0;
+}
+
+int mem_windows_begin(struct mem_windows *w)
+{
+	ssize_t got;
+	int r;
+
+	keep_used(w);
+	w->misses = 0;
+	w->hint = 0;
+	r = lay_out(w);
+	if (r < 0)
+		return r;
+	/* What is not there any more is passed over. */
+	for (size_t i = 0; i < w->n; i++) {
+		got = w->reader->read(w->reader->arg, w->ranges + i, w->n - i);
+		if (got < 0)
+			return (int)got;
+		for (; got > 0; got--)
+			w->windows[i++].is_valid = true;
+	}
+	return 0;
+}
+
+static bool holds(const struct mem_window *window, uint64_t addr, size_t len)
+{
+	return window->is_valid && addr >= window->addr && len <= window->len &&
+	       addr - window->addr <= window->len - len;
+}
+
+static void take(struct mem_windows *w, size_t i, uint64_t addr, void *buf, size_t len)
+{
+	struct mem_window *window = &w->windows[i];
+	uint32_t from = (uint32_t)(addr - window->addr), to = from + (uint32_t)len;
+
+	memcpy(buf, w->buf + window->at + from, len);
+	if (window->used_to == 0 || from < window->used_from)
+		window->used_from = from;
+	if (to > window->used_to)
+		window->used_to = to;
+	w->hint = i;
+}
+
+static int open_window(struct mem_windows *w, uint64_t addr, size_t len, size_t before,
+		       size_t after)
+{
+	uint64_t start = addr & ~(uint64_t)(PAGE - 1), end = page_end(addr + len - 1);
+	struct mem_window *window;
+	int r;
+
+	if (w->n >= MEM_WINDOWS_MAX)
+		return -E2BIG;
+	if (addr - start > before)
+		start = addr - before;
+	if (end - (addr + len) > after)
+		end = addr + len + after;
+	r = reserve(w, end - start);
+	if (r == 0)
+		r = grow((void **)&w->windows, &w->room, w->n + 1, sizeof(*w->windows));
+	if (r < 0)
+		return r;
+	w->misses++;
+	r = mem_read(w->reader, start, w->buf + w->filled, end - start);
+	if (r < 0)
+		return r;
+	window = &w->windows[w->n++];
+	*window = (struct mem_window){ .addr = start,
+				       .len = (uint32_t)(end - start),
+				       .at = (uint32_t)w->filled,
+				       .is_valid = true };
+	w->filled += end - start;
+	return 0;
+}
+
+int mem_windows_get(struct mem_windows *w, uint64_t addr, void *buf, size_t len, size_t before,
+		    size_t after)
+{
+	int r;
+
+	if (addr == 0 || addr >= ADDR_MAX || len == 0 || len > PAGE)
+		return -EFAULT;
+	for (size_t i = 0; i < w->n; i++) {
+		size_t at = w->hint + i < w->n ? w->hint + i : w->hint + i - w->n;
+
+		if (holds(&w->windows[at], addr, len)) {
+			take(w, at, addr, buf, len);
+			return 0;
+		}
+	}
+	r = open_window(w, addr, len, before, after);
+	if (r < 0)
+		return r;
+	take(w, w->n - 1, addr, buf, len);
+	return 0;
+}

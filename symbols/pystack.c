@@ -1,0 +1,406 @@
+#include "symbols/pystack.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Below a frame lie those that called it: so much is read along. */
+#define FRAMES_BELOW 2048
+#define FRAME_MAX 512
+#define TSTATE_MAX 1024
+#define FRAME_ALIGNMENT 7
+/* PyFrameObject.f_lasti of a frame that has not begun. */
+#define NOT_BEGUN (-1)
+
+void pythreads_deinit(struct pythreads *threads)
+{
+	free(threads->threads);
+	memset(threads, 0, sizeof(*threads));
+}
+
+int pystack_init(struct pystack *stack)
+{
+	memset(stack, 0, sizeof(*stack));
+	stack->frames = malloc(PYSTACK_DEPTH_MAX * sizeof(*stack->frames));
+	return stack->frames ? 0 : -ENOMEM;
+}
+
+void pystack_deinit(struct pystack *stack)
+{
+	free(stack->frames);
+	memset(stack, 0, sizeof(*stack));
+}
+
+static int get_u64(struct mem_windows *w, uint64_t addr, uint64_t *ret)
+{
+	int r = mem_windows_get(w, addr, ret, sizeof(*ret), 0, 0);
+
+	return r == -EFAULT || r == -E2BIG ? -EAGAIN : r;
+}
+
+static uint64_t u64_at(const uint8_t *bytes, size_t size, int32_t offset)
+{
+	uint64_t value = 0;
+
+	if (offset >= 0 && (size_t)offset + 8 <= size)
+		memcpy(&value, bytes + offset, sizeof(value));
+	return value;
+}
+
+static void include(size_t *size, int32_t offset)
+{
+	if (offset >= 0 && (size_t)offset + 8 > *size)
+		*size = (size_t)offset + 8;
+}
+
+/* ---- interpreters and threads ---- */
+
+static size_t tstate_size(const struct layout *l)
+{
+	size_t size = 0;
+
+	include(&size, l->tstate.next);
+	include(&size, l->tstate.interp);
+	include(&size, l->tstate.frame);
+	include(&size, l->tstate.cframe);
+	include(&size, l->tstate.current_frame);
+	include(&size, l->tstate.thread_id);
+	include(&size, l->tstate.native_thread_id);
+	return size > TSTATE_MAX ? TSTATE_MAX : size;
+}
+
+static int get_tstate(const struct layout *l, struct mem_windows *w, uint64_t tstate,
+		      uint8_t bytes[TSTATE_MAX])
+{
+	int r = mem_windows_get(w, tstate, bytes, tstate_size(l), 0, 0);
+
+	return r == -EFAULT || r == -E2BIG ? -EAGAIN : r;
+}
+
+/** The thread state that holds the GIL at @p gil, or 0. */
+static int get_gil_holder(const struct layout *l, struct mem_windows *w, uint64_t gil,
+			  uint64_t *ret)
+{
+	uint8_t bytes[64];
+	size_t size = 0;
+	int32_t locked;
+	int r;
+
+	*ret = 0;
+	include(&size, l->gil.last_holder);
+	include(&size, l->gil.locked);
+	if (gil == 0 || size > sizeof(bytes))
+		return 0;
+	r = mem_windows_get(w, gil, bytes, size, 0, 0);
+	if (r < 0)
+		return r == -EFAULT || r == -E2BIG ? -EAGAIN : r;
+	memcpy(&locked, bytes + l->gil.locked, sizeof(locked));
+	if (locked == 1)
+		*ret = u64_at(bytes, size, l->gil.last_holder);
+	return 0;
+}
+
+static int find_gil(const struct pyruntime *python, struct mem_windows *w, uint64_t interp,
+		    uint64_t *ret)
+{
+	const struct layout *l = python->layout;
+
+	*ret = 0;
+	if (!l->gil_is_pointer) {
+		*ret = python->addr + (uint64_t)l->runtime.gil;
+		return 0;
+	}
+	return get_u64(w, interp + (uint64_t)l->interp.ceval_gil, ret);
+}
+
+static int add_thread(struct pythreads *threads, const struct pythread *thread)
+{
+	struct pythread *new;
+
+	if (threads->n >= PYSTACK_THREADS_MAX)
+		return -EAGAIN;
+	if (threads->n == threads->room) {
+		size_t room = threads->room ? 2 * threads->room : 16;
+
+		new = realloc(threads->threads, room * sizeof(*new));
+		if (!new)
+			return -ENOMEM;
+		threads->threads = new;
+		threads->room = room;
+	}
+	threads->threads[threads->n++] = *thread;
+	return 0;
+}
+
+static int list_threads(struct pythreads *threads, const struct layout *l, struct mem_windows *w,
+			uint64_t interp, int64_t id, uint64_t holder)
+{
+	uint8_t bytes[TSTATE_MAX];
+	size_t size = tstate_size(l);
+	uint64_t at;
+	int r = get_u64(w, interp + (uint64_t)l->interp.threads_head, &at);
+
+	while (r == 0 && at) {
+		struct pythread thread = { .tstate = at, .interpreter = id, .has_gil = at == holder };
+
+		r = at & 7 ? -EAGAIN : get_tstate(l, w, at, bytes);
+		if (r < 0)
+			break;
+		if (u64_at(bytes, size, l->tstate.interp) != interp)
+			return -EAGAIN;
+		thread.thread_id = u64_at(bytes, size, l->tstate.thread_id);
+		thread.native_id = u64_at(bytes, size, l->tstate.native_thread_id);
+		r = add_thread(threads, &thread);
+		at = u64_at(bytes, size, l->tstate.next);
+	}
+	return r;
+}
+
+static int list_interpreter(struct pythreads *threads, const struct pyruntime *python,
+			    struct mem_windows *w, uint64_t interp)
+{
+	const struct layout *l = python->layout;
+	uint64_t gil, holder = 0, id = 0, generation = 0;
+	int r = get_u64(w, interp + (uint64_t)l->interp.id, &id);
+
+	if (r == 0)
+		r = find_gil(python, w, interp, &gil);
+	if (r == 0)
+		r = get_gil_holder(l, w, gil, &holder);
+	if (r == 0 && l->interp.code_object_generation >= 0)
+		r = get_u64(w, interp + (uint64_t)l->interp.code_object_generation, &generation);
+	if (r < 0)
+		return r;
+	threads->generation = threads->generation * 31 + generation;
+	return list_threads(threads, l, w, interp, (int64_t)id, holder);
+}
+
+int pythreads_get(struct pythreads *threads, const struct pyruntime *python, struct mem_windows *w)
+{
+	const struct layout *l = python->layout;
+	unsigned int n = 0;
+	uint64_t interp;
+	int r = get_u64(w, python->addr + (uint64_t)l->runtime.interpreters_head, &interp);
+
+	threads->n = 0;
+	threads->generation = 1;
+	if (r == 0 && interp == 0)
+		return -ENOENT;
+	while (r == 0 && interp) {
+		if (interp & 7 || ++n > PYSTACK_INTERPRETERS_MAX)
+			return -EAGAIN;
+		r = list_interpreter(threads, python, w, interp);
+		if (r == 0)
+			r = get_u64(w, interp + (uint64_t)l->interp.next, &interp);
+	}
+	return r;
+}
+
+/* ---- frames ---- */
+
+struct raw_frame {
+	uint64_t code, previous;
+	int64_t instruction; /* bytes into the bytecode */
+	uint8_t owner;
+	bool is_entry;
+};
+
+static size_t frame_size(const struct layout *l)
+{
+	size_t size = 0;
+
+	if (l->frames == LAYOUT_FRAMES_OBJECTS) {
+		include(&size, l->frame.f_back);
+		include(&size, l->frame.f_code);
+		include(&size, l->frame.f_lasti);
+		return size;
+	}
+	include(&size, l->iframe.executable);
+	include(&size, l->iframe.previous);
+	include(&size, l->iframe.instr_ptr);
+	if (l->iframe.owner >= 0 && (size_t)l->iframe.owner + 1 > size)
+		size = (size_t)l->iframe.owner + 1;
+	return size > FRAME_MAX ? FRAME_MAX : size;
+}
+
+/* FRAME_OWNED_BY_GENERATOR: the same in all versions with owners (Include/internal/pycore_frame.h). */
+#define OWNER_GENERATOR 1
+
+static void decode_frame(const struct layout *l, const uint8_t *bytes, size_t size,
+			 struct raw_frame *ret)
+{
+	int32_t lasti;
+
+	memset(ret, 0, sizeof(*ret));
+	if (l->frames == LAYOUT_FRAMES_OBJECTS) {
+		ret->code = u64_at(bytes, size, l->frame.f_code);
+		ret->previous = u64_at(bytes, size, l->frame.f_back);
+		memcpy(&lasti, bytes + l->frame.f_lasti, sizeof(lasti));
+		ret->instruction = lasti == NOT_BEGUN ? -1 : (int64_t)lasti * l->lasti_unit;
+		ret->is_entry = true;
+		return;
+	}
+	ret->code = u64_at(bytes, size, l->iframe.executable);
+	if (l->executable_is_tagged)
+		ret->code &= ~(uint64_t)3;
+	ret->previous = u64_at(bytes, size, l->iframe.previous);
+	ret->instruction = (int64_t)(u64_at(bytes, size, l->iframe.instr_ptr) - ret->code -
+				     (uint64_t)l->code.co_code_adaptive);
+	if (l->iframe.owner >= 0 && (size_t)l->iframe.owner < size)
+		ret->owner = bytes[l->iframe.owner];
+	/* 3.11 only; since then a call from C has a foreign frame of its own below. */
+	if (l->iframe.is_entry >= 0 && (size_t)l->iframe.is_entry < size)
+		ret->is_entry = bytes[l->iframe.is_entry] != 0;
+}
+
+static int get_frame(const struct layout *l, struct mem_windows *w, uint64_t addr,
+		     struct raw_frame *ret)
+{
+	size_t size = frame_size(l), below = l->frames == LAYOUT_FRAMES_OBJECTS ? 0 : FRAMES_BELOW;
+	uint8_t bytes[FRAME_MAX];
+	int r;
+
+	if (addr & FRAME_ALIGNMENT)
+		return -EAGAIN;
+	r = mem_windows_get(w, addr, bytes, size, below, 0);
+	if (r < 0)
+		return r == -EFAULT || r == -E2BIG ? -EAGAIN : r;
+	decode_frame(l, bytes, size, ret);
+	return 0;
+}
+
+static bool is_foreign(const struct layout *l, const struct raw_frame *raw)
+{
+	return l->frame_owner_foreign && raw->owner >= l->frame_owner_foreign;
+}
+
+/**
+ * The instruction of @p raw as an offset into its code. False if it lies outside, which cannot be. A frame that is
+ * being made, before its first traceable instruction, is one that Python itself does not show.
+ */
+static bool locate(const struct layout *l, const struct raw_frame *raw, struct pyframe *frame,
+		   bool *is_hidden)
+{
+	int64_t unit = l->lasti_unit, at = raw->instruction;
+
+	*is_hidden = false;
+	if (at < -unit || at > frame->code->size || (at >= 0 && at % 2))
+		return false;
+	if (l->frames != LAYOUT_FRAMES_OBJECTS && raw->owner != OWNER_GENERATOR)
+		*is_hidden = at < (int64_t)frame->code->head.first_traceable;
+	frame->offset = at < 0 ? NOT_BEGUN : (int32_t)at;
+	return true;
+}
+
+static int add_frame(struct pystack *stack, const struct pyruntime *python, struct pycodes *codes,
+		     struct mem_windows *w, uint64_t addr, const struct raw_frame *raw)
+{
+	struct pyframe *frame = &stack->frames[stack->n];
+	bool is_hidden;
+	int r = pycodes_get(codes, python, w, raw->code, &frame->code);
+
+	if (r < 0)
+		return r == -E2BIG ? -EAGAIN : r;
+	frame->addr = addr;
+	frame->is_entry = raw->is_entry;
+	if (!locate(python->layout, raw, frame, &is_hidden))
+		return -EAGAIN;
+	if (!is_hidden)
+		stack->n++;
+	return 0;
+}
+
+/** A foreign frame ends what one C call of the loop runs. */
+static void mark_entry(struct pystack *stack)
+{
+	if (stack->n)
+		stack->frames[stack->n - 1].is_entry = true;
+}
+
+int pystack_walk_from(struct pystack *stack, const struct pyruntime *python, struct pycodes *codes,
+		      struct mem_windows *w, uint64_t frame)
+{
+	uint64_t turtle = frame, lap = 1, steps = 0;
+	struct raw_frame raw;
+	int r;
+
+	stack->n = 0;
+	stack->is_cut = false;
+	while (frame) {
+		if (stack->n == PYSTACK_DEPTH_MAX || steps > 4 * PYSTACK_DEPTH_MAX) {
+			stack->is_cut = true;
+			return 0;
+		}
+		r = get_frame(python->layout, w, frame, &raw);
+		if (r < 0)
+			return r;
+		if (is_foreign(python->layout, &raw))
+			mark_entry(stack);
+		else if ((r = add_frame(stack, python, codes, w, frame, &raw)) < 0)
+			return r;
+		/* Brent: the turtle waits at powers of two. */
+		if (steps++ == lap) {
+			turtle = frame;
+			lap *= 2;
+		}
+		frame = raw.previous;
+		if (frame && frame == turtle)
+			return -EAGAIN;
+	}
+	mark_entry(stack);
+	return 0;
+}
+
+static int find_frame(const struct layout *l, struct mem_windows *w, uint64_t tstate, uint64_t *ret)
+{
+	size_t size = tstate_size(l);
+	uint8_t bytes[TSTATE_MAX];
+	uint64_t cframe;
+	int r = get_tstate(l, w, tstate, bytes);
+
+	if (r < 0)
+		return r;
+	switch (l->frames) {
+	case LAYOUT_FRAMES_OBJECTS:
+		*ret = u64_at(bytes, size, l->tstate.frame);
+		return 0;
+	case LAYOUT_FRAMES_CFRAME:
+		*ret = 0;
+		cframe = u64_at(bytes, size, l->tstate.cframe);
+		return cframe ? get_u64(w, cframe + (uint64_t)l->cframe.current_frame, ret) : 0;
+	case LAYOUT_FRAMES_CURRENT:
+		*ret = u64_at(bytes, size, l->tstate.current_frame);
+		return 0;
+	}
+	return -EAGAIN;
+}
+
+int pystack_walk(struct pystack *stack, const struct pyruntime *python, struct pycodes *codes,
+		 struct mem_windows *w, uint64_t tstate)
+{
+	uint64_t frame;
+	int r = find_frame(python->layout, w, tstate, &frame);
+
+	return r < 0 ? r : pystack_walk_from(stack, python, codes, w, frame);
+}
+
+bool pystack_same(const struct pystack *a, const struct pystack *b)
+{
+	if (a->n != b->n || a->is_cut != b->is_cut)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (a->frames[i].addr != b->frames[i].addr || a->frames[i].code != b->frames[i].code ||
+		    (i && a->frames[i].offset != b->frames[i].offset))
+			return false;
+	return true;
+}
+
+uint32_t pyframe_line(const struct pyframe *frame)
+{
+	const struct pycode_line *line;
+
+	if (frame->offset < 0)
+		return frame->code->head.first_line > 0 ? (uint32_t)frame->code->head.first_line : 0;
+	line = pycode_find_line(frame->code, (uint32_t)frame->offset);
+	return line && line->line > 0 ? (uint32_t)line->line : 0;
+}

@@ -1,0 +1,69 @@
+/**
+ * Interpreters, threads and frames of a Python that runs, as its memory has them.
+ *
+ * The memory may change while it is read. A walk that meets what cannot be says -EAGAIN. One that met nothing wrong may
+ * still have seen two moments: who wants to be sure walks twice and compares (pystack_same()), or stops the thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "symbols/pycode.h"
+
+#define PYSTACK_DEPTH_MAX 4096 /* frames; the outermost beyond are left out */
+#define PYSTACK_THREADS_MAX 16384
+#define PYSTACK_INTERPRETERS_MAX 1024
+
+struct pythread {
+	uint64_t tstate;
+	uint64_t thread_id; /* pthread_t */
+	uint64_t native_id; /* in its own pid namespace; 0: the version has none */
+	int64_t interpreter; /* its id; 0 is the main one */
+	bool has_gil;
+};
+
+/** All zeros is empty; `threads` is its own. */
+struct pythreads {
+	struct pythread *threads;
+	size_t n, room;
+	uint64_t generation; /* changes when a code object was freed; 0: the version does not tell */
+};
+
+void pythreads_deinit(struct pythreads *threads);
+
+/** List the threads. -EAGAIN, -ESRCH, -EPERM, -ENOMEM; -ENOENT: there is no interpreter (yet, or any more). */
+must_check int pythreads_get(struct pythreads *threads, const struct pyruntime *python,
+			     struct mem_windows *w);
+
+struct pyframe {
+	uint64_t addr;
+	struct pycode *code; /* valid until pycodes_sweep() */
+	int32_t offset;	     /* of the instruction, in bytes of the bytecode; -1: none has run */
+	bool is_entry;	     /* the innermost Python frame of a call from C is above it: see pystack_walk() */
+};
+
+struct pystack {
+	struct pyframe *frames; /* innermost first; room for PYSTACK_DEPTH_MAX */
+	size_t n;
+	bool is_cut; /* there were more */
+};
+
+must_check int pystack_init(struct pystack *stack);
+void pystack_deinit(struct pystack *stack);
+
+/**
+ * The frames of a thread. A frame with `is_entry` is the outermost of those that one C call of the interpreter loop
+ * runs. Errors as pythreads_get(), without -ENOENT.
+ */
+must_check int pystack_walk(struct pystack *stack, const struct pyruntime *python,
+			    struct pycodes *codes, struct mem_windows *w, uint64_t tstate);
+
+/** Follow a chain from a frame (of a generator, say) instead of from a thread; @p frame is where it begins. */
+must_check int pystack_walk_from(struct pystack *stack, const struct pyruntime *python,
+				 struct pycodes *codes, struct mem_windows *w, uint64_t frame);
+
+/** True if both are the same stack, wherever its innermost frame is. */
+bool pystack_same(const struct pystack *a, const struct pystack *b);
+
+/** The line a frame is at; 0: none. */
+uint32_t pyframe_line(const struct pyframe *frame);
