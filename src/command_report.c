@@ -15,7 +15,9 @@ static const struct cli_option options[] = {
 
 static int run(int argc, char **argv)
 {
-	return report_cli_run(&command_report, argc, argv, NULL, "report", report_text);
+	static const struct report_command report = {.command = &command_report, .write = report_text};
+
+	return report_cli_run(&report, argc, argv);
 }
 
 const struct cli_command command_report = {

@@ -1,14 +1,20 @@
 #include "commands.h"
 
 #include "command_completion.h"
-	&command_dump,
-	&command_report,
-
 #include "command_debug.h"
 #include "command_dump.h"
+#include "command_json.h"
+#include "command_lcov.h"
 #include "command_report.h"
 #include "command_save.h"
+#include "command_xml.h"
+
 const struct cli_command *const commands[] = {
+	&command_report,
+	&command_xml,
+	&command_json,
+	&command_lcov,
+	&command_dump,
 	&command_save,
 	&command_debug,
 	&command_completion,

@@ -195,6 +195,22 @@ static void count_line(const struct analysis *a, uint32_t line, struct numbers *
 	n->n_excluded += !!(a->lines[line] & LINE_EXCLUDED);
 }
 
+/* The first branch of line @from or one below it. */
+static size_t find_branch(const struct analysis *a, uint32_t from)
+{
+	size_t low = 0, high = a->n_branches;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (a->branches[middle].from < from)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 struct numbers analysis_region_numbers(const struct analysis *a, const struct analysis_regions *regions,
 				       enum region_kind kind, size_t region)
 {
@@ -209,10 +225,10 @@ struct numbers analysis_region_numbers(const struct analysis *a, const struct an
 	for (uint32_t line = from; line && line <= to; line++)
 		if (owner[line] == region)
 			count_line(a, line, &n);
-	for (size_t i = 0; i < a->n_branches; i++) {
+	for (size_t i = find_branch(a, from); i < a->n_branches && a->branches[i].from <= to; i++) {
 		const struct branch *b = &a->branches[i];
 
-		if (owner[b->from] != region)
+		if (owner[b->from] != region || b->excluded)
 			continue;
 		n.n_branches++;
 		n.n_missing_branches += b->missing;

@@ -55,7 +55,8 @@ struct region {
 struct branch {
 	uint32_t from;
 	int32_t to;
-	bool executed, missing; /* neither: `no branch` was asked for, or its line is excluded */
+	bool executed, missing; /* neither: `no branch` was asked for, or it leads to an excluded line */
+	bool excluded;		/* it leads to an excluded line: not in the numbers */
 };
 
 struct analysis {

@@ -154,6 +154,8 @@ static void count(struct analysis *a)
 	for (size_t i = 0; i < a->n_branches; i++) {
 		const struct branch *b = &a->branches[i];
 
+		if (b->excluded)
+			continue;
 		a->numbers.n_branches++;
 		a->numbers.n_missing_branches += b->missing;
 		a->numbers.n_partial_branches += b->missing && !analysis_is_missing(a, b->from);

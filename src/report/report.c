@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "config/config.h"
 #include "datafile.h"
 #include "report/analyze.h"
 #include "selection.h"
@@ -19,46 +20,74 @@ struct report {
 	char *directory; /* the working one, with a slash at the end */
 };
 
-/* Of coverage/config.py, 7.17.3. */
-static const char *const default_exclude[] = {
-	"#\\s*(pragma|PRAGMA)[:\\s]?\\s*(no|NO)\\s*(cover|COVER)",
-	"^\\s*(((async )?def .*?)?[\\])]+(\\s*->.*?)?:\\s*)?\\.\\.\\.\\s*(#|$)",
-	"^\\s*if (typing\\.)?TYPE_CHECKING:",
-};
-
-static const char *const default_partial[] = {
-	"#\\s*(pragma|PRAGMA)[:\\s]?\\s*(no|NO)\\s*(branch|BRANCH)",
-	"^\\s*while (True|1|False|0):",
-	"^\\s*if (True|1|False|0):",
-};
-
-static int list_copy(struct string_list *list, const char *const *from, size_t n)
+static int list_append(struct string_list *list, const struct string_list *from)
 {
-	list->items = calloc(n + 1, sizeof(*list->items));
-	if (!list->items)
+	char **items = from->n ? reallocarray(list->items, list->n + from->n + 1, sizeof(*items)) : list->items;
+
+	if (from->n && !items)
 		return -ENOMEM;
-	for (; list->n < n; list->n++) {
-		list->items[list->n] = strdup(from[list->n]);
-		if (!list->items[list->n])
+	list->items = items;
+	for (size_t i = 0; i < from->n; i++) {
+		items[list->n] = strdup(from->items[i]);
+		if (!items[list->n])
 			return -ENOMEM;
+		items[++list->n] = NULL;
 	}
 	return 0;
 }
 
-int report_options_init(struct report_options *options)
+static int text_copy(char **text, const char *from)
 {
-	const char *file = getenv("COVERAGE_FILE");
+	*text = from ? strdup(from) : NULL;
+	return *text || !from ? 0 : -ENOMEM;
+}
+
+static int set_lists(struct report_options *o, const struct config *config)
+{
+	const struct {
+		struct string_list *to;
+		const struct string_list *from;
+	} all[] = {
+		{&o->include, &config->report.include},
+		{&o->omit, &config->report.omit},
+		{&o->contexts, &config->report.contexts},
+		{&o->exclude, &config->report.exclude_lines},
+		{&o->exclude, &config->report.exclude_also},
+		{&o->partial, &config->report.partial_branches},
+		{&o->partial, &config->report.partial_also},
+		{&o->partial, &config->report.partial_branches_always},
+		{&o->source, &config->run.source},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		int r = list_append(all[i].to, all[i].from);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int report_options_set(struct report_options *options, const struct config *config)
+{
 	int r;
 
-	*options = (struct report_options){.package_depth = 99};
-	options->data_file = strdup(file && *file ? file : ".coverage");
-	r = options->data_file ? 0 : -ENOMEM;
+	*options = (struct report_options){
+		.ignore_errors = config->report.ignore_errors,
+		.skip_covered = config->report.skip_covered,
+		.skip_empty = config->report.skip_empty,
+		.show_missing = config->report.show_missing,
+		.relative_files = config->run.relative_files,
+		.precision = config->report.precision,
+		.fail_under = config->report.fail_under,
+	};
+	r = set_lists(options, config);
 	if (r == 0)
-		r = list_copy(&options->exclude, default_exclude, ARRAY_SIZE(default_exclude));
+		r = text_copy(&options->data_file, config->run.data_file);
 	if (r == 0)
-		r = list_copy(&options->partial, default_partial, ARRAY_SIZE(default_partial));
-	if (r < 0)
-		report_options_deinit(options);
+		r = text_copy(&options->sort, config->report.sort);
+	if (r == 0)
+		r = text_copy(&options->format, config->report.format);
 	return r;
 }
 
@@ -236,6 +265,11 @@ const struct record *report_record(const struct report *report)
 bool report_has_branches(const struct report *report)
 {
 	return report->analyzer.has_arcs;
+}
+
+bool report_wants_context(const struct report *report, const char *context)
+{
+	return !report->analyzer.contexts || line_regex_search(report->analyzer.contexts, context);
 }
 
 size_t report_n_files(const struct report *report)

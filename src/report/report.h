@@ -8,7 +8,9 @@
 #include "cli.h"
 #include "report/analysis.h"
 
-/** Settings of a report; report_options_init() fills in coverage.py's defaults. */
+struct config;
+
+/** Settings of a report; report_options_set() fills in what is common to all formats. */
 struct report_options {
 	char *data_file;		     /* .coverage, or $COVERAGE_FILE */
 	struct string_list include, omit;    /* patterns of [report] include, omit */
@@ -24,12 +26,13 @@ struct report_options {
 	char *python; /* to compile files that never ran; NULL: python3 of the PATH; "": none */
 	char *sort, *format;
 	bool show_contexts, pretty_print, line_checksums;
-	int package_depth; /* of the XML: 99 */
+	int package_depth; /* of the XML */
 	char *output;	   /* of the report, NULL: the default of the format */
 	bool quiet;
 };
 
-int report_options_init(struct report_options *options) must_check;
+/** Set @p options from the settings that were read, or their defaults. -ENOMEM. */
+int report_options_set(struct report_options *options, const struct config *config) must_check;
 void report_options_deinit(struct report_options *options);
 
 struct report;
@@ -50,6 +53,9 @@ const struct record *report_record(const struct report *report);
 
 /** True if the data are branches, not lines alone. */
 bool report_has_branches(const struct report *report);
+
+/** False if --contexts leaves it out. */
+bool report_wants_context(const struct report *report, const char *context);
 
 /** How many files there are to report, those included that cannot be. */
 size_t report_n_files(const struct report *report);

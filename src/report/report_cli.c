@@ -29,6 +29,7 @@ int report_cli_apply(void *arg, int id, const char *value)
 void report_cli_deinit(struct report_cli *cli)
 {
 	report_options_deinit(&cli->options);
+	config_deinit(&cli->config);
 }
 
 static int set_text(char **text, const char *value)
@@ -152,26 +153,48 @@ static int add_operands(struct string_list *list, char **operands)
 	return 0;
 }
 
-enum cli_result report_cli_parse(const struct cli_command *command, struct report_cli *cli, int argc, char **argv)
+static int read_settings(const struct report_command *command, struct report_cli *cli)
 {
-	int operand;
-	enum cli_result result = cli_parse(command, cli, argc, argv, &operand);
+	char why[512] = "out of memory";
+	int r = config_read(&cli->config, cli->rcfile, why, sizeof(why));
 
-	if (result != CLI_RUN)
-		return result;
-	if (report_options_init(&cli->options) < 0)
-		return cli_wrong(command, "out of memory");
+	if (r == 0)
+		r = report_options_set(&cli->options, &cli->config);
+	if (r == 0 && command->set)
+		r = command->set(&cli->options, &cli->config);
+	if (r < 0)
+		log_error("%s", why);
+	return r;
+}
+
+/* What the command line says, above the settings. */
+static int set_given(const struct cli_command *command, struct report_cli *cli)
+{
 	for (size_t i = 0; i < cli->n; i++) {
 		int r = set_one(cli, i);
 
 		if (r == -EINVAL)
-			return cli_wrong(command, "--%s: '%s' is not possible", option_name(command, cli->given[i].id),
-					 cli->given[i].value);
+			cli_wrong(command, "--%s: '%s' is not possible", option_name(command, cli->given[i].id),
+				  cli->given[i].value);
+		else if (r < 0)
+			log_error("out of memory");
 		if (r < 0)
-			return cli_wrong(command, "out of memory");
+			return r;
 	}
+	return 0;
+}
+
+enum cli_result report_cli_parse(const struct report_command *command, struct report_cli *cli, int argc, char **argv)
+{
+	int operand;
+	enum cli_result result = cli_parse(command->command, cli, argc, argv, &operand);
+
+	if (result != CLI_RUN)
+		return result;
+	if (read_settings(command, cli) < 0 || set_given(command->command, cli) < 0)
+		return CLI_WRONG;
 	if (add_operands(&cli->options.modules, argv + operand) < 0)
-		return cli_wrong(command, "out of memory");
+		return cli_wrong(command->command, "out of memory");
 	return CLI_RUN;
 }
 
@@ -342,8 +365,7 @@ static int make_report(const struct report_options *options, const char *path, r
 	return r;
 }
 
-int report_cli_run(const struct cli_command *command, int argc, char **argv, const char *output, const char *what,
-		   report_write_fn write)
+int report_cli_run(const struct report_command *command, int argc, char **argv)
 {
 	_cleanup_report_cli_ struct report_cli cli = {0};
 	const char *path;
@@ -353,14 +375,14 @@ int report_cli_run(const struct cli_command *command, int argc, char **argv, con
 	case CLI_DONE:
 		return 0;
 	case CLI_WRONG:
-		return CLI_EXIT_USAGE;
+		return EXIT_FAILED;
 	case CLI_RUN:
 		break;
 	}
-	path = !output ? "-" : cli.options.output ? cli.options.output : output;
-	if (make_report(&cli.options, path, write, &total) < 0)
+	path = command->what ? cli.options.output : "-";
+	if (make_report(&cli.options, path, command->write, &total) < 0)
 		return EXIT_FAILED;
-	if (output && strcmp(path, "-") && !cli.options.quiet)
-		printf("Wrote %s to %s\n", what, path);
+	if (strcmp(path, "-") && !cli.options.quiet)
+		printf("Wrote %s to %s\n", command->what, path);
 	return report_cli_judge(&cli.options, total);
 }

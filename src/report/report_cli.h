@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cli.h"
+#include "config/config.h"
 #include "report/report.h"
 
 enum report_option_id {
@@ -33,6 +34,8 @@ enum report_option_id {
 	{REPORT_OPT_OMIT, "omit", "PAT,...", "leave out files whose names match one of these patterns", false},  \
 	{REPORT_OPT_FAIL_UNDER, "fail-under", "MIN", "exit with status 2 if the total is below MIN percent",     \
 	 false},                                                                                                 \
+	{REPORT_OPT_RCFILE, "rcfile", "FILE", "read the settings from FILE (default: .coveragerc, setup.cfg, ...)", \
+	 true},                                                                                                  \
 	{'i', "ignore-errors", NULL, "go on where a source cannot be read or parsed", false},                    \
 	{REPORT_OPT_PYTHON, "python", "EXE",                                                                     \
 	 "compile what never ran with this Python (default: python3; '' for none)", true}
@@ -48,7 +51,7 @@ enum report_option_id {
 	{'o', "output", "FILE", "write to FILE, - for standard output", true},                                   \
 	{'q', "quiet", NULL, "say nothing but errors", false}
 
-/** Options of the command line, to be applied above the settings. All zeros at first. */
+/** Options of the command line, which go above the settings. All zeros at first. */
 struct report_cli {
 	struct {
 		int id;
@@ -56,20 +59,12 @@ struct report_cli {
 	} given[64];
 	size_t n;
 	const char *rcfile;
+	struct config config;
 	struct report_options options;
 };
 
 /** For cli_command.apply; its `arg` is a struct report_cli. */
 int report_cli_apply(void *arg, int id, const char *value);
-
-/**
- * Parse the command line, read the settings, and set `options`. CLI_WRONG: it was said.
- * report_cli_deinit() in each case.
- */
-enum cli_result report_cli_parse(const struct cli_command *command, struct report_cli *cli, int argc,
-				 char **argv) must_check;
-void report_cli_deinit(struct report_cli *cli);
-#define _cleanup_report_cli_ _cleanup_(report_cli_deinit)
 
 /**
  * Write a report of all files to @p out and yield the percentage that --fail-under judges. On
@@ -78,12 +73,26 @@ void report_cli_deinit(struct report_cli *cli);
 typedef int (*report_write_fn)(struct report *report, const struct report_options *options, FILE *out, double *total,
 			       char why[REPORT_WHY_MAX]);
 
+/** A command that makes one report. */
+struct report_command {
+	const struct cli_command *command;
+	const char *what; /* the name of the report, "XML report"; NULL: it goes to standard output */
+	report_write_fn write;
+	/* Take over settings of its own section. -ENOMEM. NULL: there is none. */
+	int (*set)(struct report_options *options, const struct config *config);
+};
+
 /**
- * Run a command that makes one: the exit status. @p output is its default file, NULL for standard
- * output alone; @p what the name of it, "XML report".
+ * Parse the command line, read the settings, and set `options`. CLI_WRONG: it was said.
+ * report_cli_deinit() in each case.
  */
-int report_cli_run(const struct cli_command *command, int argc, char **argv, const char *output, const char *what,
-		   report_write_fn write);
+enum cli_result report_cli_parse(const struct report_command *command, struct report_cli *cli, int argc,
+				 char **argv) must_check;
+void report_cli_deinit(struct report_cli *cli);
+#define _cleanup_report_cli_ _cleanup_(report_cli_deinit)
+
+/** Run it: the exit status. */
+int report_cli_run(const struct report_command *command, int argc, char **argv);
 
 /** The exit status that --fail-under asks for, 0 or 2; says why it is 2. 1 if the setting is wrong. */
 int report_cli_judge(const struct report_options *options, double total);

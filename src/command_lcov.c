@@ -1,0 +1,40 @@
+#include "command_lcov.h"
+
+#include <string.h>
+
+#include "report/formats.h"
+
+static const struct cli_option options[] = {
+	REPORT_ROWS_OUTPUT,
+	REPORT_ROWS_COMMON,
+};
+
+static int set(struct report_options *options, const struct config *config)
+{
+	options->line_checksums = config->lcov.line_checksums;
+	options->output = strdup(config->lcov.output);
+	return options->output ? 0 : -ENOMEM;
+}
+
+static int run(int argc, char **argv)
+{
+	static const struct report_command report = {
+		.command = &command_lcov,
+		.what = "LCOV report",
+		.write = report_lcov,
+		.set = set,
+	};
+
+	return report_cli_run(&report, argc, argv);
+}
+
+const struct cli_command command_lcov = {
+	.name = "lcov",
+	.operands = "[FILE...]",
+	.summary = "write a report that genhtml reads",
+	.epilog = "The exit status is 0, 1 if there is no report, 2 if the total is below --fail-under.\n",
+	.options = options,
+	.n_options = ARRAY_SIZE(options),
+	.apply = report_cli_apply,
+	.run = run,
+};
