@@ -1,18 +1,19 @@
 #include "attach/detour.h"
 
-#include <Zydis/Zydis.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+
+#include "attach/instruction.h"
 
 #define ENDBR64_SIZE 4
 #define ABSOLUTE_JUMP_SIZE 14
 /* Farther than the longest instruction and the longest short branch together. */
 #define SHORT_BRANCH_REACH 160
 
-struct instruction {
-	ZydisDecodedInstruction zydis;
-	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+/** An instruction, and where it is. */
+struct placed {
+	struct instruction in;
 	const uint8_t *bytes;
 	uint64_t addr;
 	uint64_t target; /* of its relative operand */
@@ -22,60 +23,25 @@ struct instruction {
 
 static const uint8_t endbr64[ENDBR64_SIZE] = { 0xf3, 0x0f, 0x1e, 0xfa };
 
-static bool decode(const uint8_t *code, size_t len, uint64_t addr, struct instruction *ret)
+static bool decode(const uint8_t *code, size_t len, uint64_t addr, struct placed *ret)
 {
-	ZydisDecoder decoder;
-	ZydisDecodedInstruction *zydis = &ret->zydis;
-
-	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-	if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, code, len, zydis, ret->operands)))
+	if (instruction_decode(code, len, &ret->in) < 0)
 		return false;
 	ret->bytes = code;
 	ret->addr = addr;
-	ret->target = addr + zydis->length;
-	if (zydis->raw.imm[0].is_relative)
-		ret->target += (uint64_t)zydis->raw.imm[0].value.s;
-	else
-		ret->target += (uint64_t)zydis->raw.disp.value;
+	ret->target = addr + ret->in.size + (uint64_t)(int64_t)ret->in.relative;
 	return true;
 }
 
-static bool is_relative(const struct instruction *in)
-{
-	return in->zydis.attributes & ZYDIS_ATTRIB_IS_RELATIVE;
-}
-
-static bool is_relative_branch(const struct instruction *in)
-{
-	return is_relative(in) && in->zydis.raw.imm[0].is_relative;
-}
-
-/** A conditional jump on flags, which exists with 32 bits too; JRCXZ and LOOP do not. */
-static bool is_jcc(const struct instruction *in)
-{
-	uint8_t group = in->zydis.opcode & 0xf0;
-
-	return (in->zydis.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT && group == 0x70) ||
-	       (in->zydis.opcode_map == ZYDIS_OPCODE_MAP_0F && group == 0x80);
-}
-
 /** Nothing behind it runs, unless something jumps there. */
-static bool is_end(const struct instruction *in)
+static bool is_end(const struct placed *p)
 {
-	switch (in->zydis.meta.category) {
-	case ZYDIS_CATEGORY_UNCOND_BR:
-	case ZYDIS_CATEGORY_RET:
-		return true;
-	default:
-		return in->zydis.mnemonic == ZYDIS_MNEMONIC_UD2 ||
-		       in->zydis.mnemonic == ZYDIS_MNEMONIC_HLT;
-	}
+	return p->in.flow == FLOW_JUMP || p->in.flow == FLOW_RETURN || p->in.flow == FLOW_STOP;
 }
 
-static bool is_padding(const struct instruction *in)
+static bool is_padding(const struct placed *p)
 {
-	return in->zydis.mnemonic == ZYDIS_MNEMONIC_NOP ||
-	       in->zydis.mnemonic == ZYDIS_MNEMONIC_INT3;
+	return p->in.is_nop || p->in.flow == FLOW_INT3;
 }
 
 /* ---- encoding ---- */
@@ -153,50 +119,50 @@ static void put_jcc(struct writer *writer, uint8_t condition, uint64_t to)
 	put_jump(writer, to);
 }
 
-static int put_branch(struct writer *writer, const struct instruction *in)
+static int put_branch(struct writer *writer, const struct placed *p)
 {
 	const struct detour *detour = writer->detour;
 
 	/* Into what will not be there any more; and `call` to what follows, which reads its pc. */
-	if (in->target - detour->patch < detour->covered ||
-	    in->target == in->addr + in->zydis.length)
+	if (p->target - detour->patch < detour->covered ||
+	    p->target == p->addr + p->in.size)
 		return -ENOTSUP;
-	if (in->zydis.mnemonic == ZYDIS_MNEMONIC_JMP)
-		put_jump(writer, in->target);
-	else if (in->zydis.mnemonic == ZYDIS_MNEMONIC_CALL)
-		put_call(writer, in->target);
-	else if (is_jcc(in))
-		put_jcc(writer, in->zydis.opcode & 0xf, in->target);
+	if (p->in.flow == FLOW_JUMP)
+		put_jump(writer, p->target);
+	else if (p->in.flow == FLOW_CALL)
+		put_call(writer, p->target);
+	else if (p->in.flow == FLOW_JCC)
+		put_jcc(writer, p->in.condition, p->target);
 	else
 		return -ENOTSUP;
 	return 0;
 }
 
-static int put_rip_relative(struct writer *writer, const struct instruction *in)
+static int put_rip_relative(struct writer *writer, const struct placed *p)
 {
-	uint8_t bytes[ZYDIS_MAX_INSTRUCTION_LENGTH];
-	size_t len = in->zydis.length;
+	uint8_t bytes[INSTRUCTION_SIZE_MAX];
+	size_t len = p->in.size;
 	int32_t d;
 
-	if (in->zydis.raw.disp.size != 32 || in->zydis.address_width != 64)
+	if (p->in.is_short_address)
 		return -ENOTSUP;
-	if (!distance(here(writer) + len, in->target, &d))
+	if (!distance(here(writer) + len, p->target, &d))
 		return -ERANGE;
-	memcpy(bytes, in->bytes, len);
-	memcpy(bytes + in->zydis.raw.disp.offset, &d, sizeof(d));
+	memcpy(bytes, p->bytes, len);
+	memcpy(bytes + p->in.relative_at, &d, sizeof(d));
 	put(writer, bytes, len);
 	return 0;
 }
 
-static int put_moved(struct writer *writer, const struct instruction *in)
+static int put_moved(struct writer *writer, const struct placed *p)
 {
-	if (in->zydis.mnemonic == ZYDIS_MNEMONIC_INT3)
+	if (p->in.flow == FLOW_INT3)
 		return -ENOTSUP;
-	if (is_relative_branch(in))
-		return put_branch(writer, in);
-	if (is_relative(in))
-		return put_rip_relative(writer, in);
-	put(writer, in->bytes, in->zydis.length);
+	if (p->in.is_branch)
+		return put_branch(writer, p);
+	if (p->in.relative_at)
+		return put_rip_relative(writer, p);
+	put(writer, p->bytes, p->in.size);
 	return 0;
 }
 
@@ -205,12 +171,12 @@ static int put_moved(struct writer *writer, const struct instruction *in)
 /* Behind the end of the code only what aligns the next function may be overwritten. */
 static int measure_padding(const uint8_t *code, size_t len, size_t covered)
 {
-	struct instruction in;
+	struct placed p;
 
 	while (covered < DETOUR_JUMP_SIZE) {
-		if (!decode(code + covered, len - covered, 0, &in) || !is_padding(&in))
+		if (!decode(code + covered, len - covered, 0, &p) || !is_padding(&p))
 			return -ENOTSUP;
-		covered += in.zydis.length;
+		covered += p.in.size;
 	}
 	return (int)covered;
 }
@@ -218,17 +184,17 @@ static int measure_padding(const uint8_t *code, size_t len, size_t covered)
 /** How many bytes of whole instructions the jump overwrites. */
 static int measure(const uint8_t *code, size_t len)
 {
-	struct instruction in;
+	struct placed p;
 	size_t covered = 0;
 
 	while (covered < DETOUR_JUMP_SIZE) {
-		if (!decode(code + covered, len - covered, 0, &in))
+		if (!decode(code + covered, len - covered, 0, &p))
 			return -EBADMSG;
-		covered += in.zydis.length;
-		if (is_end(&in))
+		covered += p.in.size;
+		if (is_end(&p))
 			return measure_padding(code, len, covered);
 		/* A thread may be in the call, and would return to the middle of the jump. */
-		if (in.zydis.meta.category == ZYDIS_CATEGORY_CALL && covered < DETOUR_JUMP_SIZE)
+		if (p.in.flow == FLOW_CALL && covered < DETOUR_JUMP_SIZE)
 			return -ENOTSUP;
 	}
 	return (int)covered;
@@ -246,17 +212,17 @@ static void note_instruction(struct writer *writer, size_t offset)
 static int move_instructions(struct writer *writer, const uint8_t *code)
 {
 	struct detour *detour = writer->detour;
-	struct instruction in;
+	struct placed p;
 	int r;
 
-	for (size_t offset = 0; offset < detour->covered; offset += in.zydis.length) {
-		if (!decode(code + offset, detour->covered - offset, detour->patch + offset, &in))
+	for (size_t offset = 0; offset < detour->covered; offset += p.in.size) {
+		if (!decode(code + offset, detour->covered - offset, detour->patch + offset, &p))
 			return -EBADMSG;
 		note_instruction(writer, offset);
-		r = put_moved(writer, &in);
+		r = put_moved(writer, &p);
 		if (r < 0)
 			return r;
-		if (is_end(&in))
+		if (is_end(&p))
 			return 0;
 	}
 	put_jump(writer, detour->patch + detour->covered);
@@ -367,16 +333,16 @@ static bool has_short_landing(const struct detour *detour, const uint8_t *code, 
 			      uint64_t addr, uint64_t start)
 {
 	uint64_t end = detour->patch + detour->covered + SHORT_BRANCH_REACH;
-	struct instruction in;
+	struct placed p;
 
 	for (uint64_t pc = start; pc < end && pc - addr < len;) {
-		if (!decode(code + (pc - addr), len - (pc - addr), pc, &in)) {
+		if (!decode(code + (pc - addr), len - (pc - addr), pc, &p)) {
 			pc++;
 			continue;
 		}
-		if (is_relative_branch(&in) && is_inside(detour, in.target))
+		if (p.in.is_branch && is_inside(detour, p.target))
 			return true;
-		pc += in.zydis.length;
+		pc += p.in.size;
 	}
 	return false;
 }
@@ -399,15 +365,15 @@ int detour_check_landings(const struct detour *detour, const uint8_t *code, size
 int detour_check_boundary(const uint8_t *code, size_t len, uint64_t addr, uint64_t start,
 			  uint64_t target)
 {
-	struct instruction in;
+	struct placed p;
 	uint64_t pc = start;
 
 	if (start < addr || target < start || target - addr >= len)
 		return -ENOENT;
 	while (pc < target) {
-		if (!decode(code + (pc - addr), len - (pc - addr), pc, &in))
+		if (!decode(code + (pc - addr), len - (pc - addr), pc, &p))
 			return -ENOENT;
-		pc += in.zydis.length;
+		pc += p.in.size;
 	}
 	return pc == target ? 0 : -ENOENT;
 }

@@ -1,6 +1,6 @@
 /**
  * A detour: a 5-byte `jmp` at the start of a function, or at a label, that leads elsewhere, and a
- * copy of the instructions it overwrites that goes on behind it. x86-64, decoded with Zydis.
+ * copy of the instructions it overwrites that goes on behind it. x86-64.
  *
  * Pure: works on bytes and addresses, writes nothing. The caller sees to it that no thread is
  * inside the overwritten instructions, or moves it with detour_translate(), and that nothing jumps
