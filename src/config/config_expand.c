@@ -124,22 +124,33 @@ int config_expand_variables(const char *text, char *name, size_t size, char **re
 	return r;
 }
 
+/*
+ * The home directory of @user, or of ours if it is "", as /etc/passwd has it; NULL. Not by getpwnam(3): that loads
+ * libraries, and the program is static.
+ */
+static char *home_of(const char *user)
+{
+	_cleanup_fclose_ FILE *file = fopen("/etc/passwd", "re");
+	const struct passwd *pw;
+
+	while (file && (pw = fgetpwent(file)))
+		if (*user ? !strcmp(pw->pw_name, user) : pw->pw_uid == getuid())
+			return strdup(pw->pw_dir);
+	return NULL;
+}
+
 int config_expand_home(const char *text, char **ret)
 {
 	size_t n = strcspn(text, "/");
-	_cleanup_free_ char *user = strndup(text, n), *result = NULL;
+	_cleanup_free_ char *user = strndup(text, n), *result = NULL, *of_user = NULL;
 	const char *home = NULL;
 
 	if (!user)
 		return -ENOMEM;
 	if (*text == '~') {
-		const struct passwd *pw = NULL;
-
 		home = n == 1 ? getenv("HOME") : NULL;
 		if (!home)
-			pw = n == 1 ? getpwuid(getuid()) : getpwnam(user + 1);
-		if (pw)
-			home = pw->pw_dir;
+			home = of_user = home_of(user + 1);
 	}
 	if (!home) {
 		result = strdup(text);

@@ -23,6 +23,8 @@ CI = os.environ.get("CI") == "true"
 TESTS = Path(__file__).resolve().parent.parent
 TARGETS = TESTS / "targets"
 PYCOV_TRACE = os.environ.get("PYCOV_TRACE", str(TESTS.parent / "build" / "pycov-trace"))
+# The same with targets/kill_at.c in it.
+KILL_AT = os.environ.get("PYCOV_TRACE_KILL_AT", str(TESTS.parent / "build" / "tests" / "pycov-trace-kill-at"))
 NEW, LEFT = "lines recorded that did not run", "lines that ran but are not recorded"
 
 

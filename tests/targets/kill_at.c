@@ -1,8 +1,7 @@
 /*
- * Preloaded into pycov-trace: its supervisor kills itself at the call number $KILL_AT of those by which it touches a
+ * Linked into pycov-trace: its supervisor kills itself at the call number $KILL_AT of those by which it touches a
  * tracee, before or (with $KILL_AFTER) after the call. The program must not notice.
  */
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <signal.h>
 #include <stdarg.h>

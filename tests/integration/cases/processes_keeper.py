@@ -5,7 +5,7 @@ import signal
 
 import harness
 from harness import FULL, case
-from processes import TWO, Talk, compile_c, expect_exact, row, tracer_of, wait_for, without_ours
+from processes import TWO, Talk, expect_exact, row, tracer_of, wait_for, without_ours
 
 from cases.processes_save import (
     PATH, begin, expect_early, expect_stage, finish, forget, go_on, lines_now, marked, save)
@@ -156,16 +156,16 @@ sys.exit(42)
 @case(only="pyenv-3.8 debian-3.11 pyenv-3.13")
 def killed_at_every_touch(t):
     """The supervisor is killed before and after each call by which it touches a tracee."""
-    library = compile_c(t, "../kill_at.c", "-shared", "-fPIC")
     path = t.write("app.py", SWEPT)
-    env = dict(t.env, LD_PRELOAD=library)
+    t.program = harness.KILL_AT
     command = t.py("-S", path)
-    plain = t.run(command, env=env)
+    plain = t.run(command)
     t.expect_equal(plain.status, 42, f"status: {plain}")
     for after in (False, True):
         for n in range(1, 76, 1 if FULL else 5):
             more = {"KILL_AT": str(n), **({"KILL_AFTER": "1"} if after else {})}
-            run = t.trace(command, env=dict(env, **more))
+            run = t.trace(command, env=dict(t.env, **more))
+            t.expect(n > 1 or after or b"was killed as it began" in run.err, "it was not killed", run)
             run.err = without_ours(run.err)
             try:
                 t.expect_same(plain, run)

@@ -6,8 +6,9 @@ import resource
 import shutil
 import signal
 
+import harness
 from harness import FULL, Skip, case, read_data
-from processes import HERE, TWO, compile_c, expect_exact, row
+from processes import HERE, TWO, expect_exact, row
 
 SCRIPT = "import sys  # hit\nx = 1  # hit\nprint(sys.argv[1:], flush=True)  # hit\nsys.exit(5)  # hit\nx = 2  # miss\n"
 
@@ -189,9 +190,9 @@ def to_a_reaper(t):
 @row(only=TWO)
 def to_a_command_whose_supervisor_dies(t):
     """Before it traces, or at any time: the command runs, and a line says that it is not measured."""
-    library = compile_c(t, "../kill_at.c", "-shared", "-fPIC")
     script = t.write("script.py", SCRIPT)
-    run = t.trace(t.py(script, "a"), env=dict(t.env, LD_PRELOAD=library, KILL_AT="1"))
+    t.program = harness.KILL_AT
+    run = t.trace(t.py(script, "a"), env=dict(t.env, KILL_AT="1"))
     t.expect_equal((run.status, run.out, run.err),
                    (5, b"['a']\n", b"pycov-trace: warning: not measured: the supervisor was killed as it began\n"), "end")
 
