@@ -33,7 +33,7 @@ static int show_config(const struct debug_options *o)
 		log_error("%s", why);
 		return 1;
 	}
-	config_print(&config);
+	config_print(&config, stdout);
 	return 0;
 }
 

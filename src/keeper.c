@@ -191,14 +191,22 @@ static void write_file(struct state *s, struct datafile *file, struct record *re
 	log_error("%s", s->failure);
 }
 
+static void add_unexecuted(struct state *s, struct record *record)
+{
+	if (recorder_add_unexecuted(s->recorder, record) < 0)
+		log_error("the files that never ran could not all be added: out of memory");
+}
+
 static void save_own_file(struct state *s, struct kept *k)
 {
 	int r = k->file.dirfd < 0 ? recorder_parallel_file(s->recorder, k->run.ns_pid, &k->file) : 0;
 
-	if (r < 0)
+	if (r < 0) {
 		log_error("the data of pid %d cannot be written: %s", k->run.pid, strerror(-r));
-	else
-		write_file(s, &k->file, &k->record);
+		return;
+	}
+	add_unexecuted(s, &k->record);
+	write_file(s, &k->file, &k->record);
 }
 
 static void save(struct state *s)
@@ -296,8 +304,8 @@ static void end(struct state *s, const struct message *m, bool last)
 static void finish(struct state *s, bool python_ran)
 {
 	drain_all(s);
-	if (!is_parallel(s) && recorder_add_unexecuted(s->recorder) < 0)
-		log_error("the files that never ran could not all be added: out of memory");
+	if (!is_parallel(s))
+		add_unexecuted(s, &s->recorder->record);
 	save(s);
 	if (!python_ran)
 		log_warning("%s ran no Python: nothing was measured", s->recorder->options->command[0]);

@@ -23,7 +23,7 @@ static void fill_standard_fds(void)
 		close(fd);
 }
 
-static int run(const struct options *o)
+static int run(struct options *o)
 {
 	struct recorder recorder;
 	int status, r;
@@ -32,6 +32,9 @@ static int run(const struct options *o)
 		log_set_level(o->verbose > 0 ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR);
 	if (getenv("PYCOV_TRACE_DEBUG"))
 		log_set_level(LOG_LEVEL_DEBUG);
+	r = options_configure(o);
+	if (r != 0)
+		return r == CLI_WRONG ? CLI_EXIT_USAGE : EXIT_OWN;
 	r = recorder_init(&recorder, o);
 	if (r < 0)
 		log_error("%s", recorder.why);

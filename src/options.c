@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "commands.h"
@@ -11,12 +12,14 @@
 enum option_id {
 	OPT_CONTEXT = 256,
 	OPT_DATA_FILE,
+	OPT_DEBUG,
 	OPT_INCLUDE,
 	OPT_NO_FOLLOW,
 	OPT_OMIT,
 	OPT_PARALLEL_MODE,
 	OPT_PROCESS_CONTEXTS,
 	OPT_PYLIB,
+	OPT_RCFILE,
 	OPT_SAVE_EVERY,
 	OPT_SAVE_SIGNAL,
 	OPT_SOURCE,
@@ -39,6 +42,8 @@ static const struct cli_option rows[] = {
 	{OPT_WAIT, "wait", NULL, "end only when every process that was started has ended", false},
 	{OPT_NO_FOLLOW, "no-follow", NULL, "measure the first process alone", false},
 	{OPT_SYNC, "sync", NULL, "write the data to stable storage before going on", false},
+	{OPT_RCFILE, "rcfile", "FILE", "read settings from FILE (default: .coveragerc, setup.cfg, ...; '': none)", true},
+	{OPT_DEBUG, "debug", "TOPIC,...", "say which files are measured, and why not (trace), or show config, data", false},
 	{'v', "verbose", NULL, "one line for each process that is measured, and a summary", false},
 	{'q', "quiet", NULL, "say nothing but errors", false},
 };
@@ -87,6 +92,10 @@ static int apply(void *arg, int id, const char *value)
 		if (!*value)
 			return -EINVAL;
 		return replace(&o->data_file, value);
+	case OPT_DEBUG:
+		return string_list_add(&o->debug, value);
+	case OPT_RCFILE:
+		return replace(&o->rcfile, value);
 	case OPT_CONTEXT:
 		return replace(&o->context, value);
 	case OPT_SAVE_SIGNAL:
@@ -146,15 +155,6 @@ const struct cli_command main_command = {
 	.apply = apply,
 };
 
-static enum cli_result set_defaults(struct options *o)
-{
-	const char *file = getenv("COVERAGE_FILE");
-
-	if (!o->data_file)
-		o->data_file = strdup(file && *file ? file : ".coverage");
-	return o->data_file ? CLI_RUN : cli_wrong(&main_command, "out of memory");
-}
-
 enum cli_result options_parse(struct options *o, int argc, char **argv)
 {
 	enum cli_result result;
@@ -166,10 +166,97 @@ enum cli_result options_parse(struct options *o, int argc, char **argv)
 		return result;
 	if (o->append && o->parallel_mode)
 		return cli_wrong(&main_command, "can't append to data files in parallel mode");
-	if (operand >= argc)
-		return cli_wrong(&main_command, "no command to run");
 	o->command = argv + operand;
-	return set_defaults(o);
+	return CLI_RUN;
+}
+
+/* The interpreter that a shell would start for "python". */
+static const char *default_python(void)
+{
+	const char *path = getenv("PATH");
+	_cleanup_free_ char *copy = strdup(path ? path : "/bin:/usr/bin"), *full = NULL;
+	char *rest = copy;
+
+	for (const char *dir; copy && (dir = strsep(&rest, ":"));) {
+		free(full);
+		if (asprintf(&full, "%s/python", *dir ? dir : ".") < 0)
+			full = NULL;
+		if (full && access(full, X_OK) == 0)
+			return "python";
+	}
+	return "python3";
+}
+
+/* In coverage.py the words are what stands behind `python`: a script, a directory, or -m and a module. */
+static int take_command_line(struct options *o)
+{
+	struct string_list words = {0};
+	int r = config_list_push(&o->words, default_python());
+
+	if (r == 0)
+		r = config_split_words(o->config.run.command_line, &words);
+	if (r == -EINVAL)
+		log_error("%s: [run] command_line: a quote or backslash is left open", o->config.file);
+	for (size_t i = 0; i < words.n && r == 0; i++)
+		r = config_list_push(&o->words, words.items[i]);
+	if (r == 0 && words.n)
+		o->command = o->words.items;
+	string_list_deinit(&words);
+	return r;
+}
+
+static void take_list(struct string_list *option, struct string_list *setting)
+{
+	if (option->n)
+		return;
+	*option = *setting;
+	*setting = (struct string_list){0};
+}
+
+static void take_text(char **option, char **setting)
+{
+	if (!*option)
+		*option = take_ptr(*setting);
+}
+
+static int take_settings(struct options *o)
+{
+	struct config_run *run = &o->config.run;
+
+	take_text(&o->data_file, &run->data_file);
+	take_text(&o->context, &run->context);
+	take_list(&o->source, &run->source);
+	take_list(&o->include, &run->include);
+	take_list(&o->omit, &run->omit);
+	take_list(&o->debug, &run->debug);
+	o->pylib |= run->cover_pylib;
+	o->parallel_mode |= run->parallel;
+	if (o->append && o->parallel_mode)
+		return (int)cli_wrong(&main_command, "can't append to data files in parallel mode");
+	return !*o->command && run->command_line ? take_command_line(o) : 0;
+}
+
+int options_configure(struct options *o)
+{
+	char why[512];
+	int r = config_read(&o->config, o->rcfile, why, sizeof(why));
+
+	if (r < 0) {
+		log_error("%s", why);
+		return r;
+	}
+	config_warn_unused(&o->config);
+	if (config_list_has(o->debug.n ? &o->debug : &o->config.run.debug, "config"))
+		config_print(&o->config, stderr);
+	r = take_settings(o);
+	if (r != 0)
+		return r;
+	return *o->command ? 0 : (int)cli_wrong(&main_command, "no command to run");
+}
+
+bool options_debug(const struct options *o, const char *topic)
+{
+	return config_list_has(&o->debug, topic);
 }
 
 void options_deinit(struct options *o)
@@ -179,4 +266,8 @@ void options_deinit(struct options *o)
 	string_list_deinit(&o->source);
 	string_list_deinit(&o->include);
 	string_list_deinit(&o->omit);
+	string_list_deinit(&o->debug);
+	string_list_deinit(&o->words);
+	free(o->rcfile);
+	config_deinit(&o->config);
 }

@@ -6,21 +6,37 @@
 
 #include "base/cleanup.h"
 #include "cli.h"
+#include "config/config.h"
 
+/** What the command line says, and once options_configure() was called, the configuration file where it does not. */
 struct options {
-	char *data_file;	     /* --data-file, else COVERAGE_FILE, else ".coverage" */
+	char *data_file;	     /* never NULL once configured */
 	struct string_list source, include, omit; /* comma separated and repeatable */
 	bool pylib, append, parallel_mode, process_contexts, wait, no_follow;
-	char *context;	 /* --context, or NULL */
+	char *context;	 /* or NULL */
 	int save_signal; /* 0: none */
 	int save_every;	 /* milliseconds; 0: never */
 	int verbose; /* -v: 1, -q: -1 */
 	bool sync;
-	char **command; /* NULL terminated, points into argv */
+	char **command; /* NULL terminated, points into argv or `words` */
+	char *rcfile;	/* --rcfile, or NULL */
+	struct string_list debug; /* --debug */
+	struct string_list words; /* of the configured command_line */
+	struct config config;	  /* for what has no option */
 };
 
 /** The main command, for its table of options. */
 extern const struct cli_command main_command;
 
 enum cli_result options_parse(struct options *o, int argc, char **argv) must_check;
+
+/**
+ * Read the configuration file, and fill in what the command line left open. CLI_WRONG: the options and settings
+ * together are no command that can be run. -EINVAL: the file is wrong. -ENOMEM. It was said on stderr.
+ */
+int options_configure(struct options *o) must_check;
+
+/** True if --debug has @p topic. */
+bool options_debug(const struct options *o, const char *topic);
+
 void options_deinit(struct options *o);

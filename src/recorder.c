@@ -22,6 +22,8 @@ struct interpreter {
 	int root_fd; /* its root directory, or -1: ours */
 	struct interpreter_facts facts;
 	struct hashmap files; /* of struct known_file */
+	struct string_list packages; /* directories of the packages of --source that it has imported */
+	size_t n_walked;	     /* of those, looked through for files that never ran */
 };
 
 struct known_file {
@@ -34,12 +36,55 @@ static const char *const *list_of(const struct string_list *list)
 	return (const char *const *)list->items;
 }
 
+/* Warnings go by the names that coverage.py gives them. */
+static bool is_wanted(const struct recorder *r, const char *warning)
+{
+	return !config_list_has(&r->options->config.run.disable_warnings, warning);
+}
+
+static int find_relative_to(struct recorder *r)
+{
+	_cleanup_free_ char *cwd = getcwd(NULL, 0);
+
+	if (!cwd || asprintf(&r->relative_to, "%s%s", cwd, strcmp(cwd, "/") ? "/" : "") < 0) {
+		r->relative_to = NULL;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* What @path is recorded as. */
+static const char *recorded_name(const struct recorder *r, const char *path)
+{
+	size_t n = r->relative_to ? strlen(r->relative_to) : 0;
+
+	return n && !strncmp(path, r->relative_to, n) && path[n] ? path + n : path;
+}
+
+/* Better to find out now than when the program has run for hours. */
+static int check_appendable(struct recorder *r)
+{
+	_cleanup_record_ struct record old;
+	int ret;
+
+	record_init(&old);
+	ret = datafile_read(&r->file, &old);
+	if (ret == -ENOENT)
+		return 0;
+	if (ret < 0)
+		snprintf(r->why, sizeof(r->why), "cannot append to %s: %s", r->options->data_file, r->file.why);
+	return ret == -EINVAL ? -EBADMSG : ret;
+}
+
 int recorder_init(struct recorder *r, const struct options *options)
 {
 	struct selection_options sel = {.source = list_of(&options->source),
 					.include = list_of(&options->include),
 					.omit = list_of(&options->omit),
-					.pylib = options->pylib};
+					.source_pkgs = list_of(&options->config.run.source_pkgs),
+					.source_dirs = list_of(&options->config.run.source_dirs),
+					.pylib = options->pylib,
+					.namespace_packages = options->config.report.include_namespace_packages};
 	int ret;
 
 	memset(r, 0, sizeof(*r));
@@ -49,13 +94,17 @@ int recorder_init(struct recorder *r, const struct options *options)
 	ret = selection_new(&sel, r->why, sizeof(r->why), &r->selection);
 	if (ret < 0)
 		return ret;
-	if (selection_include_is_ignored(r->selection))
+	if (selection_include_is_ignored(r->selection) && is_wanted(r, "include-ignored"))
 		log_warning("--include is ignored because --source is given");
-	ret = datafile_init(&r->file, options->data_file);
+	ret = options->config.run.relative_files ? find_relative_to(r) : 0;
+	if (ret == 0)
+		ret = datafile_init(&r->file, options->data_file);
 	if (ret == 0)
 		ret = datafile_check_writable(&r->file);
 	if (ret < 0)
 		snprintf(r->why, sizeof(r->why), "cannot write %s: %s", options->data_file, r->file.why);
+	if (ret == 0 && options->append)
+		ret = check_appendable(r);
 	return ret;
 }
 
@@ -72,6 +121,7 @@ static void interpreter_free(struct interpreter *it)
 	}
 	hashmap_deinit(&it->files);
 	interpreter_facts_deinit(&it->facts);
+	string_list_deinit(&it->packages);
 	if (it->root_fd >= 0)
 		close(it->root_fd);
 	free(it->executable);
@@ -88,6 +138,7 @@ void recorder_deinit(struct recorder *r)
 		interpreter_free(it);
 	}
 	selection_free(r->selection);
+	free(r->relative_to);
 	record_deinit(&r->record);
 	datafile_deinit(&r->file);
 }
@@ -183,6 +234,29 @@ static bool has_name(const void *entry, const void *key)
 	return !strcmp(((const struct known_file *)entry)->name, key);
 }
 
+/* --debug=trace: each file, with the reason for or against it. */
+static void say_verdict(const struct recorder *r, const char *name, const struct verdict *verdict)
+{
+	enum log_level level = options_debug(r->options, "trace") ? LOG_LEVEL_ERROR : LOG_LEVEL_DEBUG;
+
+	if (!log_enabled(level))
+		return;
+	if (!verdict->in)
+		log_message(level, "not measuring '%s': %s", name, verdict->reason);
+	else if (strcmp(name, verdict->path))
+		log_message(level, "measuring '%s' as '%s': %s", name, verdict->path, verdict->reason);
+	else
+		log_message(level, "measuring '%s': %s", name, verdict->reason);
+}
+
+/* @path is the package's __init__.py. */
+static int add_package(struct interpreter *it, const char *path)
+{
+	_cleanup_free_ char *dir = strndup(path, (size_t)(strrchr(path, '/') - path));
+
+	return dir ? config_list_push(&it->packages, dir) : -ENOMEM;
+}
+
 static int known_file_new(struct recorder *r, struct interpreter *it, const char *name, uint64_t hash,
 			  struct known_file **ret)
 {
@@ -203,11 +277,15 @@ static int known_file_new(struct recorder *r, struct interpreter *it, const char
 		free(f);
 		return e;
 	}
-	log_debug("%s: %s", name, verdict.in ? "measured" : verdict.reason);
 	if (verdict.in)
-		f->path = take_ptr(verdict.path);
+		f->path = strdup(recorded_name(r, verdict.path));
+	if (verdict.in && !f->path)
+		return -ENOMEM;
+	if (verdict.is_package)
+		e = add_package(it, verdict.path);
+	say_verdict(r, name, &verdict);
 	*ret = f;
-	return 0;
+	return e;
 }
 
 /* -------------------------------------------------------------------------------------------------------- drains */
@@ -372,21 +450,37 @@ int recorder_drain(struct recorder *recorder, const struct run *run, struct reco
 	return r;
 }
 
+struct unexecuted {
+	struct recorder *recorder;
+	struct record *record;
+};
+
 static int add_unexecuted(void *arg, const char *path)
 {
-	struct recorder *recorder = arg;
+	struct unexecuted *u = arg;
 	struct record_file *file;
 
-	return record_file_get(&recorder->record, path, &file);
+	return record_file_get(u->record, recorded_name(u->recorder, path), &file);
 }
 
-int recorder_add_unexecuted(struct recorder *recorder)
+int recorder_add_unexecuted(struct recorder *recorder, struct record *record)
 {
-	struct interpreter *it = recorder->interpreters;
+	bool again = !recorder->options->parallel_mode;
+	struct unexecuted u = {recorder, record};
+	int r = 0;
 
 	if (!selection_has_source(recorder->selection))
 		return 0;
-	return selection_unexecuted_files(recorder->selection, it ? &it->facts : NULL, add_unexecuted, recorder);
+	if (again || !recorder->walked)
+		r = selection_unexecuted_files(recorder->selection, add_unexecuted, &u);
+	recorder->walked = true;
+	for (struct interpreter *it = recorder->interpreters; it && r == 0; it = it->next) {
+		for (size_t i = again ? 0 : it->n_walked; i < it->packages.n && r == 0; i++)
+			r = selection_unexecuted_in(recorder->selection, &it->facts, it->packages.items[i],
+						    add_unexecuted, &u);
+		it->n_walked = it->packages.n;
+	}
+	return r;
 }
 
 /* Add our lines to what the file holds. Others that append wait; those that replace it do not care. */
@@ -411,6 +505,9 @@ static int append(struct recorder *recorder, struct datafile *file, struct recor
 
 int recorder_save(struct recorder *recorder, struct datafile *file, struct record *record)
 {
+	if (options_debug(recorder->options, "data") || options_debug(recorder->options, "dataio"))
+		log_error("%s %s: %zu files, %zu contexts", recorder->options->append ? "adding to" : "writing",
+			  file->path, record->files.count, record->contexts.count);
 	return recorder->options->append ? append(recorder, file, record)
 					 : datafile_write(file, record, recorder->options->sync);
 }

@@ -15,6 +15,8 @@ struct recorder {
 	struct record record; /* of the whole tree */
 	struct selection *selection;
 	struct interpreter *interpreters;
+	bool walked; /* the source directories, for files that never ran */
+	char *relative_to; /* with a slash: what names of files are cut off at; or NULL */
 	char why[512];	  /* what was wrong when recorder_init() failed */
 };
 
@@ -25,8 +27,11 @@ void recorder_deinit(struct recorder *recorder);
 /** Add what the region of @p run holds now to @p record; its processes may run on or be dead. */
 int recorder_drain(struct recorder *recorder, const struct run *run, struct record *record) must_check;
 
-/** Add the files of a --source that never ran. */
-int recorder_add_unexecuted(struct recorder *recorder) must_check;
+/**
+ * Add the files of a --source that never ran. In parallel mode each comes once: the files are made to be combined, and
+ * looking through a source for every short process would take more time than they.
+ */
+int recorder_add_unexecuted(struct recorder *recorder, struct record *record) must_check;
 
 /** Write @p record to @p file, as the options want it. On failure file->why says why, and the old file is as it was. */
 int recorder_save(struct recorder *recorder, struct datafile *file, struct record *record) must_check;

@@ -250,13 +250,14 @@ static char *import_root(const struct rootpath *root, const char *path)
  * entry of sys.path, and from where its packages end. @p name is that last one, for the reason.
  */
 static const char *find_package(const struct selection *sel, struct interpreter_facts *facts,
-				const char *path, char **name)
+				const char *path, char **name, bool *is_all)
 {
 	_cleanup_free_ char *root = import_root(&facts->root, path);
 	const char *package;
 
 	*name = root ? module_name(path, root) : NULL;
 	package = *name ? package_of(sel, *name) : NULL;
+	*is_all = package && !strcmp(package, *name);
 	for (size_t i = 0; i < facts->sys_path.n && !package; i++) {
 		_cleanup_free_ char *other = NULL;
 
@@ -265,6 +266,7 @@ static const char *find_package(const struct selection *sel, struct interpreter_
 			continue;
 		other = module_name(path, facts->sys_path.paths[i]);
 		package = other ? package_of(sel, other) : NULL;
+		*is_all = package && !strcmp(package, other);
 	}
 	return package;
 }
@@ -352,21 +354,36 @@ static bool refuse(struct verdict *verdict, const char *fmt, ...)
 	return false;
 }
 
+static bool accept_for(struct verdict *verdict, const char *reason)
+{
+	snprintf(verdict->reason, sizeof(verdict->reason), "%s", reason);
+	return true;
+}
+
+static bool ends_in(const char *text, const char *end)
+{
+	size_t n = strlen(text), len = strlen(end);
+
+	return n >= len && !strcmp(text + n - len, end);
+}
+
 static bool judge_by_source(const struct selection *sel, struct interpreter_facts *facts,
 			    struct verdict *verdict)
 {
 	_cleanup_free_ char *name = NULL;
 	const char *package = NULL;
+	bool is_all = false;
 
 	if (sel->packages.n)
-		package = find_package(sel, facts, verdict->path, &name);
+		package = find_package(sel, facts, verdict->path, &name, &is_all);
+	verdict->is_package = is_all && ends_in(verdict->path, "/__init__.py");
 	if (!package && !in_dirs(sel, verdict->path))
 		return name ? refuse(verdict, "module '%s' is outside of --source", name) :
 			      refuse(verdict, "outside of --source");
 	if (interpreter_facts_is_third_party(facts, verdict->path) &&
 	    !source_is_third_party(sel, facts, verdict->path))
 		return refuse(verdict, "inside --source, but third-party");
-	return true;
+	return accept_for(verdict, package ? "in a package of --source" : "inside --source");
 }
 
 static bool judge_by_default(const struct selection *sel, struct interpreter_facts *facts,
@@ -377,7 +394,7 @@ static bool judge_by_default(const struct selection *sel, struct interpreter_fac
 		return refuse(verdict, "a third-party module");
 	if (!sel->pylib && path_list_covers(&facts->stdlib, verdict->path))
 		return refuse(verdict, "in the standard library");
-	return true;
+	return accept_for(verdict, sel->pylib ? "not third-party" : "neither third-party nor the standard library");
 }
 
 static bool judge_path(const struct selection *sel, struct interpreter_facts *facts,
@@ -388,8 +405,8 @@ static bool judge_path(const struct selection *sel, struct interpreter_facts *fa
 	if (selection_has_source(sel))
 		in = judge_by_source(sel, facts, verdict);
 	else if (sel->include.n)
-		in = glob_list_match(&sel->include, verdict->path) ||
-		     refuse(verdict, "outside of --include");
+		in = glob_list_match(&sel->include, verdict->path) ? accept_for(verdict, "inside --include") :
+								     refuse(verdict, "outside of --include");
 	else
 		in = judge_by_default(sel, facts, verdict);
 	if (in && glob_list_match(&sel->omit, verdict->path))
@@ -556,16 +573,7 @@ static int walk_dir(struct walk *walk, const char *dir, bool top)
 	return r;
 }
 
-/** Walk a source package, if it is one: not a lone module, nor a directory without __init__.py. */
-static int walk_package(struct walk *walk, struct interpreter_facts *facts, const char *name)
-{
-	_cleanup_free_ char *place = locate(facts, name);
-
-	return place && is_package(&facts->root, place) ? walk_dir(walk, place, true) : 0;
-}
-
-int selection_unexecuted_files(const struct selection *sel, struct interpreter_facts *facts,
-			       selection_file_fn fn, void *arg)
+int selection_unexecuted_files(const struct selection *sel, selection_file_fn fn, void *arg)
 {
 	_cleanup_(rootpath_deinit) struct rootpath ours = { 0 };
 	struct walk walk = { sel, &ours, fn, arg };
@@ -574,9 +582,14 @@ int selection_unexecuted_files(const struct selection *sel, struct interpreter_f
 	r = rootpath_init(&ours, NULL);
 	for (size_t i = 0; i < sel->dirs.n && r >= 0; i++)
 		r = walk_dir(&walk, sel->dirs.names[i], true);
-	for (size_t i = 0; facts && i < sel->packages.n && r >= 0; i++) {
-		walk.root = &facts->root;
-		r = walk_package(&walk, facts, sel->packages.names[i]);
-	}
+	return r < 0 ? r : 0;
+}
+
+int selection_unexecuted_in(const struct selection *sel, struct interpreter_facts *facts, const char *dir,
+			    selection_file_fn fn, void *arg)
+{
+	struct walk walk = { sel, &facts->root, fn, arg };
+	int r = walk_dir(&walk, dir, true);
+
 	return r < 0 ? r : 0;
 }

@@ -40,9 +40,9 @@ void selection_free(struct selection *sel);
 
 /** All zeros, or set by selection_judge() before; freed by verdict_deinit(). */
 struct verdict {
-	bool in;
+	bool in, is_package; /* the __init__.py of a --source package, also when it is not in */
 	char *path; /* without links; what to record the file as. NULL if the name is no path */
-	char reason[SELECTION_REASON_MAX]; /* why not; "" when in */
+	char reason[SELECTION_REASON_MAX]; /* why, or why not */
 };
 
 /**
@@ -58,13 +58,15 @@ void verdict_deinit(struct verdict *verdict);
 typedef int (*selection_file_fn)(void *arg, const char *path);
 
 /**
- * Call @p fn for every Python file that --source covers, has run or not: those of the source
- * directories, and of the source packages found by way of @p facts (may be NULL: none is). As in
- * coverage.py, only directories with an __init__.py are entered, and links to directories are not.
- * A file may come twice. Directories that cannot be read are passed over. -ENOMEM.
+ * Call @p fn for every Python file in the source directories, has it run or not. As in coverage.py, only directories
+ * with an __init__.py are entered, and links to directories are not. A file may come twice. Directories that cannot be
+ * read are passed over. -ENOMEM.
  */
-int selection_unexecuted_files(const struct selection *sel, struct interpreter_facts *facts,
-			       selection_file_fn fn, void *arg) must_check;
+int selection_unexecuted_files(const struct selection *sel, selection_file_fn fn, void *arg) must_check;
+
+/** The same for the directory @p dir of a source package, which the interpreter of @p facts has imported. */
+int selection_unexecuted_in(const struct selection *sel, struct interpreter_facts *facts, const char *dir,
+			    selection_file_fn fn, void *arg) must_check;
 
 /** True if there is a --source setting: unexecuted files are wanted. */
 bool selection_has_source(const struct selection *sel);

@@ -730,90 +730,90 @@ void config_warn_unused(const struct config *c)
 
 /* ---------------------------------------------------------------------------------------------------------- to show */
 
-static void print_text(const char *text)
+static void print_text(FILE *out, const char *text)
 {
 	if (!text) {
-		printf("null");
+		fprintf(out, "null");
 		return;
 	}
-	putchar('"');
+	putc('"', out);
 	for (; *text; text++) {
 		unsigned char c = (unsigned char)*text;
 
 		if (c == '"' || c == '\\')
-			printf("\\%c", c);
+			fprintf(out, "\\%c", c);
 		else if (c < ' ' || c == 127)
-			printf("\\u%04x", c);
+			fprintf(out, "\\u%04x", c);
 		else
-			putchar(c);
+			putc(c, out);
 	}
-	putchar('"');
+	putc('"', out);
 }
 
-static void print_list(const struct string_list *list)
+static void print_list(FILE *out, const struct string_list *list)
 {
-	putchar('[');
+	putc('[', out);
 	for (size_t i = 0; i < list->n; i++) {
-		printf(i ? ", " : "");
-		print_text(list->items[i]);
+		fprintf(out, i ? ", " : "");
+		print_text(out, list->items[i]);
 	}
-	putchar(']');
+	putc(']', out);
 }
 
 /* JSON has no word for what is not finite; these are Python's. */
-static void print_number(double number)
+static void print_number(FILE *out, double number)
 {
 	if (isfinite(number))
-		printf("%.17g", number);
+		fprintf(out, "%.17g", number);
 	else
-		printf("%s", isnan(number) ? "NaN" : number < 0 ? "-Infinity" : "Infinity");
+		fprintf(out, "%s", isnan(number) ? "NaN" : number < 0 ? "-Infinity" : "Infinity");
 }
 
-static void print_value(const struct row *row, const void *member)
+static void print_value(FILE *out, const struct row *row, const void *member)
 {
 	static const char *const switches[] = {"false", "true", "null"};
 
 	switch (row->type) {
 	case TYPE_BOOLEAN:
-		printf("%s", switches[*(const bool *)member]);
+		fprintf(out, "%s", switches[*(const bool *)member]);
 		break;
 	case TYPE_SWITCH:
-		printf("%s", switches[*(const enum config_switch *)member]);
+		fprintf(out, "%s", switches[*(const enum config_switch *)member]);
 		break;
 	case TYPE_INTEGER:
-		printf("%d", *(const int *)member);
+		fprintf(out, "%d", *(const int *)member);
 		break;
 	case TYPE_FLOAT:
-		print_number(*(const double *)member);
+		print_number(out, *(const double *)member);
 		break;
 	case TYPE_TEXT:
 	case TYPE_FILE:
-		print_text(*(char *const *)member);
+		print_text(out, *(char *const *)member);
 		break;
 	case TYPE_LIST:
 	case TYPE_REGEXES:
-		print_list(member);
+		print_list(out, member);
 		break;
 	case TYPE_NOTHING:
 		break;
 	}
-	putchar('\n');
+	putc('\n', out);
 }
 
-void config_print(const struct config *c)
+void config_print(const struct config *c, FILE *out)
 {
-	printf("file = ");
-	print_text(c->file);
-	putchar('\n');
+	fprintf(out, "file = ");
+	print_text(out, c->file);
+	putc('\n', out);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		if (rows[i].type == TYPE_NOTHING)
 			continue;
-		printf("%s:%s = ", rows[i].section, rows[i].name);
-		print_value(&rows[i], (const char *)c + rows[i].offset);
+		fprintf(out, "%s:%s = ", rows[i].section, rows[i].name);
+		print_value(out, &rows[i], (const char *)c + rows[i].offset);
 	}
 	for (size_t i = 0; i < c->n_paths; i++) {
-		printf("paths:%s = ", c->paths[i].name);
-		print_list(&c->paths[i].places);
-		putchar('\n');
+		fprintf(out, "paths:%s = ", c->paths[i].name);
+		print_list(out, &c->paths[i].places);
+		putc('\n', out);
 	}
 }

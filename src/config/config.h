@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 /** A switch that may be set neither way: then that of [report] holds. */
 enum config_switch { CONFIG_OFF, CONFIG_ON, CONFIG_UNSET };
@@ -90,8 +91,17 @@ int config_read(struct config *config, const char *rcfile, char *why, size_t siz
 /** Say once for each what is set and pycov-trace has no use for. */
 void config_warn_unused(const struct config *config);
 
-/** Print all settings on standard output, a line for each, the values as JSON has them. */
-void config_print(const struct config *config);
+/** Print all settings, a line for each, the values as JSON has them. */
+void config_print(const struct config *config, FILE *out);
+
+/**
+ * The words of a command line as Python's shlex.split() has them: quotes and backslashes as in a shell, nothing else.
+ * -EINVAL: a quote or backslash is left open. -ENOMEM.
+ */
+int config_split_words(const char *text, struct string_list *ret) must_check;
+
+/** Add @p text as one more item. */
+int config_list_push(struct string_list *list, const char *text) must_check;
 
 void config_deinit(struct config *config);
 #define _cleanup_config_ _cleanup_(config_deinit)

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "cli.h"
+#include "config.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -52,9 +53,6 @@ struct config_setting *config_file_add(struct config_file *file, const char *sec
 /** Set `why`: "FILE:LINE:COLUMN: ..."; returns -EINVAL. */
 int config_file_wrong(struct config_file *file, int line, int column, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
-
-/** Add @p text as one more item. */
-int config_list_push(struct string_list *list, const char *text) must_check;
 
 /**
  * Replace $VAR, ${VAR}, ${VAR-default}, ${VAR?} and $$ as coverage.py does. -ENOENT: a ${VAR?} that is not set, whose

@@ -311,8 +311,8 @@ static void use(struct fixture *f, const struct selection_options *options)
 static const char *judge(struct fixture *f, const char *path)
 {
 	assert_int_equal(selection_judge(f->sel, &f->facts, path, &f->verdict), 0);
-	assert_true(f->verdict.in == (f->verdict.reason[0] == '\0'));
-	return f->verdict.reason;
+	assert_true(f->verdict.reason[0] || !f->verdict.path);
+	return f->verdict.in ? "" : f->verdict.reason;
 }
 
 static void test_default(void **state)
@@ -476,16 +476,22 @@ static void test_unexecuted_files(void **state)
 
 	snprintf(dir, sizeof(dir), "%s/srv/app", f->root);
 	use(f, &(struct selection_options){ .source = source, .omit = omit });
-	assert_int_equal(selection_unexecuted_files(f->sel, NULL, collect, text), 0);
+	assert_int_equal(selection_unexecuted_files(f->sel, collect, text), 0);
 	/* a link to a file counts, one with an absolute target leads nowhere here */
 	assert_string_equal(text, "/srv/app/prog.py /srv/app/pkg/__init__.py /srv/app/pkg/g.pyw "
 				  "/srv/app/prog.py /srv/app/pkg/sub/__init__.py "
 				  "/srv/app/pkg/sub/b.py ");
-	assert_int_equal(selection_unexecuted_files(f->sel, NULL, stop, NULL), -ECANCELED);
+	assert_int_equal(selection_unexecuted_files(f->sel, stop, NULL), -ECANCELED);
 	text[0] = '\0';
 	assert_int_equal(interpreter_facts_set_sys_path(&f->facts, entries, 1), 0);
 	use(f, &(struct selection_options){ .source_pkgs = packages, .namespace_packages = true });
-	assert_int_equal(selection_unexecuted_files(f->sel, &f->facts, collect, text), 0);
+	assert_int_equal(selection_unexecuted_files(f->sel, collect, text), 0);
+	assert_string_equal(text, "");
+	assert_string_equal(judge(f, "/srv/app/pkg/__init__.py"), "");
+	assert_true(f->verdict.is_package);
+	assert_string_equal(judge(f, "/srv/app/pkg/a.py"), "");
+	assert_false(f->verdict.is_package);
+	assert_int_equal(selection_unexecuted_in(f->sel, &f->facts, "/srv/app/pkg", collect, text), 0);
 	assert_string_equal(text, "/srv/app/pkg/__init__.py /srv/app/pkg/a.py /srv/app/pkg/g.pyw "
 				  "/srv/app/prog.py /srv/app/pkg/data/c.py "
 				  "/srv/app/pkg/sub/__init__.py /srv/app/pkg/sub/b.py ");
