@@ -51,6 +51,7 @@ class Python:
         self.version = version_of(row["version"])
         self.full_version = row["version"]
         self.exe, self.coverage, self.has_tests = row["exe"], row["coverage"], row["tests"] == "yes"
+        self.servers = row.get("servers", "-")
         self.root = None if row["root"] == "-" else row["root"]
 
     def inside(self, *argv, cwd):

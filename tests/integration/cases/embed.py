@@ -1,6 +1,5 @@
 """C programs that embed Python: linked to it, or opening it after they have started."""
 
-import os
 from pathlib import Path
 
 from harness import TARGETS, Skip, case
@@ -66,17 +65,3 @@ def linked_and_never_used(t):
     program = build(t, True)
     plain, traced = t.run(program), t.trace(program)
     t.expect_equal((traced.status, traced.out), (plain.status, plain.out), "end")
-
-
-@case(only="debian-3.11")
-def uwsgi(t):
-    """The server dlopens its Python plugin. It ends by a request that tells it to."""
-    if not os.path.exists("/usr/lib/uwsgi/plugins/python3_plugin.so") and not os.path.exists("/usr/bin/uwsgi"):
-        raise Skip("no uwsgi with its Python plugin: apt-get install uwsgi-core uwsgi-plugin-python3")
-    path = t.write("wsgi.py", "import os, signal, sys\nx = 1  # hit\ndef application(env, start):\n"
-                   "    return [b'']  # miss\ndef f():\n    return 2  # hit\nf()\n"
-                   "os.write(1, b'loaded\\n')  # hit\nos._exit(5)  # hit\n")
-    run = t.trace(["uwsgi", "--plugin", "python3", "--socket", f"{t.dir}/socket", "--chdir", t.dir, "--wsgi-file", path,
-                   "--disable-logging"])
-    t.expect("loaded" in run.text, "the application was not loaded", run)
-    t.expect_marks(run, path)
