@@ -1,6 +1,6 @@
 /**
- * The data file: a record as coverage.py's SQLite file, schema 7 (coverage/sqldata.py, 7.17), line
- * mode.
+ * The data file: a record as coverage.py's SQLite file, schema 7 (coverage/sqldata.py, 7.17), with
+ * lines or arcs.
  *
  * Beside coverage.py's seven tables there are two of our own, which it passes over (tried with
  * 6.5.0 and 7.17.3: report, html, xml, combine):
@@ -73,3 +73,7 @@ int datafile_write(struct datafile *file, const struct record *rec, bool sync) m
  * writes to it. -EACCES, -EIO, -ENOMEM. An empty file (0 bytes) has nothing in it.
  */
 int datafile_read(struct datafile *file, struct record *rec) must_check;
+
+/** The same, but arcs are welcome: `has_arcs` of @p rec tells. -ENOTSUP: @p rec has lines without arcs, or the
+ *  other way round. */
+int datafile_read_arcs(struct datafile *file, struct record *rec) must_check;

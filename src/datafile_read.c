@@ -22,6 +22,7 @@ struct reader {
 	sqlite3 *db;
 	struct record *rec;
 	int64_t calls_left;
+	bool arcs_welcome;
 };
 
 static void close_db(sqlite3 **db)
@@ -165,8 +166,14 @@ static int check_kind(struct reader *rd)
 
 	if (r < 0)
 		return r;
-	if (r > 0)
+	if (r > 0 && !rd->arcs_welcome)
 		return datafile_fail(rd->file, -ENOTSUP, "it holds branches, not lines");
+	rd->rec->has_arcs = r > 0;
+	if (r > 0) {
+		r = has_table(rd, "arc");
+		if (r <= 0)
+			return r < 0 ? r : datafile_fail(rd->file, -EBADMSG, "no table arc: not a data file");
+	}
 	r = for_rows(rd, "select 1 from tracer where tracer != ''", NULL, row_found);
 	if (r < 0)
 		return r;
@@ -224,6 +231,24 @@ static int read_lines(struct reader *rd, sqlite3_stmt *row)
 	return column_numbits(rd, row, 2, lines);
 }
 
+static int read_arc(struct reader *rd, sqlite3_stmt *row)
+{
+	sqlite3_int64 from = sqlite3_column_int64(row, 2), to = sqlite3_column_int64(row, 3);
+	const char *context = column_text(row, 1);
+	struct record_file *file;
+	int r;
+
+	if (!context)
+		return reader_corrupt(rd, "a context that is none");
+	if (from > INT32_MAX || from < -INT32_MAX || to > INT32_MAX || to < -INT32_MAX)
+		return reader_corrupt(rd, "line numbers above 2^31");
+	r = column_file(rd, row, 0, &file);
+	if (r < 0)
+		return r;
+	r = record_file_add_arc(rd->rec, file, context, (struct record_arc){(int32_t)from, (int32_t)to});
+	return r < 0 ? reader_result(rd, SQLITE_NOMEM) : 0;
+}
+
 static int read_executable(struct reader *rd, sqlite3_stmt *row)
 {
 	struct record_file *file;
@@ -268,10 +293,16 @@ static int read_all(struct reader *rd)
 	r = for_rows(rd, "select path from file", NULL, read_file);
 	if (r < 0)
 		return r;
-	r = for_rows(rd,
-		     "select path, context, numbits from line_bits"
-		     " join file on file.id = file_id join context on context.id = context_id",
-		     NULL, read_lines);
+	if (rd->rec->has_arcs)
+		r = for_rows(rd,
+			     "select path, context, fromno, tono from arc"
+			     " join file on file.id = file_id join context on context.id = context_id",
+			     NULL, read_arc);
+	else
+		r = for_rows(rd,
+			     "select path, context, numbits from line_bits"
+			     " join file on file.id = file_id join context on context.id = context_id",
+			     NULL, read_lines);
 	if (r < 0)
 		return r;
 	r = read_ours(rd, "pycov_trace_executable",
@@ -345,10 +376,10 @@ static int read_database(struct reader *rd, off_t size)
 	return r < 0 ? r : read_all(rd);
 }
 
-int datafile_read(struct datafile *file, struct record *rec)
+static int read_data(struct datafile *file, struct record *rec, bool arcs_welcome)
 {
 	_cleanup_record_ struct record found;
-	struct reader rd = { .file = file, .rec = &found };
+	struct reader rd = { .file = file, .rec = &found, .arcs_welcome = arcs_welcome };
 	off_t size = 0;
 	int r;
 
@@ -359,7 +390,19 @@ int datafile_read(struct datafile *file, struct record *rec)
 	r = read_database(&rd, size);
 	if (r < 0)
 		return r;
+	if (rec->files.count && found.files.count && rec->has_arcs != found.has_arcs)
+		return datafile_fail(file, -ENOTSUP, "branches and lines do not go together");
 	if (record_merge(rec, &found) < 0)
 		return reader_result(&(struct reader){ .file = file }, SQLITE_NOMEM);
 	return 0;
+}
+
+int datafile_read(struct datafile *file, struct record *rec)
+{
+	return read_data(file, rec, false);
+}
+
+int datafile_read_arcs(struct datafile *file, struct record *rec)
+{
+	return read_data(file, rec, true);
 }

@@ -34,8 +34,7 @@ static const char schema_sql[] =
 	"create table pycov_trace_function (file_id integer, name text, first_line integer,"
 	" numbits blob);"
 	"insert into coverage_schema values (7);"
-	"insert into meta values ('has_arcs', '0'),"
-	" ('version', 'pycov-trace " PYCOV_TRACE_VERSION "');";
+	"insert into meta values ('version', 'pycov-trace " PYCOV_TRACE_VERSION "');";
 
 _Static_assert(DATAFILE_SCHEMA_VERSION == 7, "stands in schema_sql");
 
@@ -43,6 +42,7 @@ enum statement {
 	INSERT_FILE,
 	INSERT_CONTEXT,
 	INSERT_LINES,
+	INSERT_ARC,
 	INSERT_EXECUTABLE,
 	INSERT_FUNCTION,
 	N_STATEMENTS,
@@ -52,6 +52,7 @@ static const char *const statement_sql[N_STATEMENTS] = {
 	[INSERT_FILE] = "insert into file values (?, ?)",
 	[INSERT_CONTEXT] = "insert into context values (?, ?)",
 	[INSERT_LINES] = "insert into line_bits values (?, ?, ?)",
+	[INSERT_ARC] = "insert or ignore into arc values (?, ?, ?, ?)",
 	[INSERT_EXECUTABLE] = "insert into pycov_trace_executable values (?, ?)",
 	[INSERT_FUNCTION] = "insert into pycov_trace_function values (?, ?, ?, ?)",
 };
@@ -212,6 +213,21 @@ static int write_lines(struct writer *w, sqlite3_int64 id, const struct record_l
 	return insert_numbits(w, insert, 3, "line_bits", &lines->lines);
 }
 
+static int write_arcs(struct writer *w, sqlite3_int64 id, const struct record_lines *lines)
+{
+	sqlite3_stmt *insert;
+	int r = writer_statement(w, INSERT_ARC, &insert);
+
+	for (size_t i = 0; i < lines->n_arcs && r == 0; i++) {
+		sqlite3_bind_int64(insert, 1, id);
+		sqlite3_bind_int64(insert, 2, w->context_ids[lines->context->id]);
+		sqlite3_bind_int64(insert, 3, lines->arcs[i].from);
+		sqlite3_bind_int64(insert, 4, lines->arcs[i].to);
+		r = writer_step(w, insert);
+	}
+	return r;
+}
+
 static int write_executable(struct writer *w, sqlite3_int64 id, const struct lineset *lines)
 {
 	sqlite3_stmt *insert;
@@ -261,13 +277,13 @@ static int write_functions(struct writer *w, sqlite3_int64 id, const struct reco
 	return 0;
 }
 
-static int write_file(struct writer *w, sqlite3_int64 id, const struct record_file *file)
+static int write_file(struct writer *w, sqlite3_int64 id, const struct record_file *file, bool has_arcs)
 {
 	int r;
 
 	r = insert_text(w, INSERT_FILE, id, file->path);
 	for (size_t i = 0; i < file->n_lines && r == 0; i++)
-		r = write_lines(w, id, &file->lines[i]);
+		r = has_arcs ? write_arcs(w, id, &file->lines[i]) : write_lines(w, id, &file->lines[i]);
 	if (r < 0)
 		return r;
 	r = write_executable(w, id, &file->executable);
@@ -289,7 +305,7 @@ static int write_files(struct writer *w, const struct record *rec)
 			log_debug("left out, not UTF-8: %s", files[i]->path);
 			continue;
 		}
-		r = write_file(w, ++id, files[i]);
+		r = write_file(w, ++id, files[i], rec->has_arcs);
 		if (r < 0)
 			return r;
 	}
@@ -308,6 +324,9 @@ int datafile_sql_write(struct datafile *file, int fd, const struct record *rec)
 	if (r < 0)
 		return r;
 	r = writer_exec(&w, schema_sql);
+	if (r == 0)
+		r = writer_exec(&w, rec->has_arcs ? "insert into meta values ('has_arcs', '1')"
+						  : "insert into meta values ('has_arcs', '0')");
 	if (r < 0)
 		return r;
 	r = write_contexts(&w, rec);

@@ -17,8 +17,10 @@ static void function_free(struct record_function *function)
 
 static void file_free(struct record_file *file)
 {
-	for (size_t i = 0; i < file->n_lines; i++)
+	for (size_t i = 0; i < file->n_lines; i++) {
 		lineset_deinit(&file->lines[i].lines);
+		free(file->lines[i].arcs);
+	}
 	for (size_t i = 0; i < file->functions.n_slots; i++)
 		if (file->functions.slots[i].entry)
 			function_free(file->functions.slots[i].entry);
@@ -140,8 +142,8 @@ static int lines_insert(struct record_file *file, size_t at, const struct record
 	return 0;
 }
 
-int record_file_lines(struct record *rec, struct record_file *file, const char *context,
-		      struct lineset **ret)
+static int lines_get(struct record *rec, struct record_file *file, const char *context,
+		     struct record_lines **ret)
 {
 	struct record_context *ctx;
 	size_t at;
@@ -156,7 +158,85 @@ int record_file_lines(struct record *rec, struct record_file *file, const char *
 		if (r < 0)
 			return r;
 	}
-	*ret = &file->lines[at].lines;
+	*ret = &file->lines[at];
+	return 0;
+}
+
+int record_file_lines(struct record *rec, struct record_file *file, const char *context,
+		      struct lineset **ret)
+{
+	struct record_lines *lines;
+	int r = lines_get(rec, file, context, &lines);
+
+	if (r == 0)
+		*ret = &lines->lines;
+	return r;
+}
+
+static int compare_arcs(const void *a, const void *b)
+{
+	const struct record_arc *x = a, *y = b;
+
+	if (x->from != y->from)
+		return x->from < y->from ? -1 : 1;
+	return x->to < y->to ? -1 : x->to > y->to;
+}
+
+size_t record_arcs_sort(struct record_arc *arcs, size_t n)
+{
+	size_t kept = 0;
+
+	if (n)
+		qsort(arcs, n, sizeof(*arcs), compare_arcs);
+	for (size_t i = 0; i < n; i++)
+		if (!kept || compare_arcs(&arcs[kept - 1], &arcs[i]))
+			arcs[kept++] = arcs[i];
+	return kept;
+}
+
+/* Make room for one more, by dropping what is there twice if that is much. */
+static int arcs_grow(struct record_lines *lines)
+{
+	struct record_arc *arcs;
+	size_t room = lines->room ? lines->room * 2 : 16;
+
+	if (lines->n_arcs < lines->room)
+		return 0;
+	lines->n_arcs = record_arcs_sort(lines->arcs, lines->n_arcs);
+	if (lines->n_arcs < lines->room / 2)
+		return 0;
+	arcs = reallocarray(lines->arcs, room, sizeof(*arcs));
+	if (!arcs)
+		return -ENOMEM;
+	lines->arcs = arcs;
+	lines->room = room;
+	return 0;
+}
+
+static int add_end(struct lineset *lines, int32_t end)
+{
+	return end > 0 ? lineset_add(lines, (uint32_t)end) : 0;
+}
+
+int record_file_add_arc(struct record *rec, struct record_file *file, const char *context,
+			struct record_arc arc)
+{
+	struct record_lines *lines;
+	int r;
+
+	if (arc.from == INT32_MIN || arc.to == INT32_MIN)
+		return -ERANGE;
+	r = lines_get(rec, file, context, &lines);
+	if (r == 0)
+		r = add_end(&lines->lines, arc.from);
+	if (r == 0)
+		r = add_end(&lines->lines, arc.to);
+	if (r == 0)
+		r = arcs_grow(lines);
+	if (r < 0)
+		return r;
+	lines->arcs[lines->n_arcs++] = arc;
+	rec->has_arcs = true;
 	return 0;
 }
 
@@ -226,6 +306,17 @@ static int merge_functions(struct record *rec, struct record_file *file,
 	return 0;
 }
 
+static int merge_arcs(struct record *rec, struct record_file *file, const struct record_lines *from)
+{
+	for (size_t i = 0; i < from->n_arcs; i++) {
+		int r = record_file_add_arc(rec, file, from->context->name, from->arcs[i]);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int merge_file(struct record *rec, const struct record_file *from)
 {
 	struct record_file *file;
@@ -235,12 +326,14 @@ static int merge_file(struct record *rec, const struct record_file *from)
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < from->n_lines; i++) {
-		struct lineset *lines;
+		struct lineset *lines = NULL;
 
 		r = record_file_lines(rec, file, from->lines[i].context->name, &lines);
 		if (r < 0)
 			return r;
 		r = lineset_or(lines, &from->lines[i].lines);
+		if (r == 0)
+			r = merge_arcs(rec, file, &from->lines[i]);
 		if (r < 0)
 			return r;
 	}
@@ -254,6 +347,7 @@ int record_merge(struct record *rec, const struct record *from)
 {
 	if (rec == from)
 		return 0;
+	rec->has_arcs |= from->has_arcs;
 	for (size_t i = 0; i < from->files.n_slots; i++) {
 		const struct record_file *file = from->files.slots[i].entry;
 		int r = file ? merge_file(rec, file) : 0;

@@ -12,6 +12,7 @@
 #include "base/hashmap.h"
 #include "base/lineset.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,10 +22,20 @@ struct record_context {
 	uint32_t id; /* order of appearance in this record */
 };
 
-/** What one file ran in one context. Arcs (from, to) will stand beside the lines. */
+/**
+ * That line @p to ran next after line @p from. A negative one is where the code object that begins
+ * at that line was entered (from) or left (to).
+ */
+struct record_arc {
+	int32_t from, to;
+};
+
+/** What one file ran in one context. The lines at either end of an arc are in `lines`, too. */
 struct record_lines {
 	const struct record_context *context;
 	struct lineset lines;
+	struct record_arc *arcs; /* in no order, some twice: see record_arcs_sort() */
+	size_t n_arcs, room;
 };
 
 /** A function, class body or module: one code object as the compiler made it. */
@@ -47,6 +58,7 @@ struct record {
 	struct hashmap files;    /* of struct record_file */
 	struct hashmap contexts; /* of struct record_context */
 	struct hash_key key;
+	bool has_arcs; /* the data is arcs; else there are none */
 };
 
 void record_init(struct record *rec);
@@ -66,6 +78,13 @@ struct record_file *record_file_find(const struct record *rec, const char *path)
 int record_file_lines(struct record *rec, struct record_file *file, const char *context,
 		      struct lineset **ret) must_check;
 
+/** Add an arc, as record_file_lines() adds lines. Sets `has_arcs`. -ERANGE: it is none. */
+int record_file_add_arc(struct record *rec, struct record_file *file, const char *context,
+			struct record_arc arc) must_check;
+
+/** Sort them by from, then to, and drop what is there twice: how many are left. */
+size_t record_arcs_sort(struct record_arc *arcs, size_t n);
+
 /**
  * Add a function; of two with the same name and first line (a lambda twice on a line, the same
  * file loaded twice) the lines are united. @p executable may be NULL; it is copied.
@@ -73,7 +92,7 @@ int record_file_lines(struct record *rec, struct record_file *file, const char *
 int record_file_add_function(struct record *rec, struct record_file *file, const char *name,
 			     uint32_t first_line, const struct lineset *executable) must_check;
 
-/** Add all of @p from to @p rec. -ENOMEM: some of it may have been added. */
+/** Add all of @p from to @p rec, arcs to lines as well: `has_arcs` of both is the caller's affair. -ENOMEM: some of it may have been added. */
 int record_merge(struct record *rec, const struct record *from) must_check;
 
 /** Yield the files sorted by path (bytes). The caller frees the array, not what it points to. */

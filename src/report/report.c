@@ -127,11 +127,12 @@ static int read_data(struct report *report, char *why)
 	int r = datafile_init(&file, path);
 
 	if (r == 0)
-		r = datafile_read(&file, &report->record);
+		r = datafile_read_arcs(&file, &report->record);
 	if (r == -ENOENT)
 		return fail(why, -ENODATA, "No data to report.");
 	if (r < 0)
 		return fail(why, r, "%s: %s", path, *file.why ? file.why : strerror(-r));
+	report->analyzer.has_arcs = report->record.has_arcs;
 	return 0;
 }
 
@@ -152,11 +153,9 @@ static int compile_regexes(struct report *report, char *why)
 		if (r < 0)
 			return r == -ENOMEM ? fail(why, r, "out of memory") : r;
 	}
-	report->analyzer = (struct analyzer){
-		.exclude = report->exclude,
-		.partial = report->partial,
-		.contexts = report->options->contexts.n ? report->contexts : NULL,
-	};
+	report->analyzer.exclude = report->exclude;
+	report->analyzer.partial = report->partial;
+	report->analyzer.contexts = report->options->contexts.n ? report->contexts : NULL;
 	return 0;
 }
 
