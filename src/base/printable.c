@@ -1,5 +1,6 @@
 #include "base/printable.h"
 
+#include "base/cleanup.h"
 #include "base/utf8.h"
 
 #include <stdbool.h>
@@ -8,11 +9,19 @@
 
 static bool is_shown(uint32_t c)
 {
+	static const struct {
+		uint32_t first, last;
+	} hidden[] = {
+		{ 0xad, 0xad },	    { 0x61c, 0x61c },	{ 0x200b, 0x200f }, { 0x2028, 0x202e },	  { 0x2060, 0x206f },
+		{ 0xfdd0, 0xfdef }, { 0xfeff, 0xfeff }, { 0xfff9, 0xfffb }, { 0xe0000, 0xe0fff },
+	};
+
 	if (c < 0xa0)
 		return c >= 0x20 && c < 0x7f;
-	return c != 0xad && c != 0x61c && c != 0xfeff && !(c >= 0x200b && c <= 0x200f) && !(c >= 0x2028 && c <= 0x202e) &&
-	       !(c >= 0x2060 && c <= 0x206f) && !(c >= 0xfdd0 && c <= 0xfdef) && !(c >= 0xfff9 && c <= 0xfffb) &&
-	       (c & 0xfffe) != 0xfffe && !(c >= 0xe0000 && c <= 0xe0fff);
+	for (size_t i = 0; i < ARRAY_SIZE(hidden); i++)
+		if (c >= hidden[i].first && c <= hidden[i].last)
+			return false;
+	return (c & 0xfffe) != 0xfffe;
 }
 
 /* One character of @p text as it is shown; the number of bytes it takes there. */
