@@ -1,8 +1,9 @@
 /*
  * Linked into pycov-trace: its supervisor kills itself at the call number $KILL_AT of those by which it touches a
- * tracee, before or (with $KILL_AFTER) after the call. The program must not notice.
+ * tracee, before or (with $KILL_AFTER) after the call, and $KILL_NOTE is created. The program must not notice.
  */
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -13,11 +14,14 @@ static int calls;
 
 static void count(int after)
 {
-	const char *at = getenv("KILL_AT");
+	const char *at = getenv("KILL_AT"), *note = getenv("KILL_NOTE");
 
 	calls += !after;
-	if (at && calls == atoi(at) && after == (getenv("KILL_AFTER") != NULL))
-		raise(SIGKILL);
+	if (!at || calls != atoi(at) || after != (getenv("KILL_AFTER") != NULL))
+		return;
+	if (note)
+		close(open(note, O_WRONLY | O_CREAT, 0666));
+	raise(SIGKILL);
 }
 
 long ptrace(int request, ...)

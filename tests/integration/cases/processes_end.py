@@ -2,9 +2,11 @@
 
 import os
 import signal
+from contextlib import contextmanager
+from pathlib import Path
 
-from harness import LIMIT
-from processes import HERE, TWO, Talk, compile_c, expect_children, expect_exact, recorded, row
+from harness import LIMIT, Skip
+from processes import HERE, TWO, Talk, compile_c, expect_children, expect_exact, recorded, row, wait_for
 
 
 @row()
@@ -72,3 +74,56 @@ def hangs_at_exit(t):
     run = talk.end()
     t.expect_equal(run.status, -signal.SIGKILL, "status")
     expect_exact(t, run, path)
+
+
+@contextmanager
+def memory_cgroup(t, limit):
+    """A cgroup whose processes may use so many bytes in all; of either version, whichever can be had."""
+    name = t.dir.name
+    for top, knob in (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")):
+        folder = Path(top, name)
+        try:
+            folder.mkdir()
+        except OSError:
+            continue
+        try:
+            (folder / knob).write_text(str(limit))
+            for swap in (folder / "memory.memsw.limit_in_bytes", folder / "memory.swap.max"):
+                if swap.exists():
+                    swap.write_text(str(limit if "limit" in swap.name else 0))
+        except OSError:
+            folder.rmdir()
+            continue
+        try:
+            yield folder
+        finally:
+            wait_for(t, "the end of the cgroup", lambda: not (folder / "cgroup.procs").read_text())
+            folder.rmdir()
+        return
+    raise Skip("optional: no memory cgroup can be made here; other cases send SIGKILL")
+
+
+HUNGRY = """\
+import sys  # hit
+def eat(meals):  # hit
+    while True:  # hit or not
+        meals.append(b"x" * (1 << 20))  # hit
+    return meals  # miss
+print("hungry", flush=True)  # hit
+eat([])  # hit
+x = 1  # miss
+"""
+
+
+@row()
+def out_of_memory(t):
+    """The kernel kills a child that uses too much; its parent goes on."""
+    child = t.write("child_hungry.py", HUNGRY)
+    path = t.write("app.py", "import subprocess, sys  # hit\n"
+                   "join = 'echo $$ >' + sys.argv[1] + '; exec \"$@\"'  # hit\n"
+                   "print(subprocess.call(['sh', '-c', join, 'sh', *sys.argv[2:]]))  # hit\n")
+    with memory_cgroup(t, 96 << 20) as folder:
+        run = t.both(t.py(path, folder / "cgroup.procs", t.python.exe, child))
+    t.expect_equal(run.text, "hungry\n-9\n", "end")
+    expect_exact(t, run, path)
+    expect_exact(t, run, child)
