@@ -3,6 +3,7 @@
 #include "command_completion.h"
 #include "command_debug.h"
 #include "command_dump.h"
+#include "command_html.h"
 #include "command_json.h"
 #include "command_lcov.h"
 #include "command_report.h"
@@ -11,6 +12,7 @@
 
 const struct cli_command *const commands[] = {
 	&command_report,
+	&command_html,
 	&command_xml,
 	&command_json,
 	&command_lcov,

@@ -3,11 +3,10 @@
 #include "base/cleanup.h"
 #include "base/utf8.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-static bool is_shown(uint32_t c)
+bool printable_is_shown(uint32_t c)
 {
 	static const struct {
 		uint32_t first, last;
@@ -34,7 +33,7 @@ static size_t show(char shown[16], const char *text)
 		snprintf(shown, 16, "\\x%02x", (unsigned char)*text);
 		return 1;
 	}
-	if (is_shown(c)) {
+	if (printable_is_shown(c)) {
 		memcpy(shown, text, len);
 		shown[len] = '\0';
 	} else {

@@ -7,7 +7,12 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /** Write @p text to @p buf as snprintf() does, never half a character. The length it would have if there were room. */
 size_t printable(char *buf, size_t size, const char *text);
+
+/** True for a character that stands there as it is. */
+bool printable_is_shown(uint32_t c);
