@@ -17,6 +17,7 @@ enum line_flag {
 	LINE_DOCSTRING = 8,
 	LINE_RAW = 16,	   /* has code, counted here or in the first line of its statement */
 	LINE_NO_BRANCH = 32, /* `# pragma: no branch` and the like */
+	LINE_START = 64,     /* where the data has branches: the first line of a statement with code */
 };
 
 /** Those of coverage.py's results.Numbers. */
@@ -51,11 +52,23 @@ struct region {
 	uint32_t first_line, last_line; /* its lowest and highest line; 0 if it has no lines */
 };
 
+/** What a branch does. */
+enum branch_way {
+	BRANCH_JUMP,
+	BRANCH_RETURN,	    /* from the function `owner` */
+	BRANCH_EXCEPT,	    /* an exception leaves the function `owner` */
+	BRANCH_EXIT_CLASS,  /* the end of the body of the class `owner` */
+	BRANCH_EXIT_MODULE,
+	BRANCH_EXIT,	    /* one of these */
+};
+
 /** An arc between lines. @p to is negative for the way out of the code object of line -@p to. */
 struct branch {
 	uint32_t from;
 	int32_t to;
 	bool executed, missing; /* neither: `no branch` was asked for, or it leads to an excluded line */
+	enum branch_way way;
+	uint32_t owner;		/* index of the statement */
 	bool excluded;		/* it leads to an excluded line: not in the numbers */
 };
 

@@ -212,6 +212,10 @@ static int analyze_lines(const struct analyzer *with, struct analysis *a, const 
 	r = match_lines(a, with->exclude, LINE_EXCLUDED, why);
 	if (r < 0)
 		return r;
+	if (with->has_arcs)
+		r = match_lines(a, with->partial, LINE_NO_BRANCH, why);
+	if (r < 0)
+		return r;
 	exclude_suites(a);
 	visit_statements(a);
 	choose_statements(a);
