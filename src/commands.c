@@ -7,6 +7,7 @@
 #include "command_json.h"
 #include "command_lcov.h"
 #include "command_report.h"
+#include "command_sample.h"
 #include "command_save.h"
 #include "command_xml.h"
 
@@ -16,6 +17,7 @@ const struct cli_command *const commands[] = {
 	&command_xml,
 	&command_json,
 	&command_lcov,
+	&command_sample,
 	&command_dump,
 	&command_save,
 	&command_debug,

@@ -1,0 +1,106 @@
+#include "sample/descendants.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "attach/procfs.h"
+#include "attach/threads.h"
+
+#define SCAN_MIN_NS UINT64_C(10000000)
+#define SCAN_SHARE 50 /* looking takes at most this part of the time */
+#define WAIT_FIRST_NS UINT64_C(5000000)
+#define WAIT_MAX_NS UINT64_C(1000000000)
+
+void descendants_deinit(struct descendants *d)
+{
+	free(d->items);
+	*d = (struct descendants){0};
+}
+
+int descendants_add(struct descendants *d, pid_t pid)
+{
+	struct descendant *items;
+
+	for (size_t i = 0; i < d->n; i++)
+		if (d->items[i].pid == pid)
+			return 0;
+	if (d->n >= DESCENDANTS_MAX)
+		return 0;
+	if (d->n == d->room) {
+		size_t room = d->room ? 2 * d->room : 16;
+
+		items = realloc(d->items, room * sizeof(*items));
+		if (!items)
+			return -ENOMEM;
+		d->items = items;
+		d->room = room;
+	}
+	d->items[d->n++] = (struct descendant){.pid = pid};
+	return 0;
+}
+
+void descendant_postpone(struct descendant *item, uint64_t now_ns)
+{
+	item->wait_ns = item->wait_ns ? 2 * item->wait_ns : WAIT_FIRST_NS;
+	if (item->wait_ns > WAIT_MAX_NS)
+		item->wait_ns = WAIT_MAX_NS;
+	item->next_ns = now_ns + item->wait_ns;
+}
+
+static int on_child(pid_t child, void *arg)
+{
+	return descendants_add(arg, child);
+}
+
+struct scan {
+	struct descendants *d;
+	pid_t pid;
+};
+
+static int on_thread(pid_t tid, void *arg)
+{
+	struct scan *s = arg;
+
+	return threads_each_child(s->pid, tid, on_child, s->d);
+}
+
+static bool has_ended(pid_t pid)
+{
+	struct procfs_status status;
+
+	return procfs_status(pid, &status) < 0 || status.state == 'Z' || status.state == 'X';
+}
+
+static uint64_t cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+int descendants_scan(struct descendants *d, uint64_t now_ns)
+{
+	uint64_t cost = cpu_ns();
+	size_t n = 0;
+
+	if (now_ns < d->scan_ns)
+		return 0;
+	/* Those that are found are looked through as well: the list grows while this runs. */
+	for (size_t i = 0; d->children && i < d->n; i++) {
+		struct scan scan = {d, d->items[i].pid};
+		int r = threads_each(scan.pid, on_thread, &scan);
+
+		if (r == -ENOMEM)
+			return r;
+	}
+	for (size_t i = 0; i < d->n; i++)
+		if (!has_ended(d->items[i].pid))
+			d->items[n++] = d->items[i];
+	d->n = n;
+	cost = (cpu_ns() - cost) * SCAN_SHARE;
+	d->scan_ns = now_ns + (cost > SCAN_MIN_NS ? cost : SCAN_MIN_NS);
+	return 0;
+}

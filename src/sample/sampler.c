@@ -1,0 +1,336 @@
+#include "sample/sampler.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include "attach/procfs.h"
+#include "attach/stop.h"
+#include "base/log.h"
+#include "sample/access.h"
+
+#define SECOND UINT64_C(1000000000)
+#define TARGETS_MAX 2000
+#define WITHOUT_ANY_NS UINT64_C(1000000) /* between looks, while there is nothing to sample */
+
+uint64_t sampler_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;
+}
+
+int sampler_init(struct sampler *s, const struct sampler_options *options, struct profile *profile)
+{
+	memset(s, 0, sizeof(*s));
+	s->options = *options;
+	s->profile = profile;
+	s->descendants.children = options->subprocesses;
+	runtimes_init(&s->runtimes);
+	s->random = sampler_now() | 1;
+	s->started_ns = s->last_ns = s->next_ns = sampler_now();
+	prctl(PR_SET_TIMERSLACK, 1ul, 0, 0, 0);
+	s->ids = malloc(PYSTACK_DEPTH_MAX * sizeof(*s->ids));
+	return s->ids ? 0 : -ENOMEM;
+}
+
+void sampler_deinit(struct sampler *s)
+{
+	for (size_t i = 0; i < s->n_targets; i++)
+		target_free(s->targets[i]);
+	free(s->targets);
+	free(s->ids);
+	descendants_deinit(&s->descendants);
+	runtimes_deinit(&s->runtimes);
+}
+
+/* -------------------------------------------------------------------------------------------------- the processes */
+
+static int add_target(struct sampler *s, struct target *t)
+{
+	if (s->n_targets == s->targets_room) {
+		size_t room = s->targets_room ? 2 * s->targets_room : 16;
+		struct target **targets = realloc(s->targets, room * sizeof(struct target *));
+
+		if (!targets)
+			return -ENOMEM;
+		s->targets = targets;
+		s->targets_room = room;
+	}
+	s->targets[s->n_targets++] = t;
+	s->was_python = true;
+	return 0;
+}
+
+static bool is_target(const struct sampler *s, pid_t pid)
+{
+	for (size_t i = 0; i < s->n_targets; i++)
+		if (s->targets[i]->pid == pid)
+			return true;
+	return false;
+}
+
+static void drop_target(struct sampler *s, size_t i)
+{
+	target_free(s->targets[i]);
+	s->targets[i] = s->targets[--s->n_targets];
+}
+
+int sampler_attach(struct sampler *s, pid_t pid, struct refusal *refusal)
+{
+	struct target *t = NULL;
+	int r = access_target(&s->runtimes, pid, s->options.blocking, &t, refusal);
+
+	if (r < 0)
+		return r;
+	s->root = pid;
+	r = descendants_add(&s->descendants, pid);
+	if (r == 0)
+		r = add_target(s, t);
+	if (r < 0)
+		target_free(t);
+	return r;
+}
+
+int sampler_follow(struct sampler *s, pid_t pid)
+{
+	s->root = s->child = pid;
+	return descendants_add(&s->descendants, pid);
+}
+
+/* Processes that are no Python (yet) and those that cannot be read are asked again, less and less often. */
+static int look_into(struct sampler *s, struct descendant *item, uint64_t now)
+{
+	const char *reason = NULL;
+	struct target *t;
+	int r;
+
+	if (now < item->next_ns || s->n_targets >= TARGETS_MAX || is_target(s, item->pid))
+		return 0;
+	r = target_new(&s->runtimes, item->pid, &t, &reason);
+	if (r == 0) {
+		item->wait_ns = 0;
+		r = add_target(s, t);
+		if (r < 0)
+			target_free(t);
+		return r;
+	}
+	if (r == -ENOTSUP && s->refusal.reason == REFUSAL_NONE)
+		refusal_python(item->pid, reason, &s->refusal);
+	else if (r == -EPERM && s->refusal.reason == REFUSAL_NONE)
+		refusal_find(item->pid, REFUSAL_READ, &s->refusal);
+	if (r == -EAGAIN && item->wait_ns > WITHOUT_ANY_NS)
+		item->wait_ns = WITHOUT_ANY_NS; /* it is just about to begin */
+	descendant_postpone(item, now);
+	return r == -ENOMEM ? r : 0;
+}
+
+static int look_around(struct sampler *s, uint64_t now)
+{
+	int r = descendants_scan(&s->descendants, now);
+
+	for (size_t i = 0; i < s->descendants.n && r == 0; i++)
+		r = look_into(s, &s->descendants.items[i], now);
+	return r;
+}
+
+static bool is_over(const struct sampler *s)
+{
+	return s->descendants.n == 0 || s->descendants.items[0].pid != s->root;
+}
+
+/* ---------------------------------------------------------------------------------------------------- the samples */
+
+static int frame_id(struct sampler *s, struct pyframe *frame, uint32_t *ret)
+{
+	struct pycode_line *line = frame->offset >= 0 ? pycode_find_line(frame->code, (uint32_t)frame->offset) : NULL;
+	int32_t number = line ? line->line : frame->code->head.first_line;
+	struct profile_frame f = {
+		.function = frame->code->name,
+		.file = frame->code->filename,
+		.line = number > 0 ? (uint32_t)number : 0,
+	};
+	int r;
+
+	if (line && line->tag) {
+		*ret = line->tag - 1;
+		return 0;
+	}
+	r = profile_frame_id(s->profile, &f, ret);
+	if (r == 0 && line && *ret != UINT32_MAX)
+		line->tag = *ret + 1;
+	return r;
+}
+
+static int add_sample(struct sampler *s, struct target *t, struct target_thread *thread, enum thread_state state,
+		      uint64_t now, uint64_t weight)
+{
+	unsigned int flags = state == THREAD_RUNS ? PROFILE_ON_CPU : PROFILE_IDLE;
+
+	if (thread->py.has_gil)
+		flags |= PROFILE_GIL;
+	for (size_t i = 0; i < t->stack.n; i++) {
+		int r = frame_id(s, &t->stack.frames[i], &s->ids[i]);
+
+		if (r < 0)
+			return r;
+	}
+	s->samples++;
+	return profile_add_ids(s->profile, t->pid, thread->watch.tid, thread->name, t->name, now, weight, flags, s->ids,
+			       t->stack.n);
+}
+
+static int read_stopped(struct sampler *s, struct target *t, struct target_thread *thread)
+{
+	_cleanup_thread_stop_ struct thread_stop stop = {0};
+	int r = thread_stop_begin(&stop, thread->watch.tid, thread->watch.tid == s->child);
+
+	return r < 0 ? r : target_read_stopped(t, thread);
+}
+
+static int read_thread(struct sampler *s, struct target *t, struct target_thread *thread)
+{
+	if (s->options.blocking && thread->watch.tid)
+		return read_stopped(s, t, thread);
+	return target_read_stack(t, thread);
+}
+
+static int sample_thread(struct sampler *s, struct target *t, struct target_thread *thread, uint64_t now,
+			 uint64_t weight)
+{
+	enum thread_state state = THREAD_RUNS;
+	int r;
+
+	if (s->options.gil && !thread->py.has_gil)
+		return 0;
+	if (thread->watch.tid)
+		state = thread_watch_state(&thread->watch);
+	if (state == THREAD_GONE || (state == THREAD_WAITS && !s->options.idle))
+		return 0;
+	r = read_thread(s, t, thread);
+	if (r == 0)
+		return t->stack.n ? add_sample(s, t, thread, state, now, weight) : 0;
+	if (r == -EAGAIN) {
+		s->torn++;
+		return 0;
+	}
+	if (r == -ENOMEM)
+		return r;
+	s->unread++;
+	return 0;
+}
+
+/* 1: it is not there any more. */
+static int sample_target(struct sampler *s, struct target *t, uint64_t now, uint64_t weight)
+{
+	int r = target_list(t, now);
+
+	if (r == -ESRCH || r == -EPERM || r == -ENOENT)
+		return 1;
+	if (r == -EAGAIN) {
+		s->torn++;
+		return 0;
+	}
+	for (size_t i = 0; i < t->n_threads && r == 0; i++)
+		r = sample_thread(s, t, t->threads[i], now, weight);
+	return r;
+}
+
+static int tick(struct sampler *s, uint64_t now)
+{
+	uint64_t weight = now - s->last_ns;
+	int r;
+
+	s->last_ns = now;
+	for (size_t i = 0; i < s->n_targets;) {
+		r = sample_target(s, s->targets[i], now, weight);
+		if (r < 0)
+			return r;
+		if (r == 1)
+			drop_target(s, i);
+		else
+			i++;
+	}
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------------------------------- the clock */
+
+/* xorshift64: not for secrets. */
+static uint64_t next_random(struct sampler *s)
+{
+	s->random ^= s->random << 13;
+	s->random ^= s->random >> 7;
+	s->random ^= s->random << 17;
+	return s->random;
+}
+
+/* On a grid, a little beside each of its points: what the target does in the same rhythm would be seen too often. */
+static uint64_t next_tick(struct sampler *s, uint64_t now)
+{
+	uint64_t period = SECOND / s->options.rate, at;
+
+	s->next_ns += period;
+	if (s->next_ns + period < now) { /* behind: leave out what was missed */
+		uint64_t missed = (now - s->next_ns) / period;
+
+		s->late += missed;
+		s->next_ns += missed * period;
+	}
+	at = s->next_ns + next_random(s) % (period / 4 + 1);
+	return at;
+}
+
+static void sleep_until(uint64_t at)
+{
+	struct timespec t = {(time_t)(at / SECOND), (long)(at % SECOND)};
+
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
+}
+
+int sampler_run(struct sampler *s, uint64_t until_ns, const volatile int *stop)
+{
+	uint64_t now = sampler_now();
+	int r = 0;
+
+	s->last_ns = s->next_ns = now;
+	while (r == 0 && now < until_ns && !*stop) {
+		r = look_around(s, now);
+		if (r == 0 && is_over(s))
+			return 1;
+		if (r == 0 && s->n_targets)
+			r = tick(s, now);
+		else
+			s->last_ns = now;
+		if (s->n_targets) {
+			now = next_tick(s, sampler_now());
+		} else {
+			now = s->next_ns = sampler_now() + WITHOUT_ANY_NS;
+		}
+		sleep_until(now < until_ns ? now : until_ns);
+		now = sampler_now();
+	}
+	return r;
+}
+
+int sampler_describe(const struct sampler *s, const char *what)
+{
+	struct timespec wall;
+	uint64_t now = sampler_now();
+	struct profile_info info = {
+		.rate = s->options.rate,
+		.started_ns = s->started_ns,
+		.duration_ns = now - s->started_ns,
+		.torn = s->torn,
+		.unread = s->unread,
+		.late = s->late,
+		.what = what,
+	};
+
+	clock_gettime(CLOCK_REALTIME, &wall);
+	info.started_unix_ns = (uint64_t)wall.tv_sec * SECOND + (uint64_t)wall.tv_nsec - info.duration_ns;
+	return profile_set_info(s->profile, &info);
+}

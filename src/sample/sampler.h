@@ -1,0 +1,64 @@
+/**
+ * The sampler: at each tick it reads the stacks of the threads of a process and of those below it, and adds them to a
+ * profile. Nothing is written into the processes.
+ *
+ * A stack that may be of two moments is read again, and after some tries dropped and counted.
+ */
+#pragma once
+
+#include "refusal.h"
+#include "sample/descendants.h"
+#include "sample/profile.h"
+#include "sample/runtime.h"
+#include "sample/target.h"
+
+struct sampler_options {
+	unsigned int rate; /* per second */
+	bool gil;	   /* only threads that hold the GIL */
+	bool idle;	   /* threads that wait as well */
+	bool subprocesses;
+	bool blocking;	/* stop each thread while it is read */
+	bool native;	/* frames of compiled code as well; implies blocking */
+	bool async;	/* the tasks that wait, too */
+};
+
+struct native;
+
+/** Members are for reading. */
+struct sampler {
+	struct sampler_options options;
+	struct profile *profile; /* the caller's */
+	struct runtimes runtimes;
+	struct descendants descendants;
+	struct target **targets;
+	size_t n_targets, targets_room;
+	struct native *native;
+	uint32_t *ids; /* of the frames of a stack */
+	pid_t root, child; /* child: the root, if it is our own child; its end is left to be waited for */
+	uint64_t started_ns, next_ns, last_ns;
+	uint64_t random;
+	uint64_t samples, torn, unread, late;
+	bool was_python; /* the root, or any other */
+	struct refusal refusal; /* why the last one that has a Python in it was not entered; reason 0: none was */
+};
+
+/** -ENOMEM. sampler_deinit() in each case. */
+int sampler_init(struct sampler *s, const struct sampler_options *options, struct profile *profile) must_check;
+void sampler_deinit(struct sampler *s);
+
+/** Sample @p pid, which runs and is Python: else -errno, and *@p refusal says why. */
+int sampler_attach(struct sampler *s, pid_t pid, struct refusal *refusal) must_check;
+
+/** Sample @p pid, our own child, and what comes of it; whether that is Python will be seen. */
+int sampler_follow(struct sampler *s, pid_t pid) must_check;
+
+/**
+ * Sample until @p until_ns (CLOCK_MONOTONIC) or until *@p stop: 0. 1: the root has ended. -ENOMEM. May be called again
+ * to go on.
+ */
+int sampler_run(struct sampler *s, uint64_t until_ns, const volatile int *stop) must_check;
+
+/** Fill in what the profile's info has of the run. */
+int sampler_describe(const struct sampler *s, const char *what) must_check;
+
+uint64_t sampler_now(void);
