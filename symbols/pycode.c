@@ -280,11 +280,17 @@ int pycodes_get(struct pycodes *codes, const struct pyruntime *python, struct me
 	uint64_t hash = hash_bytes(&codes->key, &addr, sizeof(addr));
 	struct pycode *code = hashmap_find(&codes->map, hash, same_addr, &addr);
 	struct pycode_head head;
-	int r = get_head(python, w, addr, &head);
+	int r;
 
+	if (code && code->generation && code->generation == codes->generation) {
+		*ret = code;
+		return 0;
+	}
+	r = get_head(python, w, addr, &head);
 	if (r < 0)
 		return r;
 	if (code && memcmp(&code->head, &head, sizeof(head)) == 0) {
+		code->generation = codes->generation;
 		*ret = code;
 		return 0;
 	}
@@ -293,6 +299,7 @@ int pycodes_get(struct pycodes *codes, const struct pyruntime *python, struct me
 	r = code_new(python, w->reader, addr, &head, &code);
 	if (r < 0)
 		return r;
+	code->generation = codes->generation;
 	r = hashmap_add(&codes->map, hash, code);
 	if (r < 0) {
 		code_free(code);
@@ -302,6 +309,11 @@ int pycodes_get(struct pycodes *codes, const struct pyruntime *python, struct me
 			code->n_lines * sizeof(*code->lines);
 	*ret = code;
 	return 0;
+}
+
+struct pycode *pycodes_peek(const struct pycodes *codes, uint64_t addr)
+{
+	return hashmap_find(&codes->map, hash_bytes(&codes->key, &addr, sizeof(addr)), same_addr, &addr);
 }
 
 struct pycode_line *pycode_find_line(const struct pycode *code, uint32_t offset)

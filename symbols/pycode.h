@@ -71,15 +71,21 @@ struct pycode {
 	uint32_t size;	       /* of the bytecode, in bytes */
 	struct pycode_line *lines;
 	size_t n_lines;
+	uint64_t generation; /* of its interpreter, when it was seen to be this one; 0: not known */
 	struct pycode *next_old;
 };
 
-/** All zeros but `key` (hash_key_init()) is empty. */
+/**
+ * From 3.14 on interpreters count the code objects that they free. Within one `generation` (0: not known), what was
+ * looked at once is not looked at again; the caller makes sure afterwards that the generation still is that one.
+ *
+ * All zeros but `key` (hash_key_init()) is empty. */
 struct pycodes {
 	struct hashmap map;
 	struct hash_key key;
 	struct pycode *old; /* replaced, but perhaps still in use */
 	size_t bytes;
+	uint64_t generation;
 };
 
 void pycodes_init(struct pycodes *codes);
@@ -93,6 +99,9 @@ void pycodes_sweep(struct pycodes *codes);
  */
 must_check int pycodes_get(struct pycodes *codes, const struct pyruntime *python,
 			   struct mem_windows *w, uint64_t addr, struct pycode **ret);
+
+/** What is known of @p addr, without a look at it; NULL: nothing. */
+struct pycode *pycodes_peek(const struct pycodes *codes, uint64_t addr);
 
 /** The entry of `lines` for the instruction at @p offset; NULL: it has none. */
 struct pycode_line *pycode_find_line(const struct pycode *code, uint32_t offset);

@@ -141,7 +141,9 @@ static int list_threads(struct pythreads *threads, const struct layout *l, struc
 	int r = get_u64(w, interp + (uint64_t)l->interp.threads_head, &at);
 
 	while (r == 0 && at) {
-		struct pythread thread = { .tstate = at, .interpreter = id, .has_gil = at == holder };
+		struct pythread thread = {
+			.tstate = at, .interp = interp, .interpreter = id, .has_gil = at == holder
+		};
 
 		r = at & 7 ? -EAGAIN : get_tstate(l, w, at, bytes);
 		if (r < 0)
@@ -160,18 +162,15 @@ static int list_interpreter(struct pythreads *threads, const struct pyruntime *p
 			    struct mem_windows *w, uint64_t interp)
 {
 	const struct layout *l = python->layout;
-	uint64_t gil, holder = 0, id = 0, generation = 0;
+	uint64_t gil, holder = 0, id = 0;
 	int r = get_u64(w, interp + (uint64_t)l->interp.id, &id);
 
 	if (r == 0)
 		r = find_gil(python, w, interp, &gil);
 	if (r == 0)
 		r = get_gil_holder(l, w, gil, &holder);
-	if (r == 0 && l->interp.code_object_generation >= 0)
-		r = get_u64(w, interp + (uint64_t)l->interp.code_object_generation, &generation);
 	if (r < 0)
 		return r;
-	threads->generation = threads->generation * 31 + generation;
 	return list_threads(threads, l, w, interp, (int64_t)id, holder);
 }
 
@@ -183,7 +182,6 @@ int pythreads_get(struct pythreads *threads, const struct pyruntime *python, str
 	int r = get_u64(w, python->addr + (uint64_t)l->runtime.interpreters_head, &interp);
 
 	threads->n = 0;
-	threads->generation = 1;
 	if (r == 0 && interp == 0)
 		return -ENOENT;
 	while (r == 0 && interp) {
@@ -375,24 +373,82 @@ static int find_frame(const struct layout *l, struct mem_windows *w, uint64_t ts
 	return -EAGAIN;
 }
 
-int pystack_walk(struct pystack *stack, const struct pyruntime *python, struct pycodes *codes,
-		 struct mem_windows *w, uint64_t tstate)
+/** 0 where the version does not count. */
+static int get_generation(const struct layout *l, struct mem_windows *w, uint64_t interp,
+			  uint64_t *ret)
 {
-	uint64_t frame;
-	int r = find_frame(python->layout, w, tstate, &frame);
+	int r;
 
-	return r < 0 ? r : pystack_walk_from(stack, python, codes, w, frame);
+	*ret = 0;
+	if (l->interp.code_object_generation < 0 || interp == 0)
+		return 0;
+	r = get_u64(w, interp + (uint64_t)l->interp.code_object_generation, ret);
+	*ret += 1;
+	return r;
 }
 
-bool pystack_same(const struct pystack *a, const struct pystack *b)
+int pystack_walk(struct pystack *stack, const struct pyruntime *python, struct pycodes *codes,
+		 struct mem_windows *w, const struct pythread *thread)
 {
-	if (a->n != b->n || a->is_cut != b->is_cut)
-		return false;
-	for (size_t i = 0; i < a->n; i++)
-		if (a->frames[i].addr != b->frames[i].addr || a->frames[i].code != b->frames[i].code ||
-		    (i && a->frames[i].offset != b->frames[i].offset))
-			return false;
-	return true;
+	const struct layout *l = python->layout;
+	uint64_t frame, generation;
+	int r = find_frame(l, w, thread->tstate, &frame);
+
+	/* Trust what the last walk knew; whether one could, is read after all else. */
+	if (r == 0)
+		r = pystack_walk_from(stack, python, codes, w, frame);
+	if (r < 0)
+		return r;
+	r = get_generation(l, w, thread->interp, &generation);
+	if (r < 0 || generation == codes->generation)
+		return r;
+	codes->generation = generation;
+	return -EAGAIN;
+}
+
+static bool is_at(const struct pyframe *frame, uint64_t addr,
+		  const struct raw_frame *raw, bool is_innermost)
+{
+	return frame->addr == addr && frame->code->addr == raw->code &&
+	       (is_innermost || frame->offset == (raw->instruction < 0 ? NOT_BEGUN : raw->instruction));
+}
+
+/** A frame that is being made, which a walk leaves out. */
+static bool is_hidden(const struct pyruntime *python, const struct pycodes *codes,
+		      const struct raw_frame *raw)
+{
+	const struct pycode *code = pycodes_peek(codes, raw->code);
+	struct pyframe frame = { .code = (struct pycode *)code };
+	bool hidden;
+
+	return code && locate(python->layout, raw, &frame, &hidden) && hidden;
+}
+
+int pystack_check(const struct pystack *stack, const struct pyruntime *python,
+		  const struct pycodes *codes, struct mem_windows *w, const struct pythread *thread)
+{
+	uint64_t addr, steps = 0;
+	struct raw_frame raw;
+	size_t n = 0;
+	int r = find_frame(python->layout, w, thread->tstate, &addr);
+
+	for (; r == 0 && addr && steps++ <= 4 * PYSTACK_DEPTH_MAX; addr = raw.previous) {
+		r = get_frame(python->layout, w, addr, &raw);
+		if (r < 0 || is_foreign(python->layout, &raw))
+			continue;
+		if (n == stack->n) {
+			if (stack->is_cut)
+				return 1;
+			if (is_hidden(python, codes, &raw))
+				continue;
+			return 0;
+		}
+		if (is_at(&stack->frames[n], addr, &raw, n == 0))
+			n++;
+		else if (!is_hidden(python, codes, &raw))
+			return 0;
+	}
+	return r == -EAGAIN ? 0 : r < 0 ? r : n == stack->n;
 }
 
 uint32_t pyframe_line(const struct pyframe *frame)

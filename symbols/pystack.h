@@ -15,7 +15,7 @@
 #define PYSTACK_INTERPRETERS_MAX 1024
 
 struct pythread {
-	uint64_t tstate;
+	uint64_t tstate, interp;
 	uint64_t thread_id; /* pthread_t */
 	uint64_t native_id; /* in its own pid namespace; 0: the version has none */
 	int64_t interpreter; /* its id; 0 is the main one */
@@ -26,7 +26,6 @@ struct pythread {
 struct pythreads {
 	struct pythread *threads;
 	size_t n, room;
-	uint64_t generation; /* changes when a code object was freed; 0: the version does not tell */
 };
 
 void pythreads_deinit(struct pythreads *threads);
@@ -56,14 +55,20 @@ void pystack_deinit(struct pystack *stack);
  * runs. Errors as pythreads_get(), without -ENOENT.
  */
 must_check int pystack_walk(struct pystack *stack, const struct pyruntime *python,
-			    struct pycodes *codes, struct mem_windows *w, uint64_t tstate);
+			    struct pycodes *codes, struct mem_windows *w,
+			    const struct pythread *thread);
 
 /** Follow a chain from a frame (of a generator, say) instead of from a thread; @p frame is where it begins. */
 must_check int pystack_walk_from(struct pystack *stack, const struct pyruntime *python,
 				 struct pycodes *codes, struct mem_windows *w, uint64_t frame);
 
-/** True if both are the same stack, wherever its innermost frame is. */
-bool pystack_same(const struct pystack *a, const struct pystack *b);
+/**
+ * 1 if the thread has the same stack now, wherever its innermost frame is in its code; 0 if it has not. Looks at frames
+ * only: give it windows of its own.
+ */
+must_check int pystack_check(const struct pystack *stack, const struct pyruntime *python,
+			     const struct pycodes *codes, struct mem_windows *w,
+			     const struct pythread *thread);
 
 /** The line a frame is at; 0: none. */
 uint32_t pyframe_line(const struct pyframe *frame);

@@ -9,7 +9,7 @@
 #include "attach/threads.h"
 
 #define SCAN_MIN_NS UINT64_C(10000000)
-#define SCAN_SHARE 50 /* looking takes at most this part of the time */
+#define SCAN_SHARE 250 /* looking takes at most this part of the time */
 #define WAIT_FIRST_NS UINT64_C(5000000)
 #define WAIT_MAX_NS UINT64_C(1000000000)
 
@@ -83,11 +83,12 @@ static uint64_t cpu_ns(void)
 
 int descendants_scan(struct descendants *d, uint64_t now_ns)
 {
-	uint64_t cost = cpu_ns();
+	uint64_t cost;
 	size_t n = 0;
 
 	if (now_ns < d->scan_ns)
 		return 0;
+	cost = cpu_ns();
 	/* Those that are found are looked through as well: the list grows while this runs. */
 	for (size_t i = 0; d->children && i < d->n; i++) {
 		struct scan scan = {d, d->items[i].pid};

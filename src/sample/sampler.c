@@ -13,6 +13,7 @@
 
 #define SECOND UINT64_C(1000000000)
 #define TARGETS_MAX 2000
+#define SHORTEST_SLEEP_NS UINT64_C(30000)
 #define WITHOUT_ANY_NS UINT64_C(1000000) /* between looks, while there is nothing to sample */
 
 uint64_t sampler_now(void)
@@ -284,16 +285,21 @@ static uint64_t next_tick(struct sampler *s, uint64_t now)
 	return at;
 }
 
-static void sleep_until(uint64_t at)
+/* To sleep for less than it takes to fall asleep and to wake up does not pay. */
+static void sleep_until(uint64_t at, uint64_t now)
 {
 	struct timespec t = {(time_t)(at / SECOND), (long)(at % SECOND)};
 
-	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
+	if (at > now + SHORTEST_SLEEP_NS)
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
+	else
+		while (sampler_now() < at)
+			;
 }
 
 int sampler_run(struct sampler *s, uint64_t until_ns, const volatile int *stop)
 {
-	uint64_t now = sampler_now();
+	uint64_t now = sampler_now(), next;
 	int r = 0;
 
 	s->last_ns = s->next_ns = now;
@@ -305,12 +311,11 @@ int sampler_run(struct sampler *s, uint64_t until_ns, const volatile int *stop)
 			r = tick(s, now);
 		else
 			s->last_ns = now;
-		if (s->n_targets) {
-			now = next_tick(s, sampler_now());
-		} else {
-			now = s->next_ns = sampler_now() + WITHOUT_ANY_NS;
-		}
-		sleep_until(now < until_ns ? now : until_ns);
+		now = sampler_now();
+		if (!s->n_targets)
+			s->next_ns = now + WITHOUT_ANY_NS;
+		next = s->n_targets ? next_tick(s, now) : s->next_ns;
+		sleep_until(next < until_ns ? next : until_ns, now);
 		now = sampler_now();
 	}
 	return r;

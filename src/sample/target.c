@@ -6,7 +6,7 @@
 #include "attach/procfs.h"
 
 #define LIST_TRIES 5
-#define STACK_TRIES 8
+#define STACK_TRIES 20
 #define NAME_TTL_NS UINT64_C(1000000000)
 
 static void thread_free(struct target_thread *thread)
@@ -15,6 +15,7 @@ static void thread_free(struct target_thread *thread)
 		return;
 	thread_watch_close(&thread->watch);
 	mem_windows_deinit(&thread->windows);
+	mem_windows_deinit(&thread->check);
 	free(thread);
 }
 
@@ -29,7 +30,6 @@ void target_free(struct target *t)
 	mem_windows_deinit(&t->windows);
 	pycodes_deinit(&t->codes);
 	pystack_deinit(&t->stack);
-	pystack_deinit(&t->check);
 	runtime_deinit(&t->runtime);
 	remote_close(&t->remote);
 	free(t);
@@ -53,8 +53,6 @@ int target_new(struct runtimes *runtimes, pid_t pid, struct target **ret, const 
 		r = runtime_find(runtimes, &t->remote, &t->runtime, reason);
 	if (r == 0)
 		r = pystack_init(&t->stack);
-	if (r == 0)
-		r = pystack_init(&t->check);
 	if (r < 0)
 		return r;
 	snprintf(t->name, sizeof(t->name), "%s", status.name);
@@ -145,7 +143,7 @@ static struct target_thread *thread_new(const struct target *t, const struct pyt
 	if (!thread)
 		return NULL;
 	thread->py = *py;
-	thread->windows.reader = &t->reader;
+	thread->windows.reader = thread->check.reader = &t->reader;
 	find_tid(t, thread);
 	return thread;
 }
@@ -243,42 +241,43 @@ int target_list(struct target *t, uint64_t now_ns)
 
 /* ----------------------------------------------------------------------------------------------------- the stacks */
 
-static int walk(struct target *t, struct target_thread *thread, struct pystack *stack)
+static int walk(struct target *t, struct target_thread *thread)
 {
 	int r = mem_windows_begin(&thread->windows);
 
-	return r < 0 ? r
-		     : pystack_walk(stack, &t->runtime.python, &t->codes, &thread->windows, thread->py.tstate);
+	return r < 0 ? r : pystack_walk(&t->stack, &t->runtime.python, &t->codes, &thread->windows, &thread->py);
+}
+
+static int check(struct target *t, struct target_thread *thread)
+{
+	int r = mem_windows_begin(&thread->check);
+
+	return r < 0 ? r : pystack_check(&t->stack, &t->runtime.python, &t->codes, &thread->check, &thread->py);
 }
 
 int target_read_stopped(struct target *t, struct target_thread *thread)
 {
-	return walk(t, thread, &t->stack);
+	int r = -EAGAIN;
+
+	/* What is torn now was torn when it stopped, but for what was known of code objects. */
+	for (int i = 0; i < 2 && r == -EAGAIN; i++)
+		r = walk(t, thread);
+	return r;
 }
 
-/* Two walks that see the same: the first one saw one moment. */
+/* Two looks that see the same: the first one saw one moment. */
 int target_read_stack(struct target *t, struct target_thread *thread)
 {
-	bool has_one = false;
+	int r = -EAGAIN;
 
 	for (int i = 0; i < STACK_TRIES; i++) {
-		int r = walk(t, thread, has_one ? &t->check : &t->stack);
-
-		if (r == -EAGAIN) {
-			has_one = false;
-			continue;
-		}
-		if (r < 0)
-			return r;
-		if (has_one && pystack_same(&t->stack, &t->check))
+		r = walk(t, thread);
+		if (r == 0)
+			r = check(t, thread);
+		if (r == 1)
 			return 0;
-		if (has_one) {
-			struct pystack last = t->stack;
-
-			t->stack = t->check;
-			t->check = last;
-		}
-		has_one = true;
+		if (r < 0 && r != -EAGAIN)
+			return r;
 	}
 	return -EAGAIN;
 }

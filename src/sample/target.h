@@ -13,7 +13,7 @@ struct target_thread {
 	char name[THREAD_NAME_SIZE];
 	uint64_t named_ns; /* when the name was read */
 	bool is_seen;
-	struct mem_windows windows;
+	struct mem_windows windows, check; /* of its stack, and of the second look at that */
 };
 
 struct target {
@@ -28,7 +28,7 @@ struct target {
 	struct target_thread **threads; /* n_threads, in the order of `list` */
 	size_t n_threads, room;
 	struct pycodes codes;
-	struct pystack stack, check;
+	struct pystack stack;
 	uint64_t sampled_ns; /* when it was sampled last; 0: never */
 	uint64_t torn, unread;
 };
