@@ -9,6 +9,7 @@
 #include "command_report.h"
 #include "command_sample.h"
 #include "command_save.h"
+#include "command_top.h"
 #include "command_xml.h"
 
 const struct cli_command *const commands[] = {
@@ -18,6 +19,7 @@ const struct cli_command *const commands[] = {
 	&command_json,
 	&command_lcov,
 	&command_sample,
+	&command_top,
 	&command_dump,
 	&command_save,
 	&command_debug,

@@ -32,7 +32,7 @@ int sampler_init(struct sampler *s, const struct sampler_options *options, struc
 	s->descendants.children = options->subprocesses;
 	runtimes_init(&s->runtimes);
 	s->random = sampler_now() | 1;
-	s->started_ns = s->last_ns = s->next_ns = sampler_now();
+	s->started_ns = s->last_ns = s->next_ns = s->due_ns = sampler_now();
 	prctl(PR_SET_TIMERSLACK, 1ul, 0, 0, 0);
 	s->ids = malloc(PYSTACK_DEPTH_MAX * sizeof(*s->ids));
 	return s->ids ? 0 : -ENOMEM;
@@ -297,25 +297,44 @@ static void sleep_until(uint64_t at, uint64_t now)
 			;
 }
 
+/* Sampled again after a while in which it was not: that time was not seen, and nobody spent it anywhere. */
+static void resume(struct sampler *s, uint64_t now)
+{
+	uint64_t period = SECOND / s->options.rate;
+
+	if (now < s->due_ns || now - s->due_ns < 2 * period + WITHOUT_ANY_NS)
+		return;
+	s->last_ns = s->next_ns = s->due_ns = now;
+}
+
+static int look(struct sampler *s, uint64_t now)
+{
+	int r = look_around(s, now);
+
+	if (r == 0 && is_over(s))
+		return 1;
+	if (r == 0 && s->n_targets)
+		r = tick(s, now);
+	else
+		s->last_ns = now;
+	now = sampler_now();
+	if (!s->n_targets)
+		s->next_ns = now + WITHOUT_ANY_NS;
+	s->due_ns = s->n_targets ? next_tick(s, now) : s->next_ns;
+	return r;
+}
+
 int sampler_run(struct sampler *s, uint64_t until_ns, const volatile int *stop)
 {
-	uint64_t now = sampler_now(), next;
+	uint64_t now = sampler_now();
 	int r = 0;
 
-	s->last_ns = s->next_ns = now;
+	resume(s, now);
 	while (r == 0 && now < until_ns && !*stop) {
-		r = look_around(s, now);
-		if (r == 0 && is_over(s))
-			return 1;
-		if (r == 0 && s->n_targets)
-			r = tick(s, now);
-		else
-			s->last_ns = now;
+		if (now >= s->due_ns)
+			r = look(s, now);
 		now = sampler_now();
-		if (!s->n_targets)
-			s->next_ns = now + WITHOUT_ANY_NS;
-		next = s->n_targets ? next_tick(s, now) : s->next_ns;
-		sleep_until(next < until_ns ? next : until_ns, now);
+		sleep_until(s->due_ns < until_ns ? s->due_ns : until_ns, now);
 		now = sampler_now();
 	}
 	return r;

@@ -36,6 +36,7 @@ struct sampler {
 	uint32_t *ids; /* of the frames of a stack */
 	pid_t root, child; /* child: the root, if it is our own child; its end is left to be waited for */
 	uint64_t started_ns, next_ns, last_ns;
+	uint64_t due_ns; /* when the next look is due */
 	uint64_t random;
 	uint64_t samples, torn, unread, late;
 	bool was_python; /* the root, or any other */

@@ -192,7 +192,7 @@ static void draw(struct top_view *v)
 
 /* Life */
 
-int top_view_new(const struct profile *p, FILE *in, FILE *out, uint64_t now_ns, struct top_view **ret)
+int top_view_new(const struct profile *p, bool lines, FILE *in, FILE *out, uint64_t now_ns, struct top_view **ret)
 {
 	_cleanup_top_view_ struct top_view *v = calloc(1, sizeof(*v));
 
@@ -213,6 +213,7 @@ int top_view_new(const struct profile *p, FILE *in, FILE *out, uint64_t now_ns, 
 		return -ENOTSUP;
 	}
 	top_model_init(&v->model, p, now_ns);
+	v->model.lines = lines;
 	cbreak();
 	noecho();
 	nonl();

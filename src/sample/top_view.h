@@ -16,10 +16,11 @@ enum top_action {
 };
 
 /**
- * Take the terminal at @p in and @p out, to show @p p, which must outlive the view. -ENOTTY: not a terminal;
+ * Take the terminal at @p in and @p out, to show the functions or lines of @p p, which must outlive the view. -ENOTTY: not a terminal;
  * -ENOTSUP: TERM is not set, unknown, or of a terminal whose cursor cannot be moved; -ENOMEM.
  */
-int top_view_new(const struct profile *p, FILE *in, FILE *out, uint64_t now_ns, struct top_view **ret) must_check;
+int top_view_new(const struct profile *p, bool lines, FILE *in, FILE *out, uint64_t now_ns,
+		 struct top_view **ret) must_check;
 
 /** NULL is accepted. */
 void top_view_free(struct top_view *view);
