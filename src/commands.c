@@ -2,6 +2,7 @@
 
 #include "command_completion.h"
 #include "command_debug.h"
+#include "command_diff.h"
 #include "command_dump.h"
 #include "command_html.h"
 #include "command_json.h"
@@ -20,6 +21,7 @@ const struct cli_command *const commands[] = {
 	&command_lcov,
 	&command_sample,
 	&command_top,
+	&command_diff,
 	&command_dump,
 	&command_save,
 	&command_debug,

@@ -300,6 +300,16 @@ static int analyze_file(struct report *report, const struct record_file *file, c
 	return analyze(&report->analyzer, file, file->path, relative_name(report, file->path), executable, why, ret);
 }
 
+void report_keep(struct report *report, bool (*wanted)(void *arg, const char *path), void *arg)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < report->n_files; i++)
+		if (wanted(arg, report->files[i]->path))
+			report->files[kept++] = report->files[i];
+	report->n_files = kept;
+}
+
 int report_next(struct report *report, struct analysis *ret, char why[REPORT_WHY_MAX])
 {
 	while (report->next < report->n_files) {

@@ -60,6 +60,9 @@ bool report_wants_context(const struct report *report, const char *context);
 /** How many files there are to report, those included that cannot be. */
 size_t report_n_files(const struct report *report);
 
+/** Leave out the files for which @p wanted is false. Before the first report_next(). */
+void report_keep(struct report *report, bool (*wanted)(void *arg, const char *path), void *arg);
+
 /**
  * Yield the next file. 1: here is one, the caller deinits it; 0: that was all. -ENOENT: no source;
  * -EBADMSG: not Python; others: @p why says which file and what, "PATH: WHY". With ignore_errors
