@@ -64,11 +64,13 @@ class Python:
         return self.version >= (3, 12)
 
 
-def table_path():
-    if os.environ.get("PYCOV_TRACE_PYTHONS"):
-        return Path(os.environ["PYCOV_TRACE_PYTHONS"])
+def cache_path():
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return Path(os.environ.get("PYCOV_TRACE_CACHE") or os.path.join(cache, "pycov-trace")) / "pythons.tsv"
+    return Path(os.environ.get("PYCOV_TRACE_CACHE") or os.path.join(cache, "pycov-trace"))
+
+
+def table_path():
+    return Path(os.environ.get("PYCOV_TRACE_PYTHONS") or cache_path() / "pythons.tsv")
 
 
 def load_pythons():

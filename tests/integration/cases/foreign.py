@@ -5,6 +5,7 @@ import re
 import shutil
 from pathlib import Path
 
+import harness
 from harness import LIMIT, Skip, case
 
 ONCE = "debian-3.11"
@@ -84,6 +85,26 @@ def pypy(t):
 
 
 @case(only=ONCE)
+def python_of_32_bits(t):
+    """By its own loader, and as the program that it is."""
+    root = harness.cache_path() / "roots" / "i386"
+    python = "/usr/bin/python3.11"
+    if not (root / python[1:]).exists():
+        raise Skip("no Python of 32 bits: tests/pythons")
+    path = t.write("app.py", "import sys\nprint(sys.maxsize, sys.argv[1:])\nsys.exit(4)\n")
+    folders = [root / "lib/i386-linux-gnu", root / "usr/lib/i386-linux-gnu"]
+    loader = [root / "lib/ld-linux.so.2", "--library-path", ":".join(map(str, folders)), f"{root}{python}"]
+    said = b"%d ['a']\n" % (2**31 - 1)
+    run = unharmed(t, [*loader, "-S", path, "a"], "32.bit|no Python", env=dict(t.env, PYTHONHOME=str(root / "usr")))
+    t.expect_equal((run.status, run.out), (4, said), "end")
+    if t.run(["chroot", root, python, "-c", ""]).status:
+        raise Skip("optional: only root can chroot")
+    script = ["-c", "import sys; print(sys.maxsize, sys.argv[1:]); sys.exit(4)", "a"]
+    run = unharmed(t, ["chroot", root, python, *script], "not measured.*32.bit")
+    t.expect_equal((run.status, run.out), (4, said), "end in its own root")
+
+
+@case(only=ONCE)
 def static_program(t):
     source = t.write("static.c", "int main(void) { return 9; }\n")
     made = t.run(["gcc", "-static", "-o", "static", source])
@@ -102,7 +123,6 @@ def damaged_programs(t):
     run = t.trace([short])
     t.expect(run.status in (126, 127), "status of a file that is no program", run)
     plain = t.write("plain", "exit 5\n", 0o755)
-    t.both(["sh", "-c", plain]) if False else None
     t.expect(t.trace([plain]).status in (5, 126), "status of a script without #!")
 
 
