@@ -50,12 +50,14 @@ void region_read_counters(int fd, struct region_counters *ret)
 	ret->dropped_code = h.dropped_code;
 }
 
-/* One walk, through a copy: @budget bounds the steps along chains that may be cyclic. */
+/*
+ * One walk, through a copy. Honest parts are led to once, so together they are no larger than what is in use: false ones,
+ * cyclic or shared, must not keep us busy for longer.
+ */
 struct walk {
 	const struct region_visitor *v;
 	unsigned char *copy;
-	size_t size;
-	uint32_t budget;
+	size_t size, budget; /* bytes */
 };
 
 /* The @len bytes at @offset, or NULL if they are not all there. */
@@ -66,19 +68,39 @@ static const void *at(const struct walk *w, uint32_t offset, size_t len)
 	return w->copy + offset;
 }
 
+static int spend(struct walk *w, size_t len)
+{
+	if (len > w->budget)
+		return -EBADMSG;
+	w->budget -= len;
+	return 0;
+}
+
+/* The same as at(), for a part that is about to be visited. *@error is set when there have been too many. */
+static const void *visit(struct walk *w, uint32_t offset, size_t len, int *error)
+{
+	const void *p = at(w, offset, len);
+
+	*error = p ? spend(w, len) : 0;
+	return *error ? NULL : p;
+}
+
 static int visit_chunk(struct walk *w, uint32_t file, uint32_t index, uint32_t offset)
 {
 	const size_t size = REGION_LINES_PER_CHUNK / 8;
-	const unsigned char *bits = offset ? at(w, offset, size) : NULL;
+	const unsigned char *bits;
+	int r = 0;
 
-	return bits ? w->v->lines(w->v->arg, file, index * REGION_LINES_PER_CHUNK, bits, size) : 0;
+	bits = offset ? visit(w, offset, size, &r) : NULL;
+	return bits ? w->v->lines(w->v->arg, file, index * REGION_LINES_PER_CHUNK, bits, size) : r;
 }
 
 static int visit_leaf(struct walk *w, uint32_t file, uint32_t first, uint32_t offset)
 {
-	const uint32_t *leaf = offset ? at(w, offset, 4 * REGION_FAR_LEAF) : NULL;
+	const uint32_t *leaf;
 	int r = 0;
 
+	leaf = offset ? visit(w, offset, 4 * REGION_FAR_LEAF, &r) : NULL;
 	for (uint32_t i = 0; leaf && !r && i < REGION_FAR_LEAF; i++)
 		r = visit_chunk(w, file, first + i, leaf[i]);
 	return r;
@@ -86,27 +108,23 @@ static int visit_leaf(struct walk *w, uint32_t file, uint32_t first, uint32_t of
 
 static int visit_far(struct walk *w, uint32_t file, uint32_t far)
 {
-	const uint32_t *top = far ? at(w, far, 4 * REGION_FAR_TOP) : NULL;
+	const uint32_t *top;
 	int r = 0;
 
-	for (uint32_t i = 0; top && !r && i < REGION_FAR_TOP; i++) {
-		if (!top[i])
-			continue;
-		/* Honest tables share no leaf; a false one must not keep us busy. */
-		if (!w->budget--)
-			return -EBADMSG;
+	top = far ? visit(w, far, 4 * REGION_FAR_TOP, &r) : NULL;
+	for (uint32_t i = 0; top && !r && i < REGION_FAR_TOP; i++)
 		r = visit_leaf(w, file, i * REGION_FAR_LEAF, top[i]);
-	}
 	return r;
 }
 
 static int visit_file(struct walk *w, uint32_t offset, const struct region_file *f)
 {
-	int r = 0;
+	int r;
 
 	if (!f->name_len || f->name_len > 2 * REGION_NAME_MAX || !at(w, offset, sizeof(*f) + f->name_len))
 		return 0;
-	if (w->v->file)
+	r = spend(w, f->name_len);
+	if (!r && w->v->file)
 		r = w->v->file(w->v->arg, offset, f->name, f->name_len);
 	for (uint32_t i = 0; !r && w->v->lines && i < REGION_NEAR_CHUNKS; i++)
 		r = visit_chunk(w, offset, i, f->near[i]);
@@ -117,8 +135,12 @@ static int visit_file(struct walk *w, uint32_t offset, const struct region_file 
 
 static int visit_code(struct walk *w, uint32_t offset, const struct region_code *c)
 {
-	if (!at(w, offset, sizeof(*c) + (size_t)c->name_len + c->table_len))
+	const size_t len = (size_t)c->name_len + c->table_len;
+
+	if (!at(w, offset, sizeof(*c) + len))
 		return 0;
+	if (spend(w, len) < 0)
+		return -EBADMSG;
 	return w->v->code(w->v->arg, c, c->data, (const unsigned char *)c->data + c->name_len);
 }
 
@@ -127,9 +149,9 @@ static int walk_chain(struct walk *w, uint32_t offset, bool files)
 	int r = 0;
 
 	while (offset && !r) {
-		const void *p = at(w, offset, files ? sizeof(struct region_file) : sizeof(struct region_code));
+		const void *p = visit(w, offset, files ? sizeof(struct region_file) : sizeof(struct region_code), &r);
 
-		if (!p || !w->budget--)
+		if (!p)
 			return -EBADMSG;
 		r = files ? visit_file(w, offset, p) : visit_code(w, offset, p);
 		offset = *(const uint32_t *)p; /* `next` is the first member of both */
@@ -173,7 +195,7 @@ static int copy_region(int fd, struct walk *w)
 		return -ENOMEM;
 	w->copy = whole;
 	w->size = c.used;
-	w->budget = c.used / sizeof(struct region_code) + 1;
+	w->budget = c.used;
 	return copy_part(fd, w->copy, sizeof(struct region_header), c.used);
 }
 

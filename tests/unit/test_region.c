@@ -168,6 +168,24 @@ static void test_cycle(void **state)
 	close(fd);
 }
 
+/* One leaf in every place of a table, that of one chunk in every place: a thousand times as much as there is. */
+static void test_shared(void **state)
+{
+	uint32_t top = FIRST + 256 + 256, leaf = top + 4 * REGION_FAR_TOP, chunk = leaf + 4 * REGION_FAR_LEAF;
+	int fd = new_region();
+	struct seen s;
+
+	(void)state;
+	fill(fd);
+	for (uint32_t i = 0; i < REGION_FAR_TOP; i++)
+		put_word(fd, leaf, top + 4 * i);
+	for (uint32_t i = 0; i < REGION_FAR_LEAF; i++)
+		put_word(fd, chunk, leaf + 4 * i);
+	assert_int_equal(walk(fd, &s), -EBADMSG);
+	assert_true(s.lines < (chunk + 256) / 128);
+	close(fd);
+}
+
 static void test_lies(void **state)
 {
 	static const uint32_t values[] = {0, 1, 3, 0x7fffffff, 0x80000000, 0xffffffff, REGION_SIZE, REGION_SIZE - 4, FIRST};
@@ -225,7 +243,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_empty),   cmocka_unit_test(test_walk),  cmocka_unit_test(test_is_over),
 		cmocka_unit_test(test_cycle),   cmocka_unit_test(test_lies),  cmocka_unit_test(test_noise),
-		cmocka_unit_test(test_not_a_region),
+		cmocka_unit_test(test_not_a_region), cmocka_unit_test(test_shared),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import harness
-from harness import LIMIT, Skip, case
+from harness import FULL, LIMIT, Skip, case
 
 ONCE = "debian-3.11"
 
@@ -102,6 +102,38 @@ def python_of_32_bits(t):
     script = ["-c", "import sys; print(sys.maxsize, sys.argv[1:]); sys.exit(4)", "a"]
     run = unharmed(t, ["chroot", root, python, *script], "not measured.*32.bit")
     t.expect_equal((run.status, run.out), (4, said), "end in its own root")
+
+
+def unoptimised(t, version):
+    python = harness.cache_path() / "builds" / f"{version}-O0" / "python"
+    if not FULL:
+        raise Skip("optional: only in the full run")
+    if not python.exists():
+        raise Skip(f"{'optional: ' if version == '3.9' else ''}no Python {version} built with -O0: tests/pythons")
+    return str(python)
+
+
+MARKED = """\
+import sys  # hit
+def f(x):  # hit
+    if x:  # hit
+        return 1  # hit
+    return 2  # miss
+print(f(1))  # hit
+sys.exit(4)  # hit
+"""
+
+
+@case(only=ONCE)
+def built_with_o0(t):
+    """Where the interpreter keeps its state in memory, traps cannot work; sys.monitoring can."""
+    path = t.write("app.py", MARKED)
+    for version in ("3.9", "3.11"):
+        run = unharmed(t, [unoptimised(t, version), path], "is not measured: .*-O0")
+        t.expect_equal((run.status, run.out), (4, b"1\n"), "end")
+    run = t.both([unoptimised(t, "3.13"), path])
+    t.expect_equal((run.status, run.out), (4, b"1\n"), "end")
+    t.expect_marks(run, path)
 
 
 @case(only=ONCE)
