@@ -1,5 +1,6 @@
 #include "commands.h"
 
+#include "command_combine.h"
 #include "command_completion.h"
 #include "command_debug.h"
 #include "command_diff.h"
@@ -24,7 +25,9 @@ const struct cli_command *const commands[] = {
 	&command_diff,
 	&command_dump,
 	&command_save,
+	&command_combine,
 	&command_debug,
+	&command_erase,
 	&command_completion,
 	NULL,
 };

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #define BUSY_MILLISECONDS 2000
@@ -23,6 +24,7 @@ struct reader {
 	struct record *rec;
 	int64_t calls_left;
 	bool arcs_welcome;
+	unsigned int tables; /* a bit for each enum table */
 };
 
 static void close_db(sqlite3 **db)
@@ -77,8 +79,8 @@ static int count_down(void *arg)
 
 typedef int (*row_fn)(struct reader *rd, sqlite3_stmt *row);
 
-/** Call @p fn for every row of @p sql, whose parameter, if any, is @p table. */
-static int for_rows(struct reader *rd, const char *sql, const char *table, row_fn fn)
+/** Call @p fn for every row of @p sql. */
+static int for_rows(struct reader *rd, const char *sql, row_fn fn)
 {
 	_cleanup_(finalize) sqlite3_stmt *statement = NULL;
 	int code, r;
@@ -86,8 +88,6 @@ static int for_rows(struct reader *rd, const char *sql, const char *table, row_f
 	r = reader_result(rd, sqlite3_prepare_v2(rd->db, sql, -1, &statement, NULL));
 	if (r < 0)
 		return r;
-	if (table)
-		sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC);
 	while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
 		r = fn(rd, statement);
 		if (r != 0)
@@ -100,31 +100,6 @@ static int for_rows(struct reader *rd, const char *sql, const char *table, row_f
 static int row_found(struct reader *rd, sqlite3_stmt *row)
 {
 	return 1;
-}
-
-static int has_table(struct reader *rd, const char *name)
-{
-	return for_rows(rd,
-			"select 1 from sqlite_master"
-			" where type = 'table' and rootpage > 0 and name = ? collate nocase",
-			name, row_found);
-}
-
-static int check_tables(struct reader *rd)
-{
-	static const char *const tables[] = { "coverage_schema", "meta",      "file",
-					      "context",	 "line_bits", "tracer" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
-		int r = has_table(rd, tables[i]);
-
-		if (r < 0)
-			return r;
-		if (r == 0)
-			return datafile_fail(rd->file, -EBADMSG, "no table %s: not a data file",
-					     tables[i]);
-	}
-	return 0;
 }
 
 /** A text without NULs, UTF-8, good until the next row; NULL if it is something else. */
@@ -140,6 +115,60 @@ static const char *column_text(sqlite3_stmt *row, int column)
 	return text;
 }
 
+/* The tables that are looked for; those above TABLE_NEEDED may be missing. */
+enum table {
+	TABLE_SCHEMA,
+	TABLE_META,
+	TABLE_FILE,
+	TABLE_CONTEXT,
+	TABLE_LINE_BITS,
+	TABLE_TRACER,
+	TABLE_NEEDED = TABLE_TRACER,
+	TABLE_ARC,
+	TABLE_EXECUTABLE,
+	TABLE_FUNCTION,
+};
+
+static const char *const table_names[] = {
+	[TABLE_SCHEMA] = "coverage_schema",
+	[TABLE_META] = "meta",
+	[TABLE_FILE] = "file",
+	[TABLE_CONTEXT] = "context",
+	[TABLE_LINE_BITS] = "line_bits",
+	[TABLE_TRACER] = "tracer",
+	[TABLE_ARC] = "arc",
+	[TABLE_EXECUTABLE] = "pycov_trace_executable",
+	[TABLE_FUNCTION] = "pycov_trace_function",
+};
+
+static int read_table(struct reader *rd, sqlite3_stmt *row)
+{
+	const char *name = column_text(row, 0);
+
+	for (size_t i = 0; name && i < ARRAY_SIZE(table_names); i++)
+		if (!strcasecmp(name, table_names[i]))
+			rd->tables |= 1u << i;
+	return 0;
+}
+
+static bool has_table(const struct reader *rd, enum table table)
+{
+	return rd->tables & 1u << table;
+}
+
+/* Real tables only, which have pages of their own. */
+static int check_tables(struct reader *rd)
+{
+	int r = for_rows(rd, "select name from sqlite_master where type = 'table' and rootpage > 0", read_table);
+
+	if (r < 0)
+		return r;
+	for (enum table i = 0; i <= TABLE_NEEDED; i++)
+		if (!has_table(rd, i))
+			return datafile_fail(rd->file, -EBADMSG, "no table %s: not a data file", table_names[i]);
+	return 0;
+}
+
 static int read_version(struct reader *rd, sqlite3_stmt *row)
 {
 	sqlite3_int64 version = sqlite3_column_int64(row, 0);
@@ -152,7 +181,7 @@ static int read_version(struct reader *rd, sqlite3_stmt *row)
 
 static int check_version(struct reader *rd)
 {
-	int r = for_rows(rd, "select version from coverage_schema limit 1", NULL, read_version);
+	int r = for_rows(rd, "select version from coverage_schema limit 1", read_version);
 
 	if (r < 0)
 		return r;
@@ -161,7 +190,7 @@ static int check_version(struct reader *rd)
 
 static int check_kind(struct reader *rd)
 {
-	int r = for_rows(rd, "select 1 from meta where key = 'has_arcs' and value != '0'", NULL,
+	int r = for_rows(rd, "select 1 from meta where key = 'has_arcs' and value != '0'",
 			 row_found);
 
 	if (r < 0)
@@ -169,12 +198,9 @@ static int check_kind(struct reader *rd)
 	if (r > 0 && !rd->arcs_welcome)
 		return datafile_fail(rd->file, -ENOTSUP, "it holds branches, not lines");
 	rd->rec->has_arcs = r > 0;
-	if (r > 0) {
-		r = has_table(rd, "arc");
-		if (r <= 0)
-			return r < 0 ? r : datafile_fail(rd->file, -EBADMSG, "no table arc: not a data file");
-	}
-	r = for_rows(rd, "select 1 from tracer where tracer != ''", NULL, row_found);
+	if (r > 0 && !has_table(rd, TABLE_ARC))
+		return datafile_fail(rd->file, -EBADMSG, "no table arc: not a data file");
+	r = for_rows(rd, "select 1 from tracer where tracer != ''", row_found);
 	if (r < 0)
 		return r;
 	if (r > 0)
@@ -279,42 +305,34 @@ static int read_function(struct reader *rd, sqlite3_stmt *row)
 	return 0;
 }
 
-static int read_ours(struct reader *rd, const char *table, const char *sql, row_fn fn)
-{
-	int r = has_table(rd, table);
-
-	return r <= 0 ? r : for_rows(rd, sql, NULL, fn);
-}
-
 static int read_all(struct reader *rd)
 {
 	int r;
 
-	r = for_rows(rd, "select path from file", NULL, read_file);
+	r = for_rows(rd, "select path from file order by id", read_file);
 	if (r < 0)
 		return r;
 	if (rd->rec->has_arcs)
 		r = for_rows(rd,
 			     "select path, context, fromno, tono from arc"
 			     " join file on file.id = file_id join context on context.id = context_id",
-			     NULL, read_arc);
+			     read_arc);
 	else
 		r = for_rows(rd,
 			     "select path, context, numbits from line_bits"
 			     " join file on file.id = file_id join context on context.id = context_id",
-			     NULL, read_lines);
+			     read_lines);
 	if (r < 0)
 		return r;
-	r = read_ours(rd, "pycov_trace_executable",
-		      "select path, numbits from pycov_trace_executable"
-		      " join file on file.id = file_id",
-		      read_executable);
-	if (r < 0)
-		return r;
-	return read_ours(rd, "pycov_trace_function",
-			 "select path, name, first_line, numbits from pycov_trace_function"
-			 " join file on file.id = file_id",
-			 read_function);
+	if (has_table(rd, TABLE_EXECUTABLE))
+		r = for_rows(rd, "select path, numbits from pycov_trace_executable join file on file.id = file_id",
+			     read_executable);
+	if (r == 0 && has_table(rd, TABLE_FUNCTION))
+		r = for_rows(rd,
+			     "select path, name, first_line, numbits from pycov_trace_function"
+			     " join file on file.id = file_id",
+			     read_function);
+	return r;
 }
 
 static void distrust(struct reader *rd, off_t size)
@@ -392,7 +410,12 @@ static int read_data(struct datafile *file, struct record *rec, bool arcs_welcom
 		return r;
 	if (rec->files.count && found.files.count && rec->has_arcs != found.has_arcs)
 		return datafile_fail(file, -ENOTSUP, "branches and lines do not go together");
-	if (record_merge(rec, &found) < 0)
+	if (!rec->files.count && !rec->contexts.count) {
+		struct record empty = *rec;
+
+		*rec = found;
+		found = empty;
+	} else if (record_merge(rec, &found) < 0)
 		return reader_result(&(struct reader){ .file = file }, SQLITE_NOMEM);
 	return 0;
 }

@@ -306,7 +306,13 @@ static void enter(const struct glob *glob, uint8_t *states, size_t at)
 	}
 }
 
-static void step(const struct glob *glob, uint8_t *to, size_t at, uint32_t c)
+/* In either case, as re.IGNORECASE has it. */
+static uint32_t other_case(uint32_t c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ? c ^ 0x20 : c;
+}
+
+static void step(const struct glob *glob, uint8_t *to, size_t at, uint32_t c, bool fold)
 {
 	const struct token *token = &glob->tokens[at];
 	bool slash = c == '/' || c == '\\', match = false;
@@ -323,7 +329,7 @@ static void step(const struct glob *glob, uint8_t *to, size_t at, uint32_t c)
 	case TOKEN_DIRS:
 		return;
 	case TOKEN_CHAR:
-		match = c == token->c;
+		match = c == token->c || (fold && other_case(c) == token->c);
 		break;
 	case TOKEN_SLASH:
 		match = slash;
@@ -333,6 +339,8 @@ static void step(const struct glob *glob, uint8_t *to, size_t at, uint32_t c)
 		break;
 	case TOKEN_SET:
 		match = set_has(glob, token, c);
+		if (fold && match == (glob->text[token->from] == '^'))
+			match = set_has(glob, token, other_case(c));
 		break;
 	}
 	if (match)
@@ -347,30 +355,48 @@ static void step_inside_dirs(const struct glob *glob, uint8_t *to, size_t at, ui
 		enter(glob, to, at + 1);
 }
 
-bool glob_match(const struct glob *glob, const char *path)
+/* The length of the longest beginning of @path that matches, or SIZE_MAX. */
+static size_t match(const struct glob *glob, const char *path, bool fold)
 {
-	size_t n = glob->n_tokens, n_states = 2 * n + 1;
+	size_t n = glob->n_tokens, n_states = 2 * n + 1, longest = SIZE_MAX;
 	_cleanup_free_ uint8_t *both = calloc(2, n_states);
 	uint8_t *now = both, *then = both + n_states;
+	const char *at = path;
 
 	if (!both)
-		return false;
+		return SIZE_MAX;
 	enter(glob, now, 0);
-	while (*path) {
-		uint32_t c = next_char(&path);
+	if (now[n])
+		longest = 0;
+	while (*at) {
+		uint32_t c = next_char(&at);
 		uint8_t *old = now;
 
 		memset(then, 0, n_states);
 		for (size_t i = 0; i < n; i++) {
 			if (now[i])
-				step(glob, then, i, c);
+				step(glob, then, i, c, fold);
 			if (now[n + 1 + i])
 				step_inside_dirs(glob, then, i, c);
 		}
 		now = then;
 		then = old;
+		if (now[n])
+			longest = (size_t)(at - path);
 	}
-	return now[n];
+	return longest;
+}
+
+bool glob_match(const struct glob *glob, const char *path)
+{
+	return match(glob, path, false) == strlen(path);
+}
+
+size_t glob_match_prefix(const struct glob *glob, const char *path)
+{
+	size_t n = match(glob, path, true);
+
+	return n == SIZE_MAX ? 0 : n;
 }
 
 int glob_list_add(struct glob_list *list, const char *pattern, char *why, size_t size)

@@ -29,6 +29,9 @@ void glob_free(struct glob *glob);
 /** -ENOMEM counts as no match; time is bounded by the product of the lengths. */
 bool glob_match(const struct glob *glob, const char *path);
 
+/** The length in bytes of the longest beginning of @p path that matches, letters of ASCII in either case; 0: none. */
+size_t glob_match_prefix(const struct glob *glob, const char *path);
+
 /** Patterns of which any may match. All zeros is the empty list, which matches nothing. */
 struct glob_list {
 	struct glob **globs;

@@ -73,6 +73,7 @@ int record_file_get(struct record *rec, const char *path, struct record_file **r
 		file = calloc(1, sizeof(*file));
 		if (!file)
 			return -ENOMEM;
+		file->number = rec->files.count;
 		file->path = strdup(path);
 		if (!file->path || hashmap_add(&rec->files, hash, file) < 0) {
 			file_free(file);
@@ -317,12 +318,12 @@ static int merge_arcs(struct record *rec, struct record_file *file, const struct
 	return 0;
 }
 
-static int merge_file(struct record *rec, const struct record_file *from)
+static int merge_file(struct record *rec, const struct record_file *from, const char *path)
 {
 	struct record_file *file;
 	int r;
 
-	r = record_file_get(rec, from->path, &file);
+	r = record_file_get(rec, path, &file);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < from->n_lines; i++) {
@@ -350,7 +351,7 @@ int record_merge(struct record *rec, const struct record *from)
 	rec->has_arcs |= from->has_arcs;
 	for (size_t i = 0; i < from->files.n_slots; i++) {
 		const struct record_file *file = from->files.slots[i].entry;
-		int r = file ? merge_file(rec, file) : 0;
+		int r = file ? merge_file(rec, file, file->path) : 0;
 
 		if (r < 0)
 			return r;
@@ -385,6 +386,30 @@ static int compare_files(const void *a, const void *b)
 int record_sorted_files(const struct record *rec, struct record_file ***ret, size_t *n)
 {
 	return sorted(&rec->files, compare_files, (void ***)ret, n);
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+	const struct record_file *const *x = a, *const *y = b;
+
+	return (*x)->number < (*y)->number ? -1 : (*x)->number > (*y)->number;
+}
+
+int record_merge_mapped(struct record *rec, const struct record *from, record_map_fn map, void *arg)
+{
+	_cleanup_free_ struct record_file **files = NULL;
+	size_t n;
+	int r = sorted(&from->files, compare_numbers, (void ***)&files, &n);
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		const char *path;
+
+		r = map(arg, files[i]->path, &path);
+		if (r == 0)
+			r = merge_file(rec, files[i], path);
+	}
+	rec->has_arcs |= from->has_arcs;
+	return r;
 }
 
 static int compare_contexts(const void *a, const void *b)

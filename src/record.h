@@ -47,6 +47,7 @@ struct record_function {
 
 struct record_file {
 	char *path;
+	size_t number; /* order of appearance in this record */
 	struct record_lines *lines; /* sorted by the id of the context */
 	size_t n_lines;
 	struct lineset executable; /* every line with code, as the interpreter had it */
@@ -94,6 +95,12 @@ int record_file_add_function(struct record *rec, struct record_file *file, const
 
 /** Add all of @p from to @p rec, arcs to lines as well: `has_arcs` of both is the caller's affair. -ENOMEM: some of it may have been added. */
 int record_merge(struct record *rec, const struct record *from) must_check;
+
+/** The name that @p path gets; good until the next call. A negative result ends the merging and is its result. */
+typedef int (*record_map_fn)(void *arg, const char *path, const char **ret);
+
+/** The same under other names; files come in the order of their appearance. */
+int record_merge_mapped(struct record *rec, const struct record *from, record_map_fn map, void *arg) must_check;
 
 /** Yield the files sorted by path (bytes). The caller frees the array, not what it points to. */
 int record_sorted_files(const struct record *rec, struct record_file ***ret, size_t *n) must_check;
