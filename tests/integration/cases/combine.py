@@ -58,7 +58,7 @@ def names(folder):
 def both(t, prepare, args=(), what=""):
     """Combine in two like folders, by either program: the same status, message, data and files left."""
     results = []
-    template, folder = t.dir / "template", t.dir / "work"
+    template, folder = t.dir / "template", t.dir / "here"
     shutil.rmtree(template, ignore_errors=True)
     template.mkdir()
     prepare(template)
@@ -148,7 +148,7 @@ PATHS = [
     "[paths]\nsource = src/\n  /ci/*/src/\n",
     "[paths]\nsource = src\n  */site-packages/\n",
     "[paths]\nsource = src\n  **/lib*/x\n",
-    "[paths]\nsource = src\n  C:\\work\\src\n  c:\\users\\*\\src\n",
+    "[paths]\nsource = src\n  C:\\w\\src\n  c:\\users\\*\\src\n",
     "[paths]\none = missing\n  /ci\ntwo = .\n  /ci/1\n",
     "[paths]\none = ./src\n  /CI/1/SRC\n",
     "[run]\nrelative_files = true\n",
@@ -160,7 +160,7 @@ PATHS = [
     "[paths]\nsource = src\n",
 ]
 NAMES = ["/ci/1/src/a.py", "/ci/2/src/a.py", "/ci/2/src/sub/b.py", "/ci/2/src/gone.py", "/CI/1/SRC/a.py", "/usr/a.py",
-         "/v/lib/python3/site-packages/a.py", "/q/lib64/x/sub/b.py", "C:\\work\\src\\a.py", "c:\\Users\\me\\src\\sub\\b.py",
+         "/v/lib/python3/site-packages/a.py", "/q/lib64/x/sub/b.py", "C:\\w\\src\\a.py", "c:\\Users\\me\\src\\sub\\b.py",
          "src/a.py", "src\\a.py", "a.py", "sub/b.py", "/ci/1/src", "/x/src/sub/b.py", "src/z.zip/inner.py"]
 
 
@@ -178,8 +178,8 @@ def names_are_mapped(t):
             for name in ("src/a.py", "src/sub/b.py", "pkg/c.py", "src/z.zip"):
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_text("")
-            files[0][1][""][f"{t.dir}/work/src/a.py"] = [99]
-            files[1][1][""][f"{t.dir}/work/ci/2/src/a.py"] = [98]
+            files[0][1][""][f"{t.dir}/here/src/a.py"] = [99]
+            files[1][1][""][f"{t.dir}/here/ci/2/src/a.py"] = [98]
             write_data(t, files, cwd=folder)
 
         both(t, prepare, [], f"with {text!r} ({n})")
