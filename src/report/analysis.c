@@ -260,23 +260,49 @@ static bool is_worth_writing(const struct analysis *a, const struct branch *b)
 	       (b->to < 0 || (uint32_t)b->to > a->n_lines || !analysis_is_missing(a, (uint32_t)b->to));
 }
 
+/* As text: "10" before "9", "exit" last. */
+static int compare_targets(const void *a, const void *b)
+{
+	const struct branch *const *x = a, *const *y = b;
+	char left[12], right[12];
+
+	snprintf(left, sizeof(left), "%d", (*x)->to);
+	snprintf(right, sizeof(right), "%d", (*y)->to);
+	return strcmp((*x)->to < 0 ? "exit" : left, (*y)->to < 0 ? "exit" : right);
+}
+
+/* Those of the line that comes next. */
+static void write_line_branches(struct missing_text *t)
+{
+	const struct analysis *a = t->a;
+	uint32_t line = a->branches[t->branch].from;
+	const struct branch **chosen;
+	size_t end = t->branch, n = 0;
+
+	while (end < a->n_branches && a->branches[end].from == line)
+		end++;
+	chosen = calloc(end - t->branch, sizeof(*chosen));
+	for (; t->branch < end; t->branch++)
+		if (chosen && is_worth_writing(a, &a->branches[t->branch]))
+			chosen[n++] = &a->branches[t->branch];
+	if (n)
+		qsort(chosen, n, sizeof(*chosen), compare_targets);
+	for (size_t i = 0; i < n; i++) {
+		fprintf(t->stream, t->any ? ", %u->" : "%u->", line);
+		if (chosen[i]->to < 0)
+			fputs("exit", t->stream);
+		else
+			fprintf(t->stream, "%d", chosen[i]->to);
+		t->any = true;
+	}
+	free(chosen);
+}
+
 /* Those from lines below @line. */
 static void write_branches(struct missing_text *t, uint32_t line)
 {
-	const struct analysis *a = t->a;
-
-	for (; t->branch < a->n_branches && a->branches[t->branch].from < line; t->branch++) {
-		const struct branch *b = &a->branches[t->branch];
-
-		if (!is_worth_writing(a, b))
-			continue;
-		fprintf(t->stream, t->any ? ", %u->" : "%u->", b->from);
-		if (b->to < 0)
-			fputs("exit", t->stream);
-		else
-			fprintf(t->stream, "%d", b->to);
-		t->any = true;
-	}
+	while (t->branch < t->a->n_branches && t->a->branches[t->branch].from < line)
+		write_line_branches(t);
 }
 
 static void write_missing(struct missing_text *t)

@@ -106,7 +106,8 @@ static int find_name(struct xml_report *x, const struct analysis *a, const char 
 	for (size_t i = 0; i < x->sources.n; i++) {
 		size_t length = strlen(x->sources.items[i]);
 
-		if (length < n && !strncmp(path, x->sources.items[i], length) && path[length] == '/') {
+		/* one without a name stands for the working directory, whose files have relative names */
+		if (length && length < n && !strncmp(path, x->sources.items[i], length) && path[length] == '/') {
 			*ret = path + length + 1;
 			return 0;
 		}
