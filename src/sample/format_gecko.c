@@ -244,7 +244,7 @@ static void put_thread(const struct profile *p, const struct profile_thread *t, 
 	put_member_ms("processStartupTime", 0, json);
 	json_out_key(json, "processShutdownTime");
 	yajl_gen_null(json);
-	put_member_ms("registerTime", since_start(p, t->first_ns), json);
+	put_member_ms("registerTime", since_start(p, t->runs[0].time_ns), json);
 	json_out_key(json, "unregisterTime");
 	yajl_gen_null(json);
 	put_empty_array("pausedRanges", json);

@@ -456,6 +456,7 @@ static void count_sample(struct profile *p, struct profile_thread *t, uint32_t n
 int profile_add_ids(struct profile *p, pid_t pid, pid_t tid, const char *thread_name, const char *process_name,
 		    uint64_t time_ns, uint64_t weight_ns, unsigned flags, const uint32_t *frames, size_t n)
 {
+	uint64_t start_ns = time_ns > weight_ns ? time_ns - weight_ns : 0;
 	struct profile_thread *t;
 	uint32_t thread, node;
 	int r;
@@ -470,7 +471,7 @@ int profile_add_ids(struct profile *p, pid_t pid, pid_t tid, const char *thread_
 	if (r == 0 && p->processes[t->process].pid != 0)
 		r = name_set(p, &p->processes[t->process].name, process_name);
 	if (r == 0 && p->options.keep_order)
-		r = run_add(p, t, (struct profile_run){ time_ns, weight_ns, node, 1 });
+		r = run_add(p, t, (struct profile_run){ start_ns, weight_ns, node, 1 });
 	if (r == 0)
 		count_sample(p, t, node, time_ns, weight_ns, flags);
 	return r;

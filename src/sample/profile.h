@@ -81,7 +81,7 @@ struct profile_process {
 
 /** Samples of one thread in a row with the same stack. */
 struct profile_run {
-	uint64_t time_ns; /* of the first */
+	uint64_t time_ns; /* of the first, less the time that it stands for */
 	uint64_t weight_ns;
 	uint32_t node;
 	uint32_t samples;
@@ -173,7 +173,8 @@ static inline void profile_freep(struct profile **p)
 int profile_set_info(struct profile *p, const struct profile_info *info) must_check;
 
 /**
- * Count a sample: @p n frames, innermost first (none: a thread that runs no Python), which stands for @p weight_ns.
+ * Count a sample: @p n frames, innermost first (none: a thread that runs no Python), which stands for the @p weight_ns
+ * up to @p time_ns.
  * The times of one thread should not go back. @p thread_name and @p process_name may be NULL. -ENOMEM: not counted.
  */
 int profile_add(struct profile *p, pid_t pid, pid_t tid, const char *thread_name, const char *process_name,

@@ -41,7 +41,7 @@ static struct profile *small(void)
 	add(p, 10, 12, 7, NULL, 0);
 	assert_int_equal(profile_set_info(p, &(struct profile_info){ .rate = 1000,
 								     .started_unix_ns = 1700000000000 * MS,
-								     .started_ns = 5 * MS,
+								     .started_ns = 4 * MS,
 								     .duration_ns = 5 * MS,
 								     .torn = 2,
 								     .what = "app " HOSTILE }),
