@@ -290,6 +290,16 @@ char *procfs_argv0(pid_t pid)
 	return NULL;
 }
 
+char *procfs_cwd(pid_t pid)
+{
+	char path[64], cwd[PATH_MAX];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/cwd", pid);
+	n = readlink(path, cwd, sizeof(cwd));
+	return n > 0 ? strndup(cwd, (size_t)n) : NULL;
+}
+
 char *procfs_environment(pid_t pid, const char *name)
 {
 	_cleanup_fclose_ FILE *file = open_proc(pid, "environ");

@@ -31,6 +31,7 @@ enum {
 	ID_FULL_FILENAMES,
 	ID_ASYNC,
 	ID_DATA_FILE,
+	ID_APPEND = 'a',
 };
 
 static int parse_number(const char *text, double min, double max, double *ret)
@@ -76,6 +77,7 @@ static int set_flag(struct sample_options *o, int id)
 		{ID_NONBLOCKING, &o->sampler.blocking, false},
 		{ID_FULL_FILENAMES, &o->view.full_filenames, true},
 		{ID_FUNCTION, &o->view.functions, true},
+		{ID_APPEND, &o->append, true},
 		{ID_ASYNC, &o->sampler.async, true},
 	};
 
@@ -120,6 +122,7 @@ static const struct cli_option options[] = {
 	{ID_FORMAT, "format", "NAME", "folded, flamegraph, speedscope, pprof, gecko or table (table)", false},
 	{ID_OUTPUT, "output", "FILE", "write the profile there", true},
 	{ID_DATA_FILE, "data-file", "FILE", "write the sampled lines to this data file, in the context \"sampled\"", true},
+	{ID_APPEND, "append", NULL, "add to the data file instead of replacing it", false},
 	{ID_GIL, "gil", NULL, "only threads that hold the GIL", false},
 	{ID_IDLE, "idle", NULL, "also threads that wait", false},
 	{ID_THREADS, "threads", NULL, "tell threads apart", false},
@@ -136,7 +139,6 @@ static const struct cli_option options[] = {
 static int run(int argc, char **argv)
 {
 	struct sample_options o = {
-		.format = profile_format_find("table"),
 		.sampler = {.rate = RATE_DEFAULT, .subprocesses = true},
 	};
 	int operand;
@@ -153,8 +155,7 @@ static int run(int argc, char **argv)
 		cli_wrong(&command_sample, "a process (-p PID) or a command is needed");
 		return CLI_EXIT_USAGE;
 	}
-	if (o.verbose)
-		log_set_level(o.verbose > 0 ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR);
+	log_set_level(o.verbose > 0 ? LOG_LEVEL_DEBUG : o.verbose < 0 ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO);
 	o.command = operand < argc ? argv + operand : NULL;
 	return sample_run(&o);
 }

@@ -2,12 +2,14 @@
  * The data file: a record as coverage.py's SQLite file, schema 7 (coverage/sqldata.py, 7.17), with
  * lines or arcs.
  *
- * Beside coverage.py's seven tables there are two of our own, which it passes over (tried with
+ * Beside coverage.py's seven tables there are some of our own, which it passes over (tried with
  * 6.5.0 and 7.17.3: report, html, xml, combine):
  *
  *     pycov_trace_executable (file_id, numbits)             lines with code, as the interpreter
  *                                                           that ran the file had them
  *     pycov_trace_function (file_id, name, first_line, numbits)  the same per code object
+ *     pycov_trace_samples (file_id, line, samples)          how often sampling found a line running;
+ *                                                           only in files that have samples
  *
  * A reader sees the old file or the new one, never a mixture: the file is made without a name
  * (O_TMPFILE) and put in place by rename(2). Nothing is left behind if we are killed, except

@@ -127,6 +127,7 @@ enum table {
 	TABLE_ARC,
 	TABLE_EXECUTABLE,
 	TABLE_FUNCTION,
+	TABLE_SAMPLES,
 };
 
 static const char *const table_names[] = {
@@ -139,6 +140,7 @@ static const char *const table_names[] = {
 	[TABLE_ARC] = "arc",
 	[TABLE_EXECUTABLE] = "pycov_trace_executable",
 	[TABLE_FUNCTION] = "pycov_trace_function",
+	[TABLE_SAMPLES] = "pycov_trace_samples",
 };
 
 static int read_table(struct reader *rd, sqlite3_stmt *row)
@@ -305,6 +307,21 @@ static int read_function(struct reader *rd, sqlite3_stmt *row)
 	return 0;
 }
 
+static int read_sample(struct reader *rd, sqlite3_stmt *row)
+{
+	sqlite3_int64 line = sqlite3_column_int64(row, 1), samples = sqlite3_column_int64(row, 2);
+	struct record_file *file;
+	int r;
+
+	if (line < 1 || line > LINESET_MAX || samples < 0)
+		return reader_corrupt(rd, "samples of a line that is none");
+	r = column_file(rd, row, 0, &file);
+	if (r < 0)
+		return r;
+	r = record_file_add_samples(file, (uint32_t)line, (uint64_t)samples);
+	return r < 0 ? reader_result(rd, SQLITE_NOMEM) : 0;
+}
+
 static int read_all(struct reader *rd)
 {
 	int r;
@@ -332,6 +349,11 @@ static int read_all(struct reader *rd)
 			     "select path, name, first_line, numbits from pycov_trace_function"
 			     " join file on file.id = file_id",
 			     read_function);
+	if (r == 0 && has_table(rd, TABLE_SAMPLES))
+		r = for_rows(rd,
+			     "select path, line, samples from pycov_trace_samples"
+			     " join file on file.id = file_id order by line",
+			     read_sample);
 	return r;
 }
 

@@ -45,6 +45,7 @@ enum statement {
 	INSERT_ARC,
 	INSERT_EXECUTABLE,
 	INSERT_FUNCTION,
+	INSERT_SAMPLES,
 	N_STATEMENTS,
 };
 
@@ -55,7 +56,13 @@ static const char *const statement_sql[N_STATEMENTS] = {
 	[INSERT_ARC] = "insert or ignore into arc values (?, ?, ?, ?)",
 	[INSERT_EXECUTABLE] = "insert into pycov_trace_executable values (?, ?)",
 	[INSERT_FUNCTION] = "insert into pycov_trace_function values (?, ?, ?, ?)",
+	[INSERT_SAMPLES] = "insert into pycov_trace_samples values (?, ?, ?)",
 };
+
+/* Only where something was sampled. */
+static const char samples_sql[] = "create table if not exists pycov_trace_samples"
+				  " (file_id integer, line integer, samples integer,"
+				  " unique (file_id, line));";
 
 struct writer {
 	struct datafile *file;
@@ -277,6 +284,25 @@ static int write_functions(struct writer *w, sqlite3_int64 id, const struct reco
 	return 0;
 }
 
+static int write_samples(struct writer *w, sqlite3_int64 id, const struct record_file *file)
+{
+	sqlite3_stmt *insert;
+	int r;
+
+	if (!file->n_samples)
+		return 0;
+	r = writer_exec(w, samples_sql);
+	if (r == 0)
+		r = writer_statement(w, INSERT_SAMPLES, &insert);
+	for (size_t i = 0; i < file->n_samples && r == 0; i++) {
+		sqlite3_bind_int64(insert, 1, id);
+		sqlite3_bind_int64(insert, 2, file->samples[i].line);
+		sqlite3_bind_int64(insert, 3, (sqlite3_int64)file->samples[i].samples);
+		r = writer_step(w, insert);
+	}
+	return r;
+}
+
 static int write_file(struct writer *w, sqlite3_int64 id, const struct record_file *file, bool has_arcs)
 {
 	int r;
@@ -287,7 +313,9 @@ static int write_file(struct writer *w, sqlite3_int64 id, const struct record_fi
 	if (r < 0)
 		return r;
 	r = write_executable(w, id, &file->executable);
-	return r < 0 ? r : write_functions(w, id, file);
+	if (r == 0)
+		r = write_functions(w, id, file);
+	return r < 0 ? r : write_samples(w, id, file);
 }
 
 static int write_files(struct writer *w, const struct record *rec)

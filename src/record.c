@@ -26,6 +26,7 @@ static void file_free(struct record_file *file)
 			function_free(file->functions.slots[i].entry);
 	hashmap_deinit(&file->functions);
 	lineset_deinit(&file->executable);
+	free(file->samples);
 	free(file->lines);
 	free(file->path);
 	free(file);
@@ -318,6 +319,68 @@ static int merge_arcs(struct record *rec, struct record_file *file, const struct
 	return 0;
 }
 
+/* The place of @line, or where it would be. */
+static size_t find_sample(const struct record_file *file, uint32_t line)
+{
+	size_t low = 0, high = file->n_samples;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (file->samples[middle].line < line)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static int insert_sample(struct record_file *file, size_t at, uint32_t line)
+{
+	if (file->n_samples == file->samples_room) {
+		size_t room = file->samples_room ? 2 * file->samples_room : 16;
+		struct record_sample *samples = realloc(file->samples, room * sizeof(*samples));
+
+		if (!samples)
+			return -ENOMEM;
+		file->samples = samples;
+		file->samples_room = room;
+	}
+	memmove(file->samples + at + 1, file->samples + at, (file->n_samples - at) * sizeof(*file->samples));
+	file->samples[at] = (struct record_sample){line, 0};
+	file->n_samples++;
+	return 0;
+}
+
+int record_file_add_samples(struct record_file *file, uint32_t line, uint64_t samples)
+{
+	struct record_sample *sample;
+	size_t at = find_sample(file, line);
+
+	if (line == 0 || line > LINESET_MAX)
+		return -ERANGE;
+	if (at == file->n_samples || file->samples[at].line != line) {
+		int r = insert_sample(file, at, line);
+
+		if (r < 0)
+			return r;
+	}
+	sample = &file->samples[at];
+	if (samples > INT64_MAX - sample->samples)
+		samples = INT64_MAX - sample->samples;
+	sample->samples += samples;
+	return 0;
+}
+
+static int merge_samples(struct record_file *file, const struct record_file *from)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < from->n_samples && r == 0; i++)
+		r = record_file_add_samples(file, from->samples[i].line, from->samples[i].samples);
+	return r;
+}
+
 static int merge_file(struct record *rec, const struct record_file *from, const char *path)
 {
 	struct record_file *file;
@@ -339,9 +402,9 @@ static int merge_file(struct record *rec, const struct record_file *from, const 
 			return r;
 	}
 	r = lineset_or(&file->executable, &from->executable);
-	if (r < 0)
-		return r;
-	return merge_functions(rec, file, from);
+	if (r == 0)
+		r = merge_samples(file, from);
+	return r < 0 ? r : merge_functions(rec, file, from);
 }
 
 int record_merge(struct record *rec, const struct record *from)

@@ -45,6 +45,12 @@ struct record_function {
 	struct lineset executable;
 };
 
+/** How often a line was found running by sampling. */
+struct record_sample {
+	uint32_t line;
+	uint64_t samples;
+};
+
 struct record_file {
 	char *path;
 	size_t number; /* order of appearance in this record */
@@ -52,6 +58,8 @@ struct record_file {
 	size_t n_lines;
 	struct lineset executable; /* every line with code, as the interpreter had it */
 	struct hashmap functions;  /* of struct record_function */
+	struct record_sample *samples; /* sorted by line */
+	size_t n_samples, samples_room;
 };
 
 /** Set up with record_init(). The members are for reading. */
@@ -92,6 +100,9 @@ size_t record_arcs_sort(struct record_arc *arcs, size_t n);
  */
 int record_file_add_function(struct record *rec, struct record_file *file, const char *name,
 			     uint32_t first_line, const struct lineset *executable) must_check;
+
+/** Add to the number of samples of a line, up to INT64_MAX. -ERANGE: no line. */
+int record_file_add_samples(struct record_file *file, uint32_t line, uint64_t samples) must_check;
 
 /** Add all of @p from to @p rec, arcs to lines as well: `has_arcs` of both is the caller's affair. -ENOMEM: some of it may have been added. */
 int record_merge(struct record *rec, const struct record *from) must_check;

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "sample/sample_data.h"
 #include "sample/summary.h"
 
 #define EXIT_OWN 1
@@ -119,20 +120,21 @@ static void describe(char *buf, size_t size, const struct sample_options *o)
 
 static int write_profile(const struct sampler *s, const struct sample_options *o)
 {
+	const struct profile_format *format = o->format ? o->format : profile_format_find("table");
 	_cleanup_free_ char *name = NULL;
 	const char *path = o->output;
 	char text[512];
 	int r;
 
-	if (!path && o->format->by_default_file)
-		path = name = profile_default_name(o->format, s->root, time(NULL));
-	r = profile_write(s->profile, o->format, &o->view, path);
+	if (!path && format->by_default_file)
+		path = name = profile_default_name(format, s->root, time(NULL));
+	r = profile_write(s->profile, format, &o->view, path);
 	if (r < 0) {
 		log_error("cannot write %s: %s", path ? path : "the profile", strerror(-r));
 		return r;
 	}
 	summary_line(text, sizeof(text), s->profile);
-	log_message(o->verbose < 0 ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING, "%s%s%s", text, path && strcmp(path, "-") ? ": " : "",
+	log_info("%s%s%s", text, path && strcmp(path, "-") ? ": " : "",
 		    path && strcmp(path, "-") ? path : "");
 	if (summary_losses(text, sizeof(text), s->profile))
 		log_warning("%s", text);
@@ -155,7 +157,11 @@ static int finish(struct sampler *s, const struct sample_options *o)
 		log_warning("%s", s->refusal.why);
 	describe(what, sizeof(what), o);
 	r = sampler_describe(s, what);
-	return r < 0 ? r : write_profile(s, o);
+	if (r == 0 && (o->output || o->format || !o->data_file))
+		r = write_profile(s, o);
+	if (r == 0 && o->data_file)
+		r = sample_data_write(s->profile, o->data_file, o->append, s->cwd);
+	return r;
 }
 
 static int begin(struct sampler *s, const struct sample_options *o)
@@ -197,17 +203,24 @@ static int sample(struct sampler *s, const struct sample_options *o)
 	return r < 0 && !status ? EXIT_OWN : status;
 }
 
+static int check_outputs(const struct sample_options *o)
+{
+	int r = o->output ? profile_output_check(o->output) : 0;
+
+	if (r < 0)
+		log_error("cannot write %s: %s", o->output, strerror(-r));
+	return r < 0 || !o->data_file ? r : sample_data_check(o->data_file);
+}
+
 int sample_run(const struct sample_options *options)
 {
-	struct profile_options limits = {.keep_order = options->format->keep_order};
+	struct profile_options limits = {.keep_order = options->format && options->format->keep_order};
 	_cleanup_profile_ struct profile *profile = NULL;
 	_cleanup_(sampler_deinit) struct sampler sampler = {0};
-	int r = options->output ? profile_output_check(options->output) : 0;
+	int r = check_outputs(options);
 
-	if (r < 0) {
-		log_error("cannot write %s: %s", options->output, strerror(-r));
+	if (r < 0)
 		return EXIT_OWN;
-	}
 	r = profile_new(&limits, &profile);
 	if (r == 0)
 		r = sampler_init(&sampler, &options->sampler, profile);

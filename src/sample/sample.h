@@ -8,9 +8,10 @@ struct sample_options {
 	pid_t pid;	/* 0: run `command` */
 	char **command; /* NULL-terminated; NULL with `pid` */
 	double duration; /* seconds; 0: until the end */
-	const struct profile_format *format;
+	const struct profile_format *format; /* NULL: a table, unless only a data file is wanted */
 	const char *output;    /* NULL: where the format goes by default */
 	const char *data_file; /* NULL: no data file is written */
+	bool append;	       /* to what is in it */
 	struct sampler_options sampler;
 	struct profile_view view;
 	int verbose; /* as in options.h */

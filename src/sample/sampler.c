@@ -44,6 +44,7 @@ void sampler_deinit(struct sampler *s)
 		target_free(s->targets[i]);
 	free(s->targets);
 	free(s->ids);
+	free(s->cwd);
 	descendants_deinit(&s->descendants);
 	runtimes_deinit(&s->runtimes);
 }
@@ -62,6 +63,8 @@ static int add_target(struct sampler *s, struct target *t)
 		s->targets_room = room;
 	}
 	s->targets[s->n_targets++] = t;
+	if (!s->was_python)
+		s->cwd = procfs_cwd(t->pid);
 	s->was_python = true;
 	return 0;
 }

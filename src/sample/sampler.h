@@ -40,6 +40,7 @@ struct sampler {
 	uint64_t random;
 	uint64_t samples, torn, unread, late;
 	bool was_python; /* the root, or any other */
+	char *cwd;	 /* of the first process sampled: what names of files are relative to; NULL: not known */
 	struct refusal refusal; /* why the last one that has a Python in it was not entered; reason 0: none was */
 };
 

@@ -1,0 +1,184 @@
+"""`pycov-trace sample`: what it counts is what ran."""
+
+import os
+import re
+import signal
+import sqlite3
+from pathlib import Path
+
+from harness import FULL, LIMIT, TARGETS, case, lines_of
+from processes import Talk, wait_for
+
+HERE = TARGETS / "sample"
+FRAME = re.compile(r"(.*) \((.*):(\d+)\)$")
+FEW = "pyenv-3.8 debian-3.11 pyenv-3.12 sid-3.15"
+
+
+def few(function):
+    return case(only=None if FULL else FEW)(function)
+
+
+def stacks(path):
+    """The stacks of a folded profile: a list of (function, file, line), outermost first, and how often."""
+    found = []
+    for line in Path(path).read_text().splitlines():
+        stack, _, count = line.rpartition(" ")
+        matches = [FRAME.match(frame) for frame in stack.split(";")]
+        found.append(([match.groups() for match in matches if match], int(count)))
+    return found
+
+
+def sample(t, *options, command=(), status=0, leave=False, **how):
+    out = t.dir / "profile"
+    out.unlink(missing_ok=True)
+    run = t.run([t.program, "sample", "-f", "folded", "--full-filenames", "-o", out, *options,
+                 *(["--", *command] if command else [])], leave=leave, **how)
+    t.expect_equal(run.status, status, f"status of sample: {run}")
+    return stacks(out), run
+
+
+def talk(t, name, *args):
+    target = Talk(t, t.py(HERE / name, *args), traced=False)
+    t.expect_equal(target.line(), "ready", "it begins")
+    return target
+
+
+def end(target, clean=True):
+    if not clean:
+        target.process.kill()
+    run = target.end()
+    assert run.status == (0 if clean else -signal.SIGKILL), run
+
+
+def is_possible(frames, call):
+    """Can this be a stack of flutter.py?"""
+    names = [frame[0] for frame in frames]
+    if "turns" not in names:
+        return True
+    at = names.index("turns")
+    chain = frames[at + 1:]
+    if not chain:
+        return True
+    if int(frames[at][2]) != call:
+        return False
+    name = chain[0][0][0]
+    for i, (function, file, line) in enumerate(chain):
+        begins = i == len(chain) - 1 and int(line) == 2 * i + 1
+        if (function, file) != (f"{name}{i}", f"{name}.py") or not (begins or int(line) == 2 * i + 2):
+            return False
+    return True
+
+
+def count_wrong(t, *options):
+    """Samples of flutter.py: how many, and those that cannot be."""
+    text = (HERE / "flutter.py").read_text().splitlines()
+    call = next(n for n, line in enumerate(text, 1) if line.endswith("# CALL"))
+    target = talk(t, "flutter.py")
+    found, _ = sample(t, "-p", target.pid, "-r", "2000", "-d", "1", *options, leave=True)
+    end(target)
+    wrong = [(frames, n) for frames, n in found if not is_possible(frames, call)]
+    total = sum(n for _, n in found)
+    t.expect(total > 20 and any(frames[-1][0][1:].isdigit() for frames, _ in found), "too few samples", total, found)
+    return total, wrong
+
+
+@few
+def only_stacks_that_were_there(t):
+    total, wrong = count_wrong(t)
+    t.expect(sum(n for _, n in wrong) <= total / 1000, f"wrong stacks among {total}", wrong)
+
+
+@few
+def stopped_threads_have_no_other(t):
+    total, wrong = count_wrong(t, "--blocking")
+    t.expect(not wrong, f"wrong stacks among {total}", wrong)
+
+
+@few
+def processes_below(t):
+    found, _ = sample(t, "-r", "200", command=t.py(HERE / "tree.py"), status=7, limit=3 * LIMIT)
+    names = {frame[0] for frames, _ in found for frame in frames}
+    for name in ("forked", "spawned", "below_sh", "empty_environment", "parent"):
+        t.expect(name in names, f"{name} was not sampled", found)
+    found, _ = sample(t, "-r", "200", "--no-subprocesses", command=t.py(HERE / "tree.py"), status=7, limit=3 * LIMIT)
+    names = {frame[0] for frames, _ in found for frame in frames}
+    t.expect("parent" in names and not names & {"forked", "spawned"}, "without subprocesses", names)
+
+
+@few
+def threads_by_what_they_do(t):
+    target = talk(t, "states.py")
+
+    def functions(*options):
+        found, _ = sample(t, "-p", target.pid, "-r", "500", "-d", "1", *options, leave=True)
+        return {frame[0] for frames, _ in found for frame in frames}
+
+    t.expect("waits" not in functions() and "spins" in functions(), "without threads that wait")
+    t.expect({"waits", "spins", "sleeps"} <= functions("--idle"), "with threads that wait")
+    t.expect(not functions("--gil") & {"waits"}, "those that hold the GIL")
+    end(target, clean=False)
+
+
+@case(only="debian-3.11")
+def the_command_is_not_changed(t):
+    echo = "import sys; sys.stdout.write(sys.stdin.read()[::-1]); sys.exit(int(sys.argv[1]))"
+    for status in (0, 3):
+        out = t.dir / "profile"
+        run = t.run([t.program, "sample", "-q", "-r", "1000", "-o", out, "--", *t.py("-c", echo, status)], stdin=b"abc")
+        t.expect_equal((run.status, run.out), (status, b"cba"), f"what it says: {run}")
+    run = t.run([t.program, "sample", "-o", t.dir / "p", "--", *t.py("-c", "import os; os.kill(os.getpid(), 15)")])
+    t.expect_equal(run.status, 128 + signal.SIGTERM, "killed by a signal")
+    run = t.run([t.program, "sample", "--", "does-not-exist-at-all"])
+    t.expect(run.status == 127 and "command not found" in run.errors, "no such command", run)
+    run = t.run([t.program, "sample", "--", "true"])
+    t.expect("no Python" in run.errors, "no Python", run)
+
+
+def links(pid):
+    """What its descriptors are."""
+    found = set()
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            found.add(os.readlink(f"/proc/{pid}/fd/{fd}"))
+        except FileNotFoundError:
+            pass
+    return found
+
+
+@case(only="debian-3.11 pyenv-3.9")
+def ends_when_asked(t):
+    target = talk(t, "states.py")
+    sampler = Talk(t, [t.program, "sample", "-p", target.pid, "-f", "folded", "-o", t.dir / "profile", "-r", "1000"],
+                   traced=False)
+    wait_for(t, "it samples", lambda: f"/proc/{target.pid}/mem" in links(sampler.pid))
+    sampler.process.send_signal(signal.SIGINT)
+    run = sampler.end(leave=True)
+    t.expect_equal(run.status, 0, f"after SIGINT: {run}")
+    t.expect((t.dir / "profile").exists(), "the profile is there")
+    end(target)
+
+
+@few
+def lines_in_the_data_file(t):
+    data = t.dir / "data"
+    target = talk(t, "states.py")
+    run = t.run([t.program, "sample", "-p", target.pid, "-r", "500", "-d", "1", "--data-file", data], leave=True)
+    t.expect_equal(run.status, 0, f"status: {run}")
+    end(target, clean=False)
+    text = (HERE / "states.py").read_text().splitlines()
+    line = next(n for n, code in enumerate(text, 1) if code.endswith("# SPINS"))
+    db = sqlite3.connect(data)
+    rows = db.execute("select path, context, numbits from line_bits join file on file.id = file_id "
+                      "join context on context.id = context_id").fetchall()
+    t.expect_equal([(path, context) for path, context, _ in rows], [(str(HERE / "states.py"), "sampled")], "what is in it")
+    samples = dict(db.execute("select line, samples from pycov_trace_samples").fetchall())
+    t.expect({line, line - 1} & set(samples) and set(samples) <= lines_of(rows[0][2]), "lines", rows, samples)
+    before = sum(samples.values())
+    target = talk(t, "states.py")
+    db.close()
+    run = t.run([t.program, "sample", "-p", target.pid, "-r", "500", "-d", "1", "--append", "--data-file", data],
+                leave=True)
+    t.expect_equal(run.status, 0, f"status: {run}")
+    end(target, clean=False)
+    db = sqlite3.connect(data)
+    t.expect(db.execute("select sum(samples) from pycov_trace_samples").fetchone()[0] > before, "appended")
