@@ -80,6 +80,7 @@ struct analysis {
 	uint32_t n_lines;
 	uint8_t *lines; /* flags of line 1 to n_lines + 1, at the index of the line. The last of them is
 			   beyond the text, but may be excluded, as coverage.py has it. */
+	bool is_guessed;		/* its lines with code are, for there was no Python to compile it */
 	bool has_branches;		/* the data has arcs */
 	struct branch *branches;	/* of lines with more than one way on, sorted by from, then to */
 	size_t n_branches;

@@ -6,6 +6,8 @@
  */
 #include "report/analyze.h"
 
+#include "report/guess.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -137,7 +139,7 @@ static void mark_raw(struct analysis *a, const struct lineset *executable)
 	uint32_t line = 0;
 
 	/* the code of an empty file has a line, too */
-	if (!executable || (a->source.text && !a->syntax.n_logical))
+	if (a->source.text && !a->syntax.n_logical)
 		return;
 	while ((line = lineset_next(executable, line)) && line <= a->n_lines)
 		a->lines[line] |= LINE_RAW;
@@ -162,14 +164,14 @@ static void count(struct analysis *a)
 	}
 }
 
-static int read_source(struct analysis *a, const char *path, const struct lineset *executable,
-		       char why[ANALYZE_WHY_MAX])
+static int read_source(struct analysis *a, const char *path, char why[ANALYZE_WHY_MAX])
 {
+	const struct lineset *executable = &a->file->executable;
 	int r = source_read(path, &a->source);
 
 	if (r == -ENOENT || r == -ENOTDIR) {
 		snprintf(why, ANALYZE_WHY_MAX, "No source for code: '%s'.", path);
-		if (!executable)
+		if (!executable->count)
 			return -ENOENT;
 		a->n_lines = executable->max;
 		if (a->n_lines <= LINES_MAX)
@@ -200,15 +202,47 @@ static int match_lines(struct analysis *a, const struct line_regex *regex, uint8
 	return r;
 }
 
-static int analyze_lines(const struct analyzer *with, struct analysis *a, const struct lineset *executable,
-			 char why[ANALYZE_WHY_MAX])
+/* The lines with code of a file of which none are recorded: it never ran with us. */
+static int find_executable(const struct analyzer *with, struct analysis *a, struct lineset *lines,
+			   char why[ANALYZE_WHY_MAX])
+{
+	int r;
+
+	if (!a->source.text || !a->syntax.n_logical)
+		return 0;
+	r = with->compiler ? compiler_lines(with->compiler, &a->source, lines) : -ENOENT;
+	if (r == -EBADMSG)
+		snprintf(why, ANALYZE_WHY_MAX, "Couldn't parse '%s' as Python source", a->file->path);
+	if (r != -ENOENT && r != -EIO)
+		return r;
+	a->is_guessed = true;
+	return guess_lines(&a->syntax, lines);
+}
+
+static int mark_code(const struct analyzer *with, struct analysis *a, char why[ANALYZE_WHY_MAX])
+{
+	_cleanup_(lineset_deinit) struct lineset found = {0};
+	int r = 0;
+
+	if (a->file->executable.count) {
+		mark_raw(a, &a->file->executable);
+		return 0;
+	}
+	r = find_executable(with, a, &found, why);
+	mark_raw(a, &found);
+	return r;
+}
+
+static int analyze_lines(const struct analyzer *with, struct analysis *a, char why[ANALYZE_WHY_MAX])
 {
 	int r;
 
 	a->lines = calloc((size_t)a->n_lines + 2, 1);
 	if (!a->lines)
 		return -ENOMEM;
-	mark_raw(a, executable);
+	r = mark_code(with, a, why);
+	if (r < 0)
+		return r;
 	r = match_lines(a, with->exclude, LINE_EXCLUDED, why);
 	if (r < 0)
 		return r;
@@ -226,13 +260,13 @@ static int analyze_lines(const struct analyzer *with, struct analysis *a, const 
 }
 
 int analyze(const struct analyzer *with, const struct record_file *file, const char *path, const char *name,
-	    const struct lineset *executable, char why[ANALYZE_WHY_MAX], struct analysis *ret)
+	    char why[ANALYZE_WHY_MAX], struct analysis *ret)
 {
 	struct analysis a = {.file = file, .name = strdup(name), .has_branches = with->has_arcs};
-	int r = a.name ? read_source(&a, path, executable, why) : -ENOMEM;
+	int r = a.name ? read_source(&a, path, why) : -ENOMEM;
 
 	if (r == 0)
-		r = analyze_lines(with, &a, executable, why);
+		r = analyze_lines(with, &a, why);
 	if (r == 0 && with->has_arcs)
 		r = branches_find(with, &a);
 	if (r == -ENOMEM)

@@ -17,6 +17,7 @@ struct report {
 	size_t n_files, next;
 	struct line_regex *exclude, *partial, *contexts;
 	struct analyzer analyzer;
+	size_t n_guessed;
 	char *directory; /* the working one, with a slash at the end */
 };
 
@@ -236,6 +237,8 @@ int report_open(const struct report_options *options, char why[REPORT_WHY_MAX], 
 		r = read_data(report, why);
 	if (r == 0)
 		r = choose_files(report, why);
+	if (r == 0 && compiler_new(options->python ? options->python : "python3", &report->analyzer.compiler) < 0)
+		r = fail(why, -ENOMEM, "out of memory");
 	if (r < 0)
 		report_close(report);
 	else
@@ -248,6 +251,7 @@ void report_close(struct report *report)
 	if (!report)
 		return;
 	record_deinit(&report->record);
+	compiler_free(report->analyzer.compiler);
 	line_regex_free(report->exclude);
 	line_regex_free(report->partial);
 	line_regex_free(report->contexts);
@@ -295,9 +299,7 @@ static bool should_be_python(const char *path)
 
 static int analyze_file(struct report *report, const struct record_file *file, char *why, struct analysis *ret)
 {
-	const struct lineset *executable = file->executable.count ? &file->executable : NULL;
-
-	return analyze(&report->analyzer, file, file->path, relative_name(report, file->path), executable, why, ret);
+	return analyze(&report->analyzer, file, file->path, relative_name(report, file->path), why, ret);
 }
 
 void report_keep(struct report *report, bool (*wanted)(void *arg, const char *path), void *arg)
@@ -316,13 +318,20 @@ int report_next(struct report *report, struct analysis *ret, char why[REPORT_WHY
 		const struct record_file *file = report->files[report->next++];
 		int r = analyze_file(report, file, why, ret);
 
-		if (r == 0)
+		if (r == 0) {
+			report->n_guessed += ret->is_guessed;
 			return 1;
+		}
 		if (r == -EBADMSG && !should_be_python(file->path))
 			continue;
 		if (r == -ENOMEM || !report->options->ignore_errors)
 			return r;
 		log_warning("%s", why);
 	}
+	if (report->n_guessed)
+		log_warning("there is no Python to compile the files that were not recorded by pycov-trace: which lines "
+			    "of them (%zu files) have code is guessed",
+			    report->n_guessed);
+	report->n_guessed = 0;
 	return 0;
 }
