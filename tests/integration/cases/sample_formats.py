@@ -1,6 +1,9 @@
 """`pycov-trace sample`: what is written, in every format and wherever it goes."""
 
+import html
+import json
 import os
+import re
 import stat
 
 import profiles
@@ -132,3 +135,65 @@ def where_it_goes(t):
 
 def found(run, part):
     return run if part in run.text else None
+
+
+# What a reader does: zoom, search, point at a frame, and go back. The rest of the line is what is then seen.
+ACTIONS = """
+<script><![CDATA[
+(function () {
+	const seen = {}, input = document.getElementById("search"), frames = document.querySelectorAll("#frames > svg");
+	const find = function (name) {
+		return Array.from(frames).find(function (f) { return f.querySelector("title").textContent.startsWith(name); });
+	};
+	const shown = function () { return Array.from(frames).filter(function (f) { return f.style.display !== "none"; }); };
+	const press = function (key) { window.dispatchEvent(new KeyboardEvent("keydown", { key: key })); };
+	const spin = find("spin ("), all = shown().length;
+
+	seen.requests = performance.getEntriesByType("resource").length;
+	seen.errors = 0;
+	window.addEventListener("error", function () { seen.errors++; });
+	spin.querySelector("rect").dispatchEvent(new MouseEvent("click", { bubbles: true }));
+	seen.zoomed = [spin.getAttribute("width"), find("outer (").getAttribute("width"), find("outer (").classList.contains("above"),
+		document.getElementById("reset").disabled, location.hash !== ""];
+	document.getElementById("reset").click();
+	seen.reset = [shown().length === all, document.getElementById("reset").disabled];
+	input.value = "^OUTER";
+	input.dispatchEvent(new Event("input"));
+	seen.searched = [find("outer (").classList.contains("hit"), spin.classList.contains("hit"),
+		document.getElementById("matched").textContent];
+	input.value = "(";
+	input.dispatchEvent(new Event("input"));
+	seen.no_pattern = document.getElementById("matched").textContent.endsWith("100.00 %");
+	press("Escape");
+	seen.cleared = [input.value, document.getElementById("matched").textContent];
+	spin.querySelector("rect").dispatchEvent(new MouseEvent("mouseover", { bubbles: true }));
+	seen.details = document.getElementById("details").textContent.startsWith("spin (");
+	press("/");
+	seen.focus = document.activeElement === input;
+	document.documentElement.setAttribute("data-seen", JSON.stringify(seen));
+})();
+]]></script></svg>
+"""
+
+
+def in_a_browser(t):
+    target = spin(t)
+    sampled(t, target, "flamegraph", "--function")
+    ends(t, target)
+    text = (t.dir / "profile").read_text()
+    t.write("page.svg", text.rpartition("</svg>")[0] + ACTIONS)
+    run = t.run(["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={t.dir}/chromium",
+                 "--dump-dom", f"file://{t.dir}/page.svg"], limit=120)
+    found = re.search(r'data-seen="([^"]*)"', run.text)
+    t.expect(found, "the script did not get to its end", run)
+    seen = json.loads(html.unescape(found[1]))
+    count, part = seen["searched"][2].split(" matched, ")
+    t.expect_equal((count, part), ("1", "100.00 %"), "matched")
+    t.expect_equal(seen, {
+        "requests": 0, "errors": 0, "zoomed": ["100%", "100%", True, False, True], "reset": [True, True],
+        "searched": [True, False, seen["searched"][2]], "no_pattern": True, "cleared": ["", ""], "details": True,
+        "focus": True}, "what the browser shows")
+
+
+if FULL:  # a browser is large, and slow to begin
+    case(only="debian-3.11")(in_a_browser)
