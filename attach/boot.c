@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "attach/cave.h"
 #include "attach/procfs.h"
 #include "attach/tracee.h"
 #include "base/log.h"
@@ -12,46 +13,9 @@ extern const unsigned char agent_blob_start[], agent_blob_end[];
 extern const unsigned char boot_code[], boot_code_end[], boot_code_hint[], boot_code_size[], boot_code_back[],
 	boot_code_call[];
 
-#define PHDRS_MAX 64
-
 const struct agent_blob *boot_blob(void)
 {
 	return (const void *)agent_blob_start;
-}
-
-/* Bytes between the end of an executable segment and the end of its page. */
-static int cave_in_segment(const Elf64_Phdr *ph, raddr bias, size_t need, raddr *ret)
-{
-	raddr end = bias + ph->p_vaddr + ph->p_memsz, cave = (end + 15) & ~(raddr)15;
-
-	if (ph->p_type != PT_LOAD || !(ph->p_flags & PF_X) || ph->p_filesz != ph->p_memsz)
-		return -ENOENT;
-	if (!(end & 4095) || (cave & 4095) + need > 4096 || cave >> 12 != (end - 1) >> 12)
-		return -ENOENT;
-	*ret = cave;
-	return 0;
-}
-
-/* In the ELF image whose header is mapped at @base. */
-static int cave_in_image(const struct remote *r, raddr base, size_t need, raddr *ret)
-{
-	Elf64_Phdr ph[PHDRS_MAX];
-	Elf64_Ehdr eh;
-	raddr bias = base;
-	int n;
-
-	if (!base || remote_read(r, base, &eh, sizeof(eh)) < 0 || memcmp(eh.e_ident, ELFMAG, SELFMAG))
-		return -ENOENT;
-	n = eh.e_phnum < PHDRS_MAX ? eh.e_phnum : PHDRS_MAX;
-	if (eh.e_phentsize != sizeof(*ph) || remote_read(r, base + eh.e_phoff, ph, (size_t)n * sizeof(*ph)) < 0)
-		return -ENOENT;
-	for (int i = 0; i < n; i++)
-		if (ph[i].p_type == PT_LOAD && ph[i].p_offset == 0)
-			bias = base - (ph[i].p_vaddr & ~4095ull);
-	for (int i = 0; i < n; i++)
-		if (cave_in_segment(&ph[i], bias, need, ret) == 0)
-			return 0;
-	return -ENOENT;
 }
 
 static int find_cave(const struct remote *r, const struct procfs_auxv *aux, size_t need, raddr *ret)
@@ -59,7 +23,7 @@ static int find_cave(const struct remote *r, const struct procfs_auxv *aux, size
 	raddr images[] = {aux->base, aux->phdr & ~4095ull, aux->vdso};
 
 	for (size_t i = 0; i < ARRAY_SIZE(images); i++)
-		if (cave_in_image(r, images[i], need, ret) == 0)
+		if (cave_in_text(r, images[i], need, ret) == 0)
 			return 0;
 	return -ENOENT;
 }

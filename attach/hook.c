@@ -81,10 +81,59 @@ int hook_prepare(const struct remote *r, struct hook_page *page, raddr function,
 	page->used += sizeof(stub);
 	ret->patch = d.patch;
 	ret->resume = at + offsetof(struct stub, copy);
-	return 0;
+	return remote_read(r, d.patch, ret->original, sizeof(ret->original));
 }
 
 int hook_arm(const struct remote *r, const struct hook *hook)
 {
 	return remote_write(r, hook->patch, hook->jump, sizeof(hook->jump));
+}
+
+int hook_disarm(const struct remote *r, const struct hook *hook)
+{
+	return remote_write(r, hook->patch, hook->original, sizeof(hook->original));
+}
+
+/* -------------------------------------------------------------------------------------------- in one aligned word */
+
+int hook_prepare_word(const struct remote *r, struct hook_page *page, raddr function, raddr agent, struct hook *ret)
+{
+	raddr stub = page->addr + page->used;
+	int e;
+
+	if (function % 8 + sizeof(ret->jump) > 8)
+		return -ENOTSUP;
+	e = hook_prepare(r, page, function, agent, ret);
+	if (e < 0)
+		return e;
+	/* Where the function begins with an ENDBR64, that goes as well: what follows it was moved. */
+	if (ret->patch != function) {
+		ret->patch = function;
+		e = detour_encode_jump(function, stub, ret->jump);
+		if (e < 0)
+			return e;
+	}
+	return remote_read(r, function, ret->original, sizeof(ret->original));
+}
+
+static int write_word(const struct remote *r, raddr at, const unsigned char bytes[5])
+{
+	unsigned char word[8];
+	raddr start = at & ~(raddr)7;
+	int e = remote_read(r, start, word, sizeof(word));
+
+	if (e < 0)
+		return e;
+	memcpy(word + (at - start), bytes, 5);
+	return remote_write(r, start, word, sizeof(word));
+}
+
+int hook_arm_word(const struct remote *r, const struct hook *hook)
+{
+	return write_word(r, hook->patch, hook->jump);
+}
+
+int hook_disarm_word(const struct remote *r, const struct hook *hook)
+{
+	return write_word(r, hook->patch, hook->original);
 }

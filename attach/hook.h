@@ -15,7 +15,7 @@ struct hook_page {
 /** A hook that is prepared. */
 struct hook {
 	raddr patch;	       /* where the jump goes */
-	unsigned char jump[5];
+	unsigned char jump[5], original[5];
 	raddr resume;	       /* where the function's own code goes on */
 };
 
@@ -26,3 +26,15 @@ struct hook {
 int hook_prepare(const struct remote *r, struct hook_page *page, raddr function, raddr agent,
 		 struct hook *ret) must_check;
 int hook_arm(const struct remote *r, const struct hook *hook) must_check;
+/** The function is as it was; what leads back in the page stays. */
+int hook_disarm(const struct remote *r, const struct hook *hook) must_check;
+
+/**
+ * As hook_prepare(), for a function that any thread may enter at any moment: the jump lies within one aligned word from
+ * its very first byte on, and is written in one piece. No thread may be in hook->patch + 1 to + 4 then, and nobody else
+ * may write there. -ENOTSUP: the function lies across words.
+ */
+int hook_prepare_word(const struct remote *r, struct hook_page *page, raddr function, raddr agent,
+		      struct hook *ret) must_check;
+int hook_arm_word(const struct remote *r, const struct hook *hook) must_check;
+int hook_disarm_word(const struct remote *r, const struct hook *hook) must_check;

@@ -215,6 +215,17 @@ static void parse_status(const char *line, struct procfs_status *ret)
 	parse_credentials(line, ret);
 }
 
+/* SigPnd (the thread's) and ShdPnd (the process's) come before SigBlk. */
+static void parse_pending(const char *line, struct procfs_status *ret)
+{
+	const char *value;
+
+	if (is_field(line, "SigPnd", &value) || is_field(line, "ShdPnd", &value))
+		ret->pending |= strtoull(value, NULL, 16);
+	else if (is_field(line, "SigBlk", &value))
+		ret->pending &= ~strtoull(value, NULL, 16);
+}
+
 int procfs_status(pid_t pid, struct procfs_status *ret)
 {
 	_cleanup_fclose_ FILE *file = open_proc(pid, "status");
@@ -224,7 +235,10 @@ int procfs_status(pid_t pid, struct procfs_status *ret)
 	if (!file)
 		return -ESRCH;
 	while (fgets(line, sizeof(line), file))
+	{
 		parse_status(line, ret);
+		parse_pending(line, ret);
+	}
 	return ret->tgid ? 0 : -ESRCH;
 }
 

@@ -35,6 +35,7 @@ struct procfs_status {
 	int seccomp; /* 0, 1 strict, 2 filter */
 	int seccomp_filters;
 	uint64_t caught; /* signals with a handler: bit sig - 1 */
+	uint64_t pending; /* signals that wait and are not blocked: bit sig - 1 */
 	char state;	 /* as in proc(5): R, S, Z, ... */
 	bool is_kernel_thread;
 	uid_t uid[3]; /* real, effective, saved */

@@ -58,6 +58,7 @@ struct walk {
 	const struct region_visitor *v;
 	unsigned char *copy;
 	size_t size, budget; /* bytes */
+	int erased; /* descriptor of the region, whose bits are set to 0; -1: none */
 };
 
 /* The @len bytes at @offset, or NULL if they are not all there. */
@@ -87,11 +88,14 @@ static const void *visit(struct walk *w, uint32_t offset, size_t len, int *error
 
 static int visit_chunk(struct walk *w, uint32_t file, uint32_t index, uint32_t offset)
 {
+	static const unsigned char no_lines[REGION_LINES_PER_CHUNK / 8];
 	const size_t size = REGION_LINES_PER_CHUNK / 8;
 	const unsigned char *bits;
 	int r = 0;
 
 	bits = offset ? visit(w, offset, size, &r) : NULL;
+	if (bits && w->erased >= 0)
+		return pwrite(w->erased, no_lines, size, offset) == (ssize_t)size ? 0 : -EIO;
 	return bits ? w->v->lines(w->v->arg, file, index * REGION_LINES_PER_CHUNK, bits, size) : r;
 }
 
@@ -226,9 +230,28 @@ static int walk_buckets(struct walk *w, const uint32_t *buckets, uint32_t n, boo
 	return r;
 }
 
+static int no_visitor(void *arg, uint32_t file, uint32_t first_line, const unsigned char *bits, size_t n)
+{
+	(void)arg, (void)file, (void)first_line, (void)bits, (void)n;
+	return 0;
+}
+
+int region_forget_lines(int fd)
+{
+	const struct region_visitor v = {.lines = no_visitor};
+	struct walk w = {.v = &v, .erased = fd};
+	int r = copy_region(fd, &w);
+
+	if (!r)
+		r = walk_buckets(&w, ((const struct region_header *)(const void *)w.copy)->file_buckets,
+				 REGION_FILE_BUCKETS, true);
+	free(w.copy);
+	return r;
+}
+
 int region_walk(int fd, const struct region_visitor *v)
 {
-	struct walk w = {.v = v};
+	struct walk w = {.v = v, .erased = -1};
 	const struct region_header *h;
 	int r = copy_region(fd, &w);
 

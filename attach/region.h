@@ -44,5 +44,8 @@ struct region_visitor {
 	int (*code)(void *arg, const struct region_code *code, const char *qualname, const unsigned char *table);
 	void *arg;
 };
+/** Forget which lines have run; what runs meanwhile may be forgotten or not. Errors as region_walk(). */
+int region_forget_lines(int fd) must_check;
+
 /** -EIO, -ENOMEM; -EBADMSG: it contradicts itself, and what was found before was reported. */
 int region_walk(int fd, const struct region_visitor *v) must_check;

@@ -45,6 +45,11 @@ int tracee_continue(pid_t tid, int sig)
 	return request(PTRACE_CONT, tid, 0, (uintptr_t)sig);
 }
 
+int tracee_interrupt(pid_t tid)
+{
+	return request(PTRACE_INTERRUPT, tid, 0, 0);
+}
+
 int tracee_listen(pid_t tid)
 {
 	return request(PTRACE_LISTEN, tid, 0, 0);

@@ -39,6 +39,8 @@ enum {
 int tracee_seize(pid_t pid, unsigned int flags) must_check;
 /** Go on, delivering @p sig (0: none). */
 int tracee_continue(pid_t tid, int sig);
+/** Have it stop (STOP_NEW) at once, wherever it is. It wakes from some system calls with EINTR. */
+int tracee_interrupt(pid_t tid) must_check;
 /** Stay stopped, as job control wants it, until SIGCONT. */
 int tracee_listen(pid_t tid);
 /** Let go of a stopped thread, delivering @p sig. */

@@ -32,6 +32,8 @@ static void fill_layout(struct agent_layout *to, const struct layout *from)
 		.tuple_items = offset_of(from->tuple.ob_item),
 		.frame_code = offset_of(from->code_is_inline ? from->iframe.executable : from->frame.f_code),
 		.function_code = offset_of(from->function.func_code),
+		.gen_code = offset_of(from->gen.gi_code),
+		.list_items = offset_of(from->list.ob_item),
 		.linetable_kind = (uint8_t)from->linetable,
 		.inline_code = from->code_is_inline,
 		.minor = from->minor,

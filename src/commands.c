@@ -2,6 +2,7 @@
 
 #include "command_combine.h"
 #include "command_completion.h"
+#include "command_control.h"
 #include "command_debug.h"
 #include "command_diff.h"
 #include "command_dump.h"
@@ -10,7 +11,6 @@
 #include "command_lcov.h"
 #include "command_report.h"
 #include "command_sample.h"
-#include "command_save.h"
 #include "command_top.h"
 #include "command_xml.h"
 
@@ -26,6 +26,8 @@ const struct cli_command *const commands[] = {
 	&command_dump,
 	&command_save,
 	&command_combine,
+	&command_reset,
+	&command_status,
 	&command_debug,
 	&command_erase,
 	&command_completion,

@@ -18,7 +18,12 @@ enum message_kind {
 	MESSAGE_LAST_END,
 	MESSAGE_SAVE,
 	MESSAGE_FINISH,
+	MESSAGE_RESET_DONE, /* id: how many processes are left */
 };
+
+/* What the keeper says: a word of one byte, and what there is to be read behind it. */
+#define WORD_FINISHED 'F'
+#define WORD_RESET 'R'
 
 struct message {
 	uint32_t kind;
@@ -87,13 +92,30 @@ void keeper_save(struct keeper *k)
 	send_word(k, MESSAGE_SAVE, 0, 0, false);
 }
 
-void keeper_finish(struct keeper *k, bool python_ran)
+void keeper_finish(struct keeper *k, bool python_ran, char summary[CONTROL_TEXT_MAX])
 {
-	char answer;
+	char answer[1 + CONTROL_TEXT_MAX];
+	ssize_t n;
 
 	send_word(k, MESSAGE_FINISH, 0, 0, python_ran);
-	while (recv(k->socket, &answer, 1, 0) < 0 && errno == EINTR)
-		;
+	do
+		n = recv(k->socket, answer, sizeof(answer) - 1, 0);
+	while ((n < 0 && errno == EINTR) || (n > 0 && answer[0] != WORD_FINISHED));
+	answer[n > 0 ? n : 0] = 0;
+	if (summary)
+		snprintf(summary, CONTROL_TEXT_MAX, "%s", n > 0 ? answer + 1 : "");
+}
+
+bool keeper_wants_reset(struct keeper *k)
+{
+	char word = 0;
+
+	return recv(k->socket, &word, 1, MSG_DONTWAIT) == 1 && word == WORD_RESET;
+}
+
+void keeper_reset_done(struct keeper *k, unsigned int n_left)
+{
+	send_word(k, MESSAGE_RESET_DONE, n_left, 0, false);
 }
 
 /* -------------------------------------------------------------------------------------------------- the keeper */
@@ -117,6 +139,8 @@ struct state {
 	uint32_t dropped;
 	bool unsaved;
 	char failure[CONTROL_TEXT_MAX]; /* of the latest save; "": none */
+	int resetter; /* who asked for a reset and waits for the answer; 0: nobody */
+	int64_t start; /* CLOCK_MONOTONIC, ms */
 	int64_t next_save; /* --save-every: when it is due */
 	int64_t may_save; /* when the next write of the file is due, at the earliest; CLOCK_MONOTONIC, ms */
 };
@@ -300,6 +324,66 @@ static void end(struct state *s, const struct message *m, bool last)
 	}
 }
 
+struct totals {
+	size_t files, lines;
+};
+
+static struct totals totals_of(const struct record *record)
+{
+	struct totals t = {0};
+
+	for (size_t i = 0; i < record->files.n_slots; i++) {
+		const struct record_file *f = record->files.slots[i].entry;
+		size_t lines = f ? record_file_executed(f) : 0;
+
+		t.files += lines > 0;
+		t.lines += lines;
+	}
+	return t;
+}
+
+static const char *plural(size_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+static unsigned int processes_of(const struct state *s)
+{
+	unsigned int n = 0;
+
+	for (const struct kept *k = s->runs; k; k = k->next)
+		n++;
+	return n;
+}
+
+/* "2 processes, 10 files, 300 lines" */
+static void say_totals(const struct state *s, unsigned int processes, char *text, size_t size)
+{
+	struct totals t = totals_of(&s->recorder->record);
+
+	for (const struct kept *k = s->runs; is_parallel(s) && k; k = k->next) {
+		struct totals own = totals_of(&k->record);
+
+		t.files += own.files;
+		t.lines += own.lines;
+	}
+	snprintf(text, size, "%u process%s, %zu file%s, %zu line%s", processes, processes == 1 ? "" : "es", t.files,
+		 plural(t.files), t.lines, plural(t.lines));
+}
+
+static void send_finished(struct state *s)
+{
+	char text[CONTROL_TEXT_MAX], word[2 * CONTROL_TEXT_MAX];
+	int n;
+
+	say_totals(s, s->n_measured + processes_of(s), text, sizeof(text));
+	n = snprintf(word, sizeof(word), "%c%s; data in %s%s%s%s", WORD_FINISHED, text, s->recorder->file.path,
+		     is_parallel(s) ? ".*" : "", s->failure[0] ? ": " : "", s->failure);
+	if (n > CONTROL_TEXT_MAX)
+		n = CONTROL_TEXT_MAX;
+	(void)!send(s->socket, word, (size_t)n, MSG_NOSIGNAL);
+}
+
 /* More than once for a command that is the first process of a container: told before its end, and after. */
 static void finish(struct state *s, bool python_ran)
 {
@@ -317,7 +401,52 @@ static void finish(struct state *s, bool python_ran)
 	log_set_fd(-1);
 	cleanup_closep(&s->message_fd);
 	s->message_fd = -1;
-	(void)!send(s->socket, "", 1, MSG_NOSIGNAL);
+	send_finished(s);
+}
+
+/* What was recorded is dropped at once; that it counts again is the supervisor's work. */
+static void reset(struct state *s, int client)
+{
+	const char word = WORD_RESET;
+
+	if (s->resetter)
+		return control_answer(client, "a reset is under way");
+	if (s->socket < 0)
+		return control_answer(client, "its supervisor is gone");
+	for (struct kept *k = s->runs; k; k = k->next) {
+		if (region_forget_lines(k->run.region_fd) < 0)
+			log_error("the data of pid %d is damaged", k->run.pid);
+		record_deinit(&k->record);
+		record_init(&k->record);
+	}
+	record_deinit(&s->recorder->record);
+	record_init(&s->recorder->record);
+	s->resetter = client;
+	(void)!send(s->socket, &word, 1, MSG_NOSIGNAL);
+}
+
+static void reset_done(struct state *s, unsigned int n_left)
+{
+	char text[CONTROL_TEXT_MAX] = "";
+
+	if (!s->resetter)
+		return;
+	if (n_left)
+		snprintf(text, sizeof(text), "%u process%s sleep%s, and will be reset on waking", n_left,
+			 n_left == 1 ? "" : "es", n_left == 1 ? "s" : "");
+	control_answer(s->resetter, text);
+	s->resetter = 0;
+}
+
+static void status(struct state *s, int client)
+{
+	char text[CONTROL_TEXT_MAX];
+
+	drain_all(s);
+	say_totals(s, processes_of(s), text, sizeof(text));
+	snprintf(text + strlen(text), sizeof(text) - strlen(text), ", %lld s",
+		 (long long)(now_ms() - s->start) / 1000);
+	control_answer(client, text);
 }
 
 static ssize_t receive(int socket, struct message *m, int fds[2])
@@ -364,6 +493,9 @@ static bool handle_message(struct state *s)
 	case MESSAGE_FINISH:
 		finish(s, m.python_ran);
 		break;
+	case MESSAGE_RESET_DONE:
+		reset_done(s, m.id);
+		break;
 	}
 	cleanup_closep(&fds[0]);
 	cleanup_closep(&fds[1]);
@@ -401,6 +533,10 @@ static void handle_request(struct state *s, int listener)
 
 	if (fd < 0)
 		return;
+	if (!strcmp(request, "reset"))
+		return reset(s, fd);
+	if (!strcmp(request, "status"))
+		return status(s, fd);
 	if (strcmp(request, "save"))
 		return control_answer(fd, "unknown request");
 	drain_all(s);
@@ -468,7 +604,7 @@ static void listen_for_requests(struct state *s, pid_t supervisor)
 
 void keeper_run(int socket, pid_t supervisor, struct recorder *recorder, int message_fd)
 {
-	struct state s = {.recorder = recorder, .socket = socket, .message_fd = message_fd};
+	struct state s = {.recorder = recorder, .socket = socket, .message_fd = message_fd, .start = now_ms()};
 
 	listen_for_requests(&s, supervisor);
 	if (recorder->options->save_every)

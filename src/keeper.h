@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "control.h"
 #include "options.h"
 #include "recorder.h"
 #include "run.h"
@@ -21,8 +22,14 @@ void keeper_add(struct keeper *k, const struct run *run);
 void keeper_end(struct keeper *k, uint32_t id, pid_t pid, bool last);
 /** Write what there is now. */
 void keeper_save(struct keeper *k);
-/** The command has ended: write what there is, say the last words. Waits. @p python_ran: something was, or should have been, measured. */
-void keeper_finish(struct keeper *k, bool python_ran);
+/** The command has ended: write what there is, say the last words. Waits. @p summary, if not NULL, gets
+ * what there is. @p python_ran: something was, or should have been, measured. */
+void keeper_finish(struct keeper *k, bool python_ran, char summary[CONTROL_TEXT_MAX]);
+
+/** It has said something: true if everything recorded was dropped, and is to count again (`reset`). */
+bool keeper_wants_reset(struct keeper *k);
+/** It does, but in @p n_left processes of which no thread has come yet. */
+void keeper_reset_done(struct keeper *k, unsigned int n_left);
 
 /** What the keeper process does, until the supervisor, @p supervisor, and all programs have ended. */
 void keeper_run(int socket, pid_t supervisor, struct recorder *recorder, int message_fd);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@ enum option_id {
 	OPT_CONTEXT = 256,
 	OPT_DATA_FILE,
 	OPT_DEBUG,
+	OPT_DURATION,
 	OPT_INCLUDE,
 	OPT_NO_FOLLOW,
 	OPT_OMIT,
@@ -25,9 +27,13 @@ enum option_id {
 	OPT_SOURCE,
 	OPT_SYNC,
 	OPT_WAIT,
+	OPT_WITH_CHILDREN,
 };
 
 static const struct cli_option rows[] = {
+	{'p', "pid", "PID", "attach to this process, and leave it as it was when we end (repeatable)", false},
+	{OPT_WITH_CHILDREN, "with-children", NULL, "with --pid: and to the processes that descend from it already", false},
+	{'d', "duration", "SECONDS", "with --pid: end after this time", false},
 	{OPT_DATA_FILE, "data-file", "FILE", "write the data to FILE (default: .coverage, or $COVERAGE_FILE)", true},
 	{OPT_SOURCE, "source", "SRC,...", "measure only code in these directories or packages", false},
 	{OPT_INCLUDE, "include", "PAT,...", "measure only files whose names match one of these patterns", false},
@@ -76,6 +82,22 @@ static int parse_seconds(const char *text, int *ret)
 	return 0;
 }
 
+static int add_pid(struct pid_list *list, const char *value)
+{
+	char *end;
+	long pid = strtol(value, &end, 10);
+	pid_t *items;
+
+	if (*end || end == value || pid <= 0 || pid > INT32_MAX)
+		return -EINVAL;
+	items = realloc(list->items, (list->n + 1) * sizeof(*items));
+	if (!items)
+		return -ENOMEM;
+	list->items = items;
+	items[list->n++] = (pid_t)pid;
+	return 0;
+}
+
 static int replace(char **text, const char *value)
 {
 	free(*text);
@@ -92,6 +114,13 @@ static int apply(void *arg, int id, const char *value)
 		if (!*value)
 			return -EINVAL;
 		return replace(&o->data_file, value);
+	case 'p':
+		return add_pid(&o->pids, value);
+	case OPT_WITH_CHILDREN:
+		o->with_children = true;
+		return 0;
+	case 'd':
+		return parse_seconds(value, &o->duration);
 	case OPT_DEBUG:
 		return string_list_add(&o->debug, value);
 	case OPT_RCFILE:
@@ -142,7 +171,8 @@ static int apply(void *arg, int id, const char *value)
 
 const struct cli_command main_command = {
 	.operands = "[--] command [argument...]",
-	.text = "       pycov-trace COMMAND [options] ...\n"
+	.text = "       pycov-trace [options] --pid=PID\n"
+		"       pycov-trace COMMAND [options] ...\n"
 		"\n"
 		"Run a command and record which lines of Python ran, in it and in every process it starts.\n"
 		"Nothing is installed, imported or configured in them. coverage.py reads the result.\n",
@@ -167,6 +197,10 @@ enum cli_result options_parse(struct options *o, int argc, char **argv)
 	if (o->append && o->parallel_mode)
 		return cli_wrong(&main_command, "can't append to data files in parallel mode");
 	o->command = argv + operand;
+	if (o->pids.n && *o->command)
+		return cli_wrong(&main_command, "a command and --pid do not go together");
+	if (!o->pids.n && (o->with_children || o->duration))
+		return cli_wrong(&main_command, "--with-children and --duration need --pid");
 	return CLI_RUN;
 }
 
@@ -251,7 +285,7 @@ int options_configure(struct options *o)
 	r = take_settings(o);
 	if (r != 0)
 		return r;
-	return *o->command ? 0 : (int)cli_wrong(&main_command, "no command to run");
+	return *o->command || o->pids.n ? 0 : (int)cli_wrong(&main_command, "no command to run");
 }
 
 bool options_debug(const struct options *o, const char *topic)
@@ -262,6 +296,7 @@ bool options_debug(const struct options *o, const char *topic)
 void options_deinit(struct options *o)
 {
 	free(o->data_file);
+	free(o->pids.items);
 	free(o->context);
 	string_list_deinit(&o->source);
 	string_list_deinit(&o->include);

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/cleanup.h"
 #include "cli.h"
@@ -18,6 +19,12 @@ struct options {
 	int save_every;	 /* milliseconds; 0: never */
 	int verbose; /* -v: 1, -q: -1 */
 	bool sync;
+	struct pid_list {
+		pid_t *items;
+		size_t n;
+	} pids;		/* --pid: to be attached to */
+	bool with_children;
+	int duration;	/* milliseconds; 0: until we are told to stop */
 	char **command; /* NULL terminated, points into argv or `words` */
 	char *rcfile;	/* --rcfile, or NULL */
 	struct string_list debug; /* --debug */

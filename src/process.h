@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "base/hashmap.h"
+#include "errand.h"
 #include "program.h"
 
 struct process {
@@ -13,6 +14,9 @@ struct process {
 	bool is_known;	      /* where it came from was settled */
 	bool is_copy;	      /* made by fork, has not exec'd: `program` was taken from the parent */
 	bool is_borrowed;     /* made by vfork, has not exec'd: its memory is the parent's */
+	bool is_init;	      /* the first process of a pid namespace, not ours */
+	bool has_left;	      /* detached: nothing of it is recorded any more */
+	struct errand errand;
 	struct program program;
 };
 

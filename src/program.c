@@ -86,6 +86,7 @@ struct runtime_search {
 	struct images *images;
 	const struct image *found;
 	uint64_t bias;
+	raddr base; /* of the image at hand */
 	char *path;
 	uint64_t last_ino;
 	dev_t last_dev;
@@ -97,6 +98,8 @@ static int search_map(const struct procfs_map *map, void *arg)
 	_cleanup_close_ int fd = -1;
 	const struct image *image;
 
+	if (map->ino && !map->offset)
+		s->base = map->start;
 	if (!map->executable || !map->ino || (map->ino == s->last_ino && map->dev == s->last_dev))
 		return 0;
 	s->last_ino = map->ino;
@@ -165,6 +168,7 @@ static int find_runtime(struct program *p, pid_t pid, struct images *images)
 		return -ENOENT;
 	p->runtime = s.found;
 	p->runtime_bias = s.bias;
+	p->runtime_base = s.base;
 	run_deinit(&p->run);
 	p->run.library = s.path;
 	note_surroundings(p, pid);
@@ -279,11 +283,20 @@ static int memfd_call(const struct program *p, const struct remote *r, struct ag
 static int ask_for_memory(struct program *p, const struct remote *r)
 {
 	struct agent_call calls[2];
+	raddr page;
 	int ret;
 
 	ret = memfd_call(p, r, &calls[0]);
 	if (ret < 0)
 		return ret;
+	/* An agent that was here before has its page still. */
+	ret = remote_read(r, DATA(hook_page), &page, sizeof(page));
+	if (ret < 0)
+		return ret;
+	if (page) {
+		p->phase = PROGRAM_MEMORY;
+		return leave_calls(p, r, calls, 1);
+	}
 	ret = page_call(r, runtime_addr(p, p->runtime->api[API_PyEval_EvalCode]), &calls[1]);
 	if (ret < 0)
 		return ret;
@@ -294,7 +307,7 @@ static int ask_for_memory(struct program *p, const struct remote *r)
 }
 
 /* The agent knows how to go on before anything leads to it. */
-static int hook_function(const struct program *p, const struct remote *r, struct hook_page *page, enum agent_hook which,
+static int hook_function(struct program *p, const struct remote *r, struct hook_page *page, enum agent_hook which,
 			 raddr function)
 {
 	struct hook hook;
@@ -303,7 +316,11 @@ static int hook_function(const struct program *p, const struct remote *r, struct
 	if (ret < 0)
 		return ret;
 	ret = remote_write(r, DATA(resume) + 8u * which, &hook.resume, sizeof(hook.resume));
-	return ret < 0 ? ret : hook_arm(r, &hook);
+	if (ret == 0)
+		ret = hook_arm(r, &hook);
+	if (ret == 0)
+		p->hooks[which] = hook;
+	return ret;
 }
 
 /* The address of r_debug, which the loader has left in the program's dynamic section (DT_DEBUG). */
@@ -403,14 +420,14 @@ static int write_agent(const struct program *p, const struct remote *r)
 	return remote_write(r, p->blob + boot_blob()->data + from, (char *)a + from, to - from);
 }
 
-static int hook(const struct program *p, const struct remote *r, struct hook_page *page, enum agent_hook which,
+static int hook(struct program *p, const struct remote *r, struct hook_page *page, enum agent_hook which,
 		uint64_t vaddr)
 {
 	return vaddr ? hook_function(p, r, page, which, runtime_addr(p, vaddr)) : 0;
 }
 
 /* Up to 3.10 the label for unknown opcodes leads to us, in 3.11 two entries of the table of handlers. */
-static int hook_interpreter_loop(const struct program *p, const struct remote *r, struct hook_page *page,
+static int hook_interpreter_loop(struct program *p, const struct remote *r, struct hook_page *page,
 				 enum agent_source source)
 {
 	const struct agent_traps *t = &p->runtime->traps;
@@ -426,7 +443,7 @@ static int hook_interpreter_loop(const struct program *p, const struct remote *r
 	return remote_write(r, runtime_addr(p, t->table) + 8u * t->calibration_opcode, &stub, sizeof(stub));
 }
 
-static int set_hooks(const struct program *p, const struct remote *r, raddr page_addr)
+static int set_hooks(struct program *p, const struct remote *r, raddr page_addr)
 {
 	struct hook_page page = {.addr = page_addr, .size = HOOK_PAGE_SIZE};
 	uint64_t source = agent_config_source(p->runtime);
@@ -493,10 +510,15 @@ static int share_region(struct program *p, const struct remote *r)
 static int set_up(struct program *p, const struct remote *r)
 {
 	int64_t page;
-	int ret = call_result(p, r, 1, &page);
+	int ret = remote_read(r, DATA(hook_page), &page, sizeof(page));
 
+	if (ret == 0 && !page)
+		ret = call_result(p, r, 1, &page);
 	if (ret < 0 || (page < 0 && page > -4096))
 		return ret < 0 ? ret : (int)page;
+	ret = remote_write(r, DATA(hook_page), &page, sizeof(page));
+	if (ret < 0)
+		return ret;
 	ret = share_region(p, r);
 	if (ret < 0)
 		return ret;
@@ -524,6 +546,31 @@ static int on_fork_child(struct program *p, const struct remote *r)
 		ret = leave_calls(p, r, &call, 1);
 	if (ret == 0)
 		p->phase = PROGRAM_FORKED;
+	return ret;
+}
+
+int program_unhook(struct program *p, const struct remote *r)
+{
+	const struct agent_traps *t = &p->runtime->traps;
+	int ret = 0, e;
+
+	for (size_t i = 0; i < HOOK_COUNT; i++) {
+		e = p->hooks[i].patch ? hook_disarm(r, &p->hooks[i]) : 0;
+		if (e == 0)
+			p->hooks[i].patch = 0;
+		else
+			ret = e;
+	}
+	if (!p->runtime->py.layout.has_monitoring && agent_config_source(p->runtime) == SOURCE_TRAPS_TABLE) {
+		const uint8_t borrowed[] = {t->opcode, t->calibration_opcode};
+
+		for (size_t i = 0; i < sizeof(borrowed); i++) {
+			raddr target = runtime_addr(p, t->targets[borrowed[i]]);
+
+			e = remote_write(r, runtime_addr(p, t->table) + 8u * borrowed[i], &target, sizeof(target));
+			ret = e < 0 ? e : ret;
+		}
+	}
 	return ret;
 }
 
@@ -556,6 +603,56 @@ static int on_libraries(struct program *p, const struct remote *r, struct images
 	return ask_for_memory(p, r);
 }
 
+int program_find(struct program *p, pid_t pid, struct images *images)
+{
+	int ret = find_runtime(p, pid, images);
+
+	if (ret < 0)
+		return ret;
+	p->refusal = p->runtime->error < 0			 ? p->runtime->reason
+		     : !p->runtime->api[API_PyEval_RestoreThread] ? "it does not export PyEval_RestoreThread()"
+		     : !seccomp_allows(pid) ? "a seccomp filter of its own forbids what measuring needs"
+					    : NULL;
+	return p->refusal ? -ENOTSUP : 0;
+}
+
+/* A thread of a running program has come for us, in memory that it has just mapped. */
+static int on_summoned(struct program *p, const struct remote *r)
+{
+	struct boot boot = {0};
+	raddr resume = p->arm.hook.resume;
+	uint32_t request = p->request, late = 1;
+	int ret = boot_finish(&boot, r, &p->blob);
+
+	if (ret == 0)
+		ret = remote_write(r, DATA(resume) + 8u * HOOK_RESTORE_THREAD, &resume, sizeof(resume));
+	if (ret == 0)
+		ret = remote_write(r, DATA(request), &request, sizeof(request));
+	if (ret == 0)
+		ret = remote_write(r, DATA(is_late), &late, sizeof(late));
+	if (ret == 0)
+		ret = remote_write(r, DATA(errno_location), &p->arm.errno_location, sizeof(p->arm.errno_location));
+	p->phase = PROGRAM_WAITING;
+	return ret;
+}
+
+/* It holds the GIL. */
+static int on_held(struct program *p, const struct remote *r)
+{
+	if (p->request == AGENT_REQUEST_ATTACH && p->phase == PROGRAM_WAITING)
+		return ask_for_memory(p, r);
+	return p->request == AGENT_REQUEST_ATTACH && p->phase == PROGRAM_MEMORY ? set_up(p, r) : 0;
+}
+
+static int on_done(struct program *p, const struct remote *r)
+{
+	enum agent_request request = p->request;
+
+	p->request = AGENT_REQUEST_NONE;
+	p->is_carried_out = true;
+	return request == AGENT_REQUEST_DETACH ? program_unhook(p, r) : 0;
+}
+
 static const char *explain(int error)
 {
 	switch (error) {
@@ -573,9 +670,15 @@ static const char *explain(int error)
 
 static int serve(struct program *p, const struct remote *r, struct images *images, uint32_t why)
 {
+	if (why == AGENT_AT_HELD)
+		return on_held(p, r);
+	if (why == AGENT_AT_DONE)
+		return on_done(p, r);
 	switch (p->phase) {
 	case PROGRAM_BOOTING:
 		return on_boot_call(p, r);
+	case PROGRAM_SUMMONED:
+		return on_summoned(p, r);
 	case PROGRAM_WAITING:
 		return on_libraries(p, r, images, why);
 	case PROGRAM_MEMORY:
@@ -598,8 +701,8 @@ static bool is_calling(const struct program *p, const struct remote *r, uint32_t
 	*why = 0;
 	if (p->phase == PROGRAM_UNTOUCHED || tracee_get_regs(r->tid, &regs) < 0)
 		return false;
-	if (p->phase == PROGRAM_BOOTING)
-		return regs.rip == p->boot.call;
+	if (p->phase == PROGRAM_BOOTING || p->phase == PROGRAM_SUMMONED)
+		return regs.rip == (p->phase == PROGRAM_BOOTING ? p->boot.call : p->arm.call);
 	return regs.rip - p->blob < boot_blob()->data && remote_read(r, DATA(why), why, sizeof(*why)) == 0 && *why;
 }
 

@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "attach/arm.h"
 #include "attach/boot.h"
 #include "attach/remote.h"
 #include "images.h"
@@ -19,6 +20,7 @@
 enum program_phase {
 	PROGRAM_UNTOUCHED, /* nothing of ours is in it */
 	PROGRAM_BOOTING,   /* the boot code was entered */
+	PROGRAM_SUMMONED,  /* it runs, and one of its threads is to come by itself (summon.h) */
 	PROGRAM_WAITING,   /* the agent is in, and waits for the entry point or for a library */
 	PROGRAM_MEMORY,    /* a runtime was found, the agent makes memory for the hooks */
 	PROGRAM_LOADER,    /* the same, to watch the loader */
@@ -34,6 +36,12 @@ struct program {
 	raddr runtime_bias;   /* of `runtime` */
 	const struct image *runtime; /* the image with Python in it; NULL: none was found */
 	struct run run;	      /* once it is hooked; the supervisor hands it to the keeper */
+	raddr runtime_base;   /* where its ELF header is mapped; 0: unknown */
+	struct hook hooks[HOOK_COUNT]; /* that are set; `patch` 0: none */
+	/* summon.h: */
+	struct arm arm;
+	enum agent_request request; /* what a thread is summoned for; none when it was carried out */
+	bool is_carried_out;	    /* the latest one was */
 	const char *refusal;  /* why Python code is not measured, or NULL */
 	bool refusal_told;    /* the user knows */
 };
@@ -46,6 +54,12 @@ void program_exec(struct program *p, const struct remote *r, struct images *imag
 
 /** At a signal stop of @p r's thread with AGENT_SIGNAL: true if it was the agent that called, and was served. */
 bool program_call(struct program *p, const struct remote *r, struct images *images);
+
+/** Look for a runtime in what the running process @p pid has mapped. -ENOENT, -ESRCH; -ENOTSUP: p->refusal says why. */
+int program_find(struct program *p, pid_t pid, struct images *images) must_check;
+
+/** Nothing in the runtime's code leads to the agent any more. With the GIL held by the thread of @p r. */
+int program_unhook(struct program *p, const struct remote *r) must_check;
 
 /** The keeper has the run: its id alone is needed from now on. */
 void program_handed_over(struct program *p);

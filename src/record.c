@@ -501,3 +501,18 @@ int record_sorted_functions(const struct record_file *file, struct record_functi
 {
 	return sorted(&file->functions, compare_functions, (void ***)ret, n);
 }
+
+size_t record_file_executed(const struct record_file *file)
+{
+	struct lineset all = {0};
+	size_t n;
+
+	if (file->n_lines == 1)
+		return file->lines[0].lines.count;
+	for (size_t i = 0; i < file->n_lines; i++)
+		if (lineset_or(&all, &file->lines[i].lines) < 0)
+			break;
+	n = all.count;
+	lineset_deinit(&all);
+	return n;
+}

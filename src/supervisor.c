@@ -6,14 +6,21 @@
 #include "supervisor.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "attach/procfs.h"
+#include "attach/threads.h"
 #include "attach/tracee.h"
 #include "base/log.h"
+#include "summon.h"
+
+#define LEAVE_PATIENCE 3000 /* milliseconds */
 
 void supervisor_init(struct supervisor *s, const struct options *options, int keeper_socket, int message_fd)
 {
@@ -21,6 +28,7 @@ void supervisor_init(struct supervisor *s, const struct options *options, int ke
 	s->options = options;
 	s->keeper.socket = keeper_socket;
 	s->message_fd = message_fd;
+	s->front = s->front_heard = -1;
 	images_init(&s->images);
 }
 
@@ -30,6 +38,7 @@ void supervisor_deinit(struct supervisor *s)
 	images_deinit(&s->images);
 	cleanup_closep(&s->keeper.socket);
 	cleanup_closep(&s->message_fd);
+	cleanup_closep(&s->front);
 }
 
 /* ---------------------------------------------------------------------------------------------------------- events */
@@ -86,6 +95,15 @@ static void end_program(struct supervisor *s, struct process *p, bool execs)
 			   !run_goes_on(s, p->program.run.id, p));
 }
 
+/* A copy of a process for whose agent somebody is to come waits for that as well. */
+static void take_after(struct process *child, const struct process *parent)
+{
+	program_fork(&child->program, &parent->program);
+	child->errand = parent->errand;
+	child->has_left = parent->has_left;
+	child->is_copy = child->is_known = true;
+}
+
 static struct thread *adopt(struct supervisor *s, pid_t tid)
 {
 	struct procfs_status status;
@@ -97,8 +115,7 @@ static struct thread *adopt(struct supervisor *s, pid_t tid)
 	t = processes_add(&s->processes, tid, status.tgid);
 	parent = processes_find(&s->processes, status.ppid);
 	if (t && tid == status.tgid && !t->process->is_known && parent && parent->process != t->process) {
-		program_fork(&t->process->program, &parent->process->program);
-		t->process->is_copy = t->process->is_known = true;
+		take_after(t->process, parent->process);
 	}
 	return t;
 }
@@ -120,11 +137,9 @@ static void on_fork(struct supervisor *s, struct thread *parent, bool is_vfork)
 	if (!child || child->process == parent->process)
 		return;
 	/* It may have been adopted, and have exec'd, before. */
-	if (!child->process->is_known) {
-		program_fork(&child->process->program, &parent->process->program);
-		child->process->is_copy = child->process->is_known = true;
-	}
-	child->process->is_borrowed =  is_vfork && child->process->program.blob == parent->process->program.blob;
+	if (!child->process->is_known)
+		take_after(child->process, parent->process);
+	child->process->is_borrowed = is_vfork && child->process->program.blob == parent->process->program.blob;
 }
 
 static void on_exec(struct supervisor *s, struct thread *t)
@@ -134,7 +149,8 @@ static void on_exec(struct supervisor *s, struct thread *t)
 
 	end_program(s, p, true);
 	processes_exec(&s->processes, p);
-	p->is_copy = p->is_borrowed = false;
+	p->is_copy = p->is_borrowed = p->has_left = false;
+	p->errand = (struct errand){0};
 	if (remote_open(&mem, p->pid) < 0)
 		return program_deinit(&p->program);
 	program_exec(&p->program, &mem, &s->images);
@@ -194,7 +210,7 @@ static int on_signal(struct supervisor *s, struct thread *t, int sig)
 	return sig;
 }
 
-static void on_stop(struct supervisor *s, pid_t tid, int status)
+void supervisor_on_stop(struct supervisor *s, pid_t tid, int status)
 {
 	struct thread *t = processes_find(&s->processes, tid);
 	enum stop_kind kind = stop_classify(status);
@@ -210,9 +226,10 @@ static void on_stop(struct supervisor *s, pid_t tid, int status)
 	else if (kind == STOP_SIGNAL)
 		sig = on_signal(s, t, status & 0xff);
 	else if (kind == STOP_EXIT && is_init(s, t) && tid == s->command)
-		keeper_finish(&s->keeper, s->python_ran);
-	if (sig && is_init(s, t) && dies_of(t, sig)) {
-		keeper_finish(&s->keeper, s->python_ran);
+		keeper_finish(&s->keeper, s->python_ran, NULL);
+	if (sig && (is_init(s, t) || (t && t->process->is_init)) && dies_of(t, sig)) {
+		if (is_init(s, t))
+			keeper_finish(&s->keeper, s->python_ran, NULL);
 		tracee_detach(tid, 0);
 		return;
 	}
@@ -225,7 +242,7 @@ static void on_stop(struct supervisor *s, pid_t tid, int status)
 /* The command is dead, and nobody has been told yet. */
 static void on_command_end(struct supervisor *s)
 {
-	keeper_finish(&s->keeper, s->python_ran);
+	keeper_finish(&s->keeper, s->python_ran, NULL);
 	log_set_fd(-1);
 	cleanup_closep(&s->message_fd);
 	s->message_fd = -1;
@@ -238,6 +255,7 @@ static void on_end(struct supervisor *s, pid_t tid)
 
 	if (p) {
 		end_program(s, p, false);
+		supervisor_tell(s, FRONT_ENDED, p->pid, "");
 		process_free(p);
 	}
 	if (tid != s->command)
@@ -336,7 +354,7 @@ static bool dispatch(struct supervisor *s)
 	do {
 		n = collect_stops(stops, ARRAY_SIZE(stops));
 		for (size_t i = 0; i < n; i++)
-			on_stop(s, stops[i].tid, stops[i].status);
+			supervisor_on_stop(s, stops[i].tid, stops[i].status);
 		next = look(s, &tid);
 		if (next == NEXT_END) {
 			on_end(s, tid);
@@ -371,6 +389,183 @@ int supervisor_follow(struct supervisor *s, pid_t pid)
 	return 0;
 }
 
+/* --------------------------------------------------------------------------------------------------- attaching */
+
+void supervisor_tell(struct supervisor *s, enum front_kind kind, pid_t pid, const char *text)
+{
+	struct front_message m = {.kind = kind, .pid = pid};
+
+	if (s->front < 0)
+		return;
+	snprintf(m.text, sizeof(m.text), "%s", text);
+	(void)!send(s->front, &m, sizeof(m), MSG_NOSIGNAL);
+}
+
+struct seizure {
+	struct supervisor *s;
+	pid_t pid;
+	unsigned int n_new;
+	int error;
+};
+
+static int seize_thread(pid_t tid, void *arg)
+{
+	struct seizure *z = arg;
+	int r;
+
+	if (processes_find(&z->s->processes, tid))
+		return 0;
+	r = tracee_seize(tid, z->s->options->no_follow ? 0 : TRACEE_FOLLOW);
+	if (r == -ESRCH) /* it has just ended */
+		return 0;
+	if (r == 0 && !processes_add(&z->s->processes, tid, z->pid))
+		r = -ENOMEM;
+	z->n_new++;
+	z->error = r;
+	return r < 0;
+}
+
+/* Threads that are born meanwhile by traced ones are traced from birth: another pass finds those of the others. */
+static int seize_all(struct supervisor *s, pid_t pid)
+{
+	struct seizure z = {.s = s, .pid = pid};
+	int r;
+
+	do {
+		z.n_new = 0;
+		r = threads_each(pid, seize_thread, &z);
+	} while (r == 0 && z.n_new);
+	return r < 0 ? r : z.error;
+}
+
+static struct process *process_find(const struct supervisor *s, pid_t pid)
+{
+	struct thread *t = processes_find(&s->processes, pid);
+
+	return t ? t->process : NULL;
+}
+
+/* It runs on as it did before; the kernel lets go of it when we end. */
+static int refuse(struct process *p, int error, char why[CONTROL_TEXT_MAX])
+{
+	const char *text = p->program.refusal;
+
+	if (!text)
+		text = error == -ENOENT	   ? "there is no room in it for a few instructions"
+		       : error == -ENOTSUP ? "this build of Python cannot be entered"
+					   : strerror(-error);
+	snprintf(why, CONTROL_TEXT_MAX, "%s", text);
+	return error;
+}
+
+int supervisor_attach(struct supervisor *s, pid_t pid, char why[CONTROL_TEXT_MAX])
+{
+	struct procfs_status status, ours;
+	struct process *p;
+	int r = seize_all(s, pid);
+
+	p = process_find(s, pid);
+	if (r < 0 || !p) {
+		snprintf(why, CONTROL_TEXT_MAX, "%s", strerror(r < 0 ? -r : ESRCH));
+		return r < 0 ? r : -ESRCH;
+	}
+	p->is_known = true;
+	p->is_init = procfs_status(pid, &status) == 0 && status.ns_pid == 1 && procfs_status(getpid(), &ours) == 0 &&
+		     !procfs_same_namespace(pid, getpid(), "pid");
+	p->program.fork_mode = fork_mode(s->options);
+	r = program_find(&p->program, pid, &s->images);
+	if (r == -ENOENT)
+		p->program.refusal = "there is no Python in it";
+	if (r == 0)
+		r = errand_begin(s, p, AGENT_REQUEST_ATTACH);
+	return r < 0 ? refuse(p, r, why) : 0;
+}
+
+void supervisor_left(struct supervisor *s, struct process *p)
+{
+	uint32_t id = p->program.run.id;
+
+	p->has_left = true;
+	if (!id)
+		return;
+	p->program.run.id = 0;
+	keeper_end(&s->keeper, id, p->pid, !run_goes_on(s, id, p));
+}
+
+static void leave_process(struct supervisor *s, struct process *p)
+{
+	if (p->has_left || p->is_borrowed || p->errand.request == AGENT_REQUEST_DETACH)
+		return;
+	if (p->program.request == AGENT_REQUEST_ATTACH)
+		errand_cancel(s, p);
+	else if (p->program.phase == PROGRAM_HOOKED && p->errand.state == ERRAND_NONE &&
+		 errand_begin(s, p, AGENT_REQUEST_DETACH) < 0)
+		p->has_left = true;
+}
+
+static void each_process(struct supervisor *s, void (*f)(struct supervisor *s, struct process *p))
+{
+	for (size_t i = 0; i < s->processes.threads.n_slots; i++) {
+		struct thread *t = s->processes.threads.slots[i].entry;
+
+		if (t && t->tid == t->process->pid)
+			f(s, t->process);
+	}
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void supervisor_leave(struct supervisor *s)
+{
+	s->is_leaving = true;
+	s->leave_by = now_ms() + LEAVE_PATIENCE;
+}
+
+/* A thread that sleeps long comes when it wakes, and does what is left to be done without us. */
+static void leave_alone(struct supervisor *s, struct process *p)
+{
+	_cleanup_remote_ struct remote mem = {.mem_fd = -1};
+
+	if (p->errand.state == ERRAND_WAITING && remote_open(&mem, p->pid) == 0)
+		(void)!summon_leave_alone(&p->program, &mem);
+	s->n_alone += p->errand.state == ERRAND_WAITING;
+	p->errand = (struct errand){0};
+}
+
+/* True when there is nothing left to wait for. */
+static bool has_left(struct supervisor *s)
+{
+	each_process(s, leave_process);
+	if (!errands_pending(s, AGENT_REQUEST_NONE) && !errands_untidy(s))
+		return true;
+	if (now_ms() < s->leave_by)
+		return false;
+	each_process(s, leave_alone);
+	return true;
+}
+
+static void reset_process(struct supervisor *s, struct process *p)
+{
+	if (p->program.phase == PROGRAM_HOOKED && !p->is_borrowed && !p->has_left && p->errand.state == ERRAND_NONE)
+		(void)!errand_begin(s, p, AGENT_REQUEST_RESET);
+}
+
+static void finish_reset(struct supervisor *s)
+{
+	if (!s->is_resetting || (errands_pending(s, AGENT_REQUEST_RESET) && now_ms() < s->leave_by))
+		return;
+	keeper_reset_done(&s->keeper, errands_pending(s, AGENT_REQUEST_RESET));
+	s->is_resetting = false;
+}
+
+/* ------------------------------------------------------------------------------------------------------- told to */
+
 /* True when it was said that we should go. */
 static bool told_to_leave(int fd)
 {
@@ -382,8 +577,75 @@ static bool told_to_leave(int fd)
 	return info.ssi_signo != SIGCHLD;
 }
 
+/* It says only that we should go; if it is killed, so should we. */
+static void hear_front(struct supervisor *s)
+{
+	char word;
+
+	/* Unread, it would take what we say with it when we end. */
+	(void)!recv(s->front_heard, &word, 1, MSG_DONTWAIT);
+	if (!s->is_leaving)
+		supervisor_leave(s);
+	cleanup_closep(&s->front_heard);
+	s->front_heard = -1;
+}
+
+static void hear_keeper(struct supervisor *s)
+{
+	if (!keeper_wants_reset(&s->keeper))
+		return;
+	s->is_resetting = true;
+	s->leave_by = now_ms() + LEAVE_PATIENCE;
+	each_process(s, reset_process);
+}
+
+/* False when we are to go at once. */
+static bool wait_for_news(struct supervisor *s, int signals, int timeout)
+{
+	struct pollfd p[] = {{.fd = signals, .events = POLLIN},
+			     {.fd = s->keeper.socket, .events = POLLIN},
+			     {.fd = s->front_heard, .events = POLLIN}};
+
+	if (poll(p, ARRAY_SIZE(p), timeout) <= 0)
+		return true;
+	if (p[2].revents)
+		hear_front(s);
+	if (p[1].revents & POLLIN)
+		hear_keeper(s);
+	if (!p[0].revents || !told_to_leave(signals))
+		return true;
+	if (s->front < 0)
+		return false;
+	supervisor_leave(s);
+	return true;
+}
+
+static int timeout_of(const struct supervisor *s, int errands)
+{
+	if (!s->is_leaving && !s->is_resetting)
+		return errands;
+	return errands < 0 || errands > 20 ? 20 : errands;
+}
+
+static void follow(struct supervisor *s, int signals)
+{
+	while (dispatch(s)) {
+		int errands = errands_step(s);
+
+		finish_reset(s);
+		if (s->is_leaving && has_left(s))
+			return;
+		if (!wait_for_news(s, signals, timeout_of(s, errands))) {
+			/* The kernel lets go of everything we trace; the keeper stays. */
+			keeper_save(&s->keeper);
+			return;
+		}
+	}
+}
+
 void supervisor_run(struct supervisor *s)
 {
+	char summary[CONTROL_TEXT_MAX] = "";
 	sigset_t set;
 	int fd;
 
@@ -393,12 +655,11 @@ void supervisor_run(struct supervisor *s)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
 	fd = signalfd(-1, &set, SFD_CLOEXEC);
-	while (dispatch(s)) {
-		if (told_to_leave(fd)) {
-			/* The kernel lets go of everything we trace; the keeper stays. */
-			keeper_save(&s->keeper);
-			break;
-		}
-	}
+	follow(s, fd);
 	close(fd);
+	if (s->front < 0)
+		return;
+	keeper_finish(&s->keeper, true, summary);
+	supervisor_tell(s, FRONT_FINISHED, (pid_t)s->n_alone, summary);
+	(void)!recv(s->front, summary, 1, MSG_DONTWAIT);
 }

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include "control.h"
 #include "keeper.h"
 #include "process.h"
 
@@ -16,6 +17,27 @@ struct supervisor {
 	bool is_held;	   /* --wait: the command has ended, and its parent is not told before the others have */
 	int message_fd;	   /* where messages go while the command runs */
 	bool python_ran;
+	int front;	   /* attach.h: a socket to the process in the foreground; -1: none */
+	int front_heard;   /* the same, until it has said that we are to go */
+	bool is_leaving;   /* no more is to be recorded */
+	int64_t leave_by;  /* when who has not come by then is left to come by himself; CLOCK_MONOTONIC, ms */
+	unsigned int n_alone; /* who had not come when we left */
+	bool is_resetting; /* the keeper waits for all to be reset */
+};
+
+/** What the process in the foreground is told (attach.c). */
+enum front_kind {
+	FRONT_SUPERVISOR, /* pid: of the supervisor */
+	FRONT_ATTACHED,
+	FRONT_REFUSED,	/* why */
+	FRONT_ENDED,	/* a process that it knows has ended */
+	FRONT_FINISHED, /* all is written: what there is */
+};
+
+struct front_message {
+	uint32_t kind;
+	int32_t pid;
+	char text[CONTROL_TEXT_MAX];
 };
 
 /** @p keeper_socket and @p message_fd are taken over. */
@@ -25,5 +47,16 @@ void supervisor_deinit(struct supervisor *s);
 /** Trace @p pid, which waits for us. */
 int supervisor_follow(struct supervisor *s, pid_t pid) must_check;
 
+/** Trace @p pid, which runs, and have its agent come. On failure @p why says why not. */
+int supervisor_attach(struct supervisor *s, pid_t pid, char why[CONTROL_TEXT_MAX]) must_check;
+
+/** Stop recording in all processes, and leave them as they were. */
+void supervisor_leave(struct supervisor *s);
+
 /** Until nothing is left to follow, or we are told to leave. All signals must be blocked. */
 void supervisor_run(struct supervisor *s);
+
+/* For errand.c: what the loop does with a stop, what it says, and that @p p was detached. */
+void supervisor_on_stop(struct supervisor *s, pid_t tid, int status);
+void supervisor_tell(struct supervisor *s, enum front_kind kind, pid_t pid, const char *text);
+void supervisor_left(struct supervisor *s, struct process *p);

@@ -51,7 +51,7 @@ static const struct layout layouts[] = {
 		.runtime = {
 			.size = 1464, .interpreters_head = 32, .interpreters_main = 40,
 			.finalizing = 16, .gil = 1152, .tstate_current = 1368, .main_tstate = NA,
-			.gc = 344,
+			.gc = 344, .tracing_possible = 588,
 		},
 		.interp = {
 			.next = 0, .id = 16, .threads_head = 8, .threads_main = NA, .modules = 56,
@@ -126,7 +126,7 @@ static const struct layout layouts[] = {
 			.next = 0, .id = 24, .threads_head = 8, .threads_main = NA, .modules = 856,
 			.sysdict = 872, .builtins = 880, .eval_breaker = 72, .ceval_gil = NA,
 			.gc = 616, .eval_frame = 1400, .monitoring_version = NA,
-			.code_object_generation = NA,
+			.code_object_generation = NA, .tracing_possible = 68,
 		},
 		.tstate = {
 			.size = 264, .prev = 0, .next = 8, .interp = 16, .status = NA, .frame = 24,
@@ -205,7 +205,7 @@ static const struct layout layouts[] = {
 			.c_tracefunc = 64, .thread_id = 176, .native_thread_id = NA,
 			.datastack_chunk = NA, .exc_info = 144, .id = 256,
 		},
-		.cframe = { .use_tracing = NA, .current_frame = NA, .previous = NA },
+		.cframe = { .use_tracing = 0, .current_frame = NA, .previous = 8 },
 		.gc = { .generation0 = 96, .permanent_generation = 104, .collecting = 200 },
 		.iframe = {
 			.size = NA, .executable = NA, .funcobj = NA, .previous = NA, .globals = NA,
@@ -358,6 +358,10 @@ static const struct layout layouts[] = {
 		},
 		.cframe = { .use_tracing = NA, .current_frame = 0, .previous = 8 },
 		.gc = { .generation0 = 96, .permanent_generation = 104, .collecting = 200 },
+		.pending = {
+			.pending = 400, .busy = 0, .lock = 8, .count = 16, .calls = 24, .call_size = 16,
+			.n_calls = 32, .first = 536, .next = 540,
+		},
 		.iframe = {
 			.size = 80, .executable = 0, .funcobj = 16, .previous = 8, .globals = 24,
 			.builtins = 32, .locals = 40, .frame_obj = 48, .instr_ptr = 56,
@@ -437,6 +441,10 @@ static const struct layout layouts[] = {
 		},
 		.cframe = { .use_tracing = NA, .current_frame = NA, .previous = NA },
 		.gc = { .generation0 = 96, .permanent_generation = 104, .collecting = 200 },
+		.pending = {
+			.pending = 32, .busy = 0, .lock = 8, .count = 12, .calls = 24, .call_size = 24,
+			.n_calls = 300, .first = 7224, .next = 7228,
+		},
 		.iframe = {
 			.size = 80, .executable = 0, .funcobj = 16, .previous = 8, .globals = 24,
 			.builtins = 32, .locals = 40, .frame_obj = 48, .instr_ptr = 56,
@@ -519,6 +527,10 @@ static const struct layout layouts[] = {
 		},
 		.cframe = { .use_tracing = NA, .current_frame = NA, .previous = NA },
 		.gc = { .generation0 = 256, .permanent_generation = 96, .collecting = 192 },
+		.pending = {
+			.pending = 32, .busy = 0, .lock = 8, .count = 12, .calls = 24, .call_size = 24,
+			.n_calls = 300, .first = 7224, .next = 7228,
+		},
 		.iframe = {
 			.size = 88, .executable = 0, .funcobj = 16, .previous = 8, .globals = 24,
 			.builtins = 32, .locals = 40, .frame_obj = 48, .instr_ptr = 56,
@@ -602,6 +614,10 @@ static const struct layout layouts[] = {
 		},
 		.cframe = { .use_tracing = NA, .current_frame = NA, .previous = NA },
 		.gc = { .generation0 = 168, .permanent_generation = 80, .collecting = 112 },
+		.pending = {
+			.pending = 32, .busy = 0, .lock = 8, .count = 12, .calls = 24, .call_size = 24,
+			.n_calls = 300, .first = 7224, .next = 7228,
+		},
 		.iframe = {
 			.size = 88, .executable = 0, .funcobj = 16, .previous = 8, .globals = 24,
 			.builtins = 32, .locals = 40, .frame_obj = 48, .instr_ptr = 56,

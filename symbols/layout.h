@@ -71,12 +71,12 @@ struct layout {
 	/* ---- runtime, interpreter, threads ---- */
 	struct {
 		int32_t size, interpreters_head, interpreters_main, finalizing, gil, tstate_current,
-			main_tstate, gc;
+			main_tstate, gc, tracing_possible;
 	} runtime; /* _PyRuntimeState, symbol _PyRuntime */
 	struct {
 		int32_t next, id, threads_head, threads_main, modules, sysdict, builtins,
 			eval_breaker, ceval_gil, gc, eval_frame, monitoring_version,
-			code_object_generation;
+			code_object_generation, tracing_possible;
 	} interp; /* PyInterpreterState; its size differs between patch releases */
 	struct {
 		int32_t size, prev, next, interp, status, frame, cframe, current_frame, base_frame,
@@ -95,6 +95,11 @@ struct layout {
 	struct {
 		int32_t size, next, prev;
 	} gc_head; /* PyGC_Head, size bytes before each object; low two bits of both are flags */
+
+	struct {
+		int32_t pending; /* in the interpreter; 0: it has none of its own */
+		int32_t busy, lock, count, calls, call_size, n_calls, first, next;
+	} pending; /* struct _pending_calls; `lock` is a semaphore's address in 3.12, later a byte */
 
 	/* ---- frames ---- */
 	struct {

@@ -18,12 +18,14 @@
 struct agent agent_data __attribute__((section(".data"), aligned(4096)));
 
 /* Stop for the supervisor, if there is one: the signal is ignored by default, and taken away by a tracer. */
-static void call_supervisor(enum agent_why why)
+void agent_call_supervisor(enum agent_why why)
 {
 	uint64_t unblock = 1ull << (AGENT_SIGNAL - 1), mask = 0;
 
-	agent_data.why = why;
 	agent_data.ncalls = 0;
+	if (agent_data.is_alone)
+		return;
+	agent_data.why = why;
 	agent_syscall(SYS_rt_sigprocmask, 1, (long)&unblock, (long)&mask, 8, 0, 0);
 	agent_syscall(SYS_tgkill, agent_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0),
 		      agent_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0), AGENT_SIGNAL, 0, 0, 0);
@@ -62,12 +64,12 @@ static void close_memfd(void)
 }
 
 /* Do what the supervisor asks for, until it asks for no more. */
-static void serve(enum agent_why why)
+void agent_serve(enum agent_why why)
 {
 	uint64_t region;
 
 	do {
-		call_supervisor(why);
+		agent_call_supervisor(why);
 		if (!agent_data.ncalls) {
 			/* Nothing more to do, or the supervisor died before it had said all. */
 			agent_data.region_call = 0;
@@ -88,7 +90,7 @@ static void serve(enum agent_why why)
 }
 
 /* The data pages came with the code, not writable. */
-static bool make_data_writable(void)
+bool agent_make_writable(void)
 {
 	return agent_syscall(SYS_mprotect, (long)&agent_data, sizeof(agent_data), 3, 0, 0, 0) == 0;
 }
@@ -97,26 +99,26 @@ hidden uint64_t agent_program(void)
 {
 	uint64_t entry = agent_data.entry;
 
-	if (!make_data_writable())
+	if (!agent_make_writable())
 		return entry;
 	if (agent_data.auxv_entry)
 		*(uint64_t *)agent_data.auxv_entry = entry;
-	serve(AGENT_AT_ENTRY);
+	agent_serve(AGENT_AT_ENTRY);
 	return entry;
 }
 
 hidden void agent_boot(void)
 {
 	/* With a loader, agent_program() comes later. */
-	if (!agent_data.auxv_entry && make_data_writable())
-		serve(AGENT_AT_ENTRY);
+	if (!agent_data.auxv_entry && agent_make_writable())
+		agent_serve(AGENT_AT_ENTRY);
 }
 
 hidden void agent_on_loader(void)
 {
 	/* RT_CONSISTENT: the list of libraries is complete. */
 	if (load32((void *)agent_data.loader_state, 0) == 0 && !atomic_load(&agent_data.source))
-		serve(AGENT_AT_LOAD);
+		agent_serve(AGENT_AT_LOAD);
 }
 
 /* In a forked child, before CPython has put itself in order: no function of its may be called. */
@@ -127,7 +129,7 @@ hidden void agent_before_fork_child(void)
 	if (agent_data.fork_mode == FORK_FORGOTTEN)
 		region_leave();
 	else if (agent_data.fork_mode == FORK_OWN)
-		serve(AGENT_AT_FORK);
+		agent_serve(AGENT_AT_FORK);
 }
 
 hidden void agent_after_fork_child(void)

@@ -98,9 +98,23 @@ struct saved_error {
 hidden void error_save(struct saved_error *e);
 hidden void error_restore(const struct saved_error *e);
 
+/* Before the first use of agent_data: its pages came with the code, not writable. */
+hidden bool agent_make_writable(void);
+/** Call the supervisor and do what it asks for, until it asks for no more. */
+hidden void agent_serve(enum agent_why why);
+/** Call the supervisor once. */
+hidden void agent_call_supervisor(enum agent_why why);
+
 /* The line sources. Called with the GIL held, at the start of PyEval_EvalCode[Ex] for @p code. */
 hidden void monitoring_on_code(PyObject *code);
 /** Lines that have run before count again, in the current interpreter. With the GIL held. */
 hidden void monitoring_rearm(void);
 hidden void traps_rearm(void);
 hidden void traps_on_code(PyObject *code);
+
+/* The same in a program that runs already, and has for long. In the current interpreter, with the GIL held. */
+hidden void monitoring_attach(void);
+hidden void traps_attach(void);
+/** The end of it: no event, no trap is left, the tool id is free. */
+hidden void monitoring_detach(void);
+hidden void traps_detach(void);

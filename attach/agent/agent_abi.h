@@ -22,6 +22,9 @@
 	X(PyEval_EvalCode)                                                                                    \
 	X(PyEval_EvalCodeEx)                                                                                  \
 	X(PyOS_AfterFork_Child)                                                                               \
+	X(PyEval_RestoreThread)                                                                               \
+	X(PyEval_SaveThread)                                                                                  \
+	X(Py_IsInitialized)                                                                                   \
 	X(PyInterpreterState_Get)                                                                             \
 	X(Py_IncRef)                                                                                          \
 	X(Py_DecRef)                                                                                          \
@@ -50,6 +53,9 @@
 	X(PyFunction_Type)                                                                                    \
 	X(PyFrame_Type)                                                                                       \
 	X(PyCFunction_Type)                                                                                   \
+	X(PyGen_Type)                                                                                         \
+	X(PyCoro_Type)                                                                                        \
+	X(PyAsyncGen_Type)                                                                                    \
 	X(_Py_NoneStruct)
 
 enum agent_api {
@@ -71,12 +77,12 @@ struct agent_layout {
 	uint16_t bytes_size, bytes_data;
 	uint16_t tuple_size, tuple_items;
 	uint16_t frame_code; /* from the frame pointer a bytecode handler holds to the code object */
-	uint16_t function_code;
+	uint16_t function_code, gen_code, list_items;
 	uint8_t linetable_kind; /* enum linetable_kind of symbols/linetable.h */
 	uint8_t inline_code;	/* bytecode is inside the code object (3.11+) */
 	uint8_t minor;
 	uint8_t skip_annotate; /* functions named __annotate__ are not recorded (3.14+) */
-	uint32_t reserved[4];
+	uint32_t reserved[3];
 };
 
 /* ------------------------------------------------------------------------------------------------ the region */
@@ -168,6 +174,16 @@ enum agent_why {
 	AGENT_AT_ENTRY = 1, /* the loader has mapped the program's libraries, nothing of it has run */
 	AGENT_AT_LOAD = 2,  /* the loader has mapped or unmapped a library */
 	AGENT_AT_FORK = 3,  /* in a forked child, which wants a region of its own */
+	AGENT_AT_HELD = 4,  /* with the GIL, on the supervisor's request */
+	AGENT_AT_DONE = 5,  /* the request was carried out */
+};
+
+/* What the agent is to do when it next comes to hold the GIL in a place where anything may be called (attach/arm.h). */
+enum agent_request {
+	AGENT_REQUEST_NONE = 0,
+	AGENT_REQUEST_ATTACH, /* begin to record: what exists, what runs and what is to come */
+	AGENT_REQUEST_DETACH, /* end it, and leave the interpreter as it was */
+	AGENT_REQUEST_RESET,  /* what has run before counts again */
 };
 
 /* ------------------------------------------------------------------------------------------------------ hooks */
@@ -179,6 +195,7 @@ enum agent_hook {
 	HOOK_UNKNOWN_OPCODE, /* 3.8 - 3.10: the interpreter loop's label for opcodes it does not know */
 	HOOK_LOADER,	     /* the loader's r_brk */
 	HOOK_AFTER_FORK,     /* PyOS_AfterFork_Child(), only when fork_mode asks for it */
+	HOOK_RESTORE_THREAD, /* PyEval_RestoreThread(), while a request waits */
 	HOOK_COUNT
 };
 
@@ -252,6 +269,12 @@ struct agent {
 
 	uint64_t memfd; /* 1 + a descriptor of ours that is still open, 0: none */
 
+	uint64_t errno_location; /* of the program's libc: the function, or 0 */
+	uint64_t hook_page;	 /* executable page near the runtime, from the first attach on; 0: none */
+	uint32_t request;	 /* enum agent_request */
+	uint32_t is_alone;	 /* the supervisor has gone: do not call it */
+	uint32_t is_late;	 /* it came into a running program: code objects may not have been seen */
+
 	uint64_t source; /* enum agent_source; set last: hooks do nothing before */
 	uint64_t api[API_COUNT];
 	struct agent_layout layout;
@@ -283,4 +306,5 @@ struct agent_blob {
 	uint32_t hook[HOOK_COUNT]; /* where each detour leads */
 	uint32_t trap_table;	/* 3.11: what the borrowed entry of opcode_targets leads to */
 	uint32_t trap_spare;	/* and that of the calibration opcode */
+	uint32_t held;		/* called with the GIL held */
 };

@@ -16,8 +16,10 @@ agent_blob:
 	.long	hook_unknown_opcode - agent_blob
 	.long	hook_loader - agent_blob
 	.long	hook_after_fork - agent_blob
+	.long	hook_restore_thread - agent_blob
 	.long	trap_table_entry - agent_blob
 	.long	trap_spare_entry - agent_blob
+	.long	held_entry - agent_blob
 
 	.macro save_general
 	pushf
@@ -107,6 +109,20 @@ hook_after_fork:
 	call	agent_before_fork_child
 	call	*agent_data+AGENT_RESUME_AFTER_FORK(%rip)
 	call	agent_after_fork_child
+	pop	%rbx
+	ret
+
+/* PyEval_RestoreThread(tstate): when it returns, the GIL is held. Entered by one thread only. */
+hook_restore_thread:
+	push	%rbx
+	call	*agent_data+AGENT_RESUME_RESTORE_THREAD(%rip)
+	call	agent_held
+	pop	%rbx
+	ret
+
+held_entry:
+	push	%rbx
+	call_aligned agent_held
 	pop	%rbx
 	ret
 

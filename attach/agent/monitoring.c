@@ -22,6 +22,27 @@ static PyObject *none_new(void)
 	return none;
 }
 
+/* Remember it in the cache of code objects that were met; true if it is there already. A false match costs a record of
+ * what is there. */
+static bool was_met(PyObject *code)
+{
+	uint64_t *seen = agent_data.code_cache[(uint64_t)code / 64 % AGENT_CODE_CACHE];
+	uint64_t table = (uint64_t)load_ptr(code, agent_data.layout.code_linetable);
+
+	if (seen[0] == (uint64_t)code && seen[1] == table)
+		return true;
+	seen[0] = (uint64_t)code;
+	seen[1] = table;
+	return false;
+}
+
+/* Code that was loaded before we came is met when it first runs. */
+static void note_code(PyObject *code, uint32_t file)
+{
+	if (file && !was_met(code))
+		region_add_code(code, file);
+}
+
 /* LINE callback: (code, line_number) -> DISABLE. */
 static PyObject *on_line(PyObject *self, PyObject *const *args, int64_t nargs)
 {
@@ -36,6 +57,8 @@ static PyObject *on_line(PyObject *self, PyObject *const *args, int64_t nargs)
 	}
 	code = args[0];
 	file = region_file_of(load_ptr(code, l->code_filename));
+	if (agent_data.is_late)
+		note_code(code, file);
 	if (file && !(l->skip_annotate && str_equals(load_ptr(code, l->code_name), "__annotate__", 12)))
 		region_set_line(file, API(long, PyLong_AsLong, PyObject *)(args[1]));
 	disable = (PyObject *)it->disable;
@@ -301,20 +324,12 @@ static struct agent_interp *claim(uint64_t interp)
 	return NULL;
 }
 
-/* Make sure that the current interpreter is measured. False while it cannot be yet. */
-static bool ensure_installed(PyObject *code)
+static bool install_here(uint64_t interp)
 {
-	uint64_t interp = (uint64_t)API(void *, PyInterpreterState_Get, void)();
-	struct agent_interp *it = find(interp);
+	struct agent_interp *it = claim(interp);
 	struct saved_error error;
 	enum agent_status status;
 
-	if (it)
-		return true;
-	/* The runtime starts with frozen code, before sys is complete; nothing of it is ever recorded. */
-	if (str_starts_with(load_ptr(code, agent_data.layout.code_filename), "<frozen", 7))
-		return false;
-	it = claim(interp);
 	if (!it)
 		return false;
 	error_save(&error);
@@ -324,6 +339,81 @@ static bool ensure_installed(PyObject *code)
 	region_set_status(status);
 	/* A refused interpreter stays claimed, so that it is asked once only. */
 	return true;
+}
+
+/* Make sure that the current interpreter is measured. False while it cannot be yet. */
+static bool ensure_installed(PyObject *code)
+{
+	uint64_t interp = (uint64_t)API(void *, PyInterpreterState_Get, void)();
+
+	if (find(interp))
+		return true;
+	/* The runtime starts with frozen code, before sys is complete; nothing of it is ever recorded. */
+	if (str_starts_with(load_ptr(code, agent_data.layout.code_filename), "<frozen", 7))
+		return false;
+	return install_here(interp);
+}
+
+void monitoring_attach(void)
+{
+	uint64_t interp = (uint64_t)API(void *, PyInterpreterState_Get, void)();
+
+	/* Without sys.monitoring the interpreter is only starting. */
+	if (!find(interp) && API(PyObject *, PySys_GetObject, const char *)("monitoring"))
+		install_here(interp);
+}
+
+/* An interpreter that was refused has nothing to give back. */
+static void uninstall(struct agent_interp *it)
+{
+	PyObject *monitoring = API(PyObject *, PySys_GetObject, const char *)("monitoring");
+	long line = monitoring ? event_number(monitoring, "LINE") : -1;
+
+	if (line > 0 && it->tool_id) {
+		PyObject *set[] = {integer(it->tool_id), integer(0)};
+		PyObject *reg[] = {integer(it->tool_id), integer(line), none_new()};
+		PyObject *drop_id[] = {integer(it->tool_id)};
+
+		ok(call(monitoring, "set_events", set, 2));
+		ok(call(monitoring, "register_callback", reg, 3));
+		ok(call(monitoring, "free_tool_id", drop_id, 1));
+	}
+	it->tool_id = 0;
+	atomic_store(&it->interp, 0);
+}
+
+static void restore_setter(char *entry, unsigned int which, setter *ours)
+{
+	uint64_t *set = (uint64_t *)(void *)(entry + GETSET_SET);
+
+	if (*set == (uint64_t)ours)
+		atomic_store(set, agent_data.frame_setters[which]);
+}
+
+static void restore_frame_setters(void)
+{
+	char *type = (char *)agent_data.api[API_PyFrame_Type], *entry;
+
+	if (!type || !agent_data.frame_setters[0])
+		return;
+	for (entry = load_ptr(type, TP_GETSET); entry && load_ptr(entry, 0); entry += GETSET_SIZE) {
+		restore_setter(entry, 0, on_set_trace_opcodes);
+		restore_setter(entry, 1, on_set_trace);
+	}
+}
+
+void monitoring_detach(void)
+{
+	struct agent_interp *it = find((uint64_t)API(void *, PyInterpreterState_Get, void)());
+	struct saved_error error;
+
+	if (!it)
+		return;
+	error_save(&error);
+	uninstall(it);
+	restore_frame_setters();
+	API(void, PyErr_Clear, void)();
+	error_restore(&error);
 }
 
 void monitoring_rearm(void)
@@ -353,16 +443,9 @@ static bool add_code(PyObject *code)
 
 void monitoring_on_code(PyObject *code)
 {
-	const struct agent_layout *l = &agent_data.layout;
-	uint64_t *seen = agent_data.code_cache[(uint64_t)code / 64 % AGENT_CODE_CACHE];
-	uint64_t table = (uint64_t)load_ptr(code, l->code_linetable);
-
 	if (!ensure_installed(code))
 		return;
-	/* eval() in a loop: the same code object again. A false match costs a record of what is there already. */
-	if (seen[0] == (uint64_t)code && seen[1] == table)
-		return;
-	seen[0] = (uint64_t)code;
-	seen[1] = table;
-	code_walk(code, add_code);
+	/* eval() in a loop: the same code object again. */
+	if (!was_met(code))
+		code_walk(code, add_code);
 }

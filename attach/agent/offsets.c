@@ -11,5 +11,8 @@ void offsets(void)
 	DEFINE(AGENT_RESUME_EVAL_CODE, offsetof(struct agent, resume[HOOK_EVAL_CODE]));
 	DEFINE(AGENT_RESUME_EVAL_CODE_EX, offsetof(struct agent, resume[HOOK_EVAL_CODE_EX]));
 	DEFINE(AGENT_RESUME_AFTER_FORK, offsetof(struct agent, resume[HOOK_AFTER_FORK]));
+	DEFINE(AGENT_RESUME_RESTORE_THREAD, offsetof(struct agent, resume[HOOK_RESTORE_THREAD]));
+	DEFINE(BLOB_RESTORE_THREAD, offsetof(struct agent_blob, hook[HOOK_RESTORE_THREAD]));
+	DEFINE(BLOB_HELD, offsetof(struct agent_blob, held));
 	DEFINE(AGENT_RESUME_LOADER, offsetof(struct agent, resume[HOOK_LOADER]));
 }

@@ -140,18 +140,69 @@ static bool init_inline(struct trap_record *r)
 	return load64(cached, l->bytes_size) == 2ull * r->units;
 }
 
+static struct trap_record *in_place_find(const struct trap_state *s, const uint8_t *live)
+{
+	for (uint32_t i = 0; i < s->n_in_place; i++)
+		if (s->in_place[i]->live == live)
+			return s->in_place[i];
+	return NULL;
+}
+
+static void in_place_forget(struct trap_state *s, const struct trap_record *r)
+{
+	for (uint32_t i = 0; i < s->n_in_place; i++)
+		if (s->in_place[i] == r)
+			s->in_place[i] = s->in_place[--s->n_in_place];
+}
+
+/* A frame is in the bytes object right now, so that is what must be planted; the copy is for readers. */
+static bool init_in_place(struct trap_record *r, PyObject *bytes, uint64_t size)
+{
+	const struct agent_layout *l = &agent_data.layout;
+	struct trap_state *s = trap_state();
+	PyObject *copy;
+
+	r->live = (uint8_t *)bytes + l->bytes_data;
+	if (s->n_in_place >= IN_PLACE_MAX || in_place_find(s, r->live))
+		return false;
+	copy = API(PyObject *, PyBytes_FromStringAndSize, const void *, int64_t)(r->live, (int64_t)size);
+	if (!copy)
+		return false;
+	API(int64_t, PyObject_Hash, PyObject *)(bytes);
+	r->original = (uint8_t *)copy + l->bytes_data;
+	s->in_place[s->n_in_place++] = r;
+	return true;
+}
+
+/* The bytes object, or if there are traps in it the one without them. With a reference that is the caller's. */
+static PyObject *untrapped(PyObject *bytes)
+{
+	const struct trap_record *r = in_place_find(trap_state(), (uint8_t *)bytes + agent_data.layout.bytes_data);
+
+	if (!r)
+		return bytes;
+	API(void, Py_IncRef, PyObject *)(record_original_object(r));
+	API(void, Py_DecRef, PyObject *)(bytes);
+	return record_original_object(r);
+}
+
 /* The copy has the hash of the original for ever: it is computed now, and kept. */
 static bool init_copy(struct trap_record *r)
 {
 	const struct agent_layout *l = &agent_data.layout;
-	const uint8_t *bytes = load_ptr(r->code, l->code_code);
+	PyObject *bytes = load_ptr(r->code, l->code_code), *copy;
 	uint64_t size = bytes ? load64(bytes, l->bytes_size) : 0;
-	PyObject *copy;
 
 	if (size < 2 || size % 2 || size > UINT32_MAX)
 		return false;
 	r->units = (uint32_t)(size / 2);
-	r->original = bytes + l->bytes_data;
+	if (trap_state()->plants_in_place)
+		return init_in_place(r, bytes, size);
+	if (trap_state()->n_in_place) {
+		bytes = untrapped(bytes);
+		*(PyObject **)((char *)r->code + l->code_code) = bytes;
+	}
+	r->original = (uint8_t *)bytes + l->bytes_data;
 	copy = API(PyObject *, PyBytes_FromStringAndSize, const void *, int64_t)(r->original, (int64_t)size);
 	if (!copy)
 		return false;
@@ -174,6 +225,13 @@ void record_deinit(struct trap_record *r)
 		API(void, Py_DecRef, PyObject *)(record_original_object(r));
 }
 
+static bool is_in_place(const struct trap_state *s, const struct trap_record *r)
+{
+	return s->n_in_place && in_place_find(s, r->live) == r;
+}
+
+static void restore_run(const struct trap_record *r, const struct line_run *run);
+
 PyObject *record_forget(const PyObject *code)
 {
 	struct trap_state *s = trap_state();
@@ -190,6 +248,11 @@ PyObject *record_forget(const PyObject *code)
 	*at = r->next;
 	s->nrecords--;
 	held = agent_data.layout.inline_code ? NULL : record_original_object(r);
+	if (is_in_place(s, r)) {
+		/* Others may run these bytes on. */
+		restore_run(r, &(struct line_run){0, r->units, 0});
+		in_place_forget(s, r);
+	}
 	record_forget_lines(r);
 	record_free(s, r);
 	return held;
@@ -289,7 +352,7 @@ void record_plant_all(const struct trap_record *r, uint8_t trap, uint8_t other)
 	plant(r, (struct planting){.trap = trap, .other = other});
 }
 
-static bool plant_code(PyObject *code)
+bool traps_plant_code(PyObject *code)
 {
 	struct trap_state *s = trap_state();
 	uint32_t file = region_file_of(load_ptr(code, agent_data.layout.code_filename));
@@ -326,7 +389,7 @@ void traps_plant(PyObject *code)
 	if (!is_code(code) || !atomic_load(&agent_data.region) || record_find(code))
 		return;
 	error_save(&error);
-	code_walk(code, plant_code);
+	code_walk(code, traps_plant_code);
 	error_restore(&error);
 }
 
@@ -389,6 +452,9 @@ static uint8_t on_trap(struct trap_state *s, const uint64_t *regs)
 	opcode = r->original[2 * unit];
 	if (opcode == agent_data.traps.opcode)
 		return 0;
+	/* Bytes planted in place are run by another code object: not its line. */
+	if (is_in_place(s, r) && load_ptr((void *)regs[s->frame], agent_data.layout.frame_code) != r->code)
+		return opcode;
 	line = record_for_line(r, unit, restore_run);
 	if (*at == agent_data.traps.opcode)
 		*at = opcode;
@@ -543,18 +609,20 @@ static void install(struct trap_state *s)
 	region_set_status(s->phase == TRAPS_READY ? AGENT_STATUS_MEASURING : AGENT_STATUS_NO_REGISTERS);
 }
 
-void traps_on_code(PyObject *code)
+bool traps_ready(void)
 {
-	struct trap_state *s;
+	struct trap_state *s = state_get();
 
-	/* The runtime starts with frozen code, before it is complete; `<...>` is never recorded. */
-	if (!region_file_of(load_ptr(code, agent_data.layout.code_filename)))
-		return;
-	s = state_get();
 	if (!s || s->phase == TRAPS_REFUSED || s->phase == TRAPS_CALIBRATING)
-		return;
+		return false;
 	if (!slots_patched(s))
 		install(s);
-	if (s->phase == TRAPS_READY)
+	return s->phase == TRAPS_READY;
+}
+
+void traps_on_code(PyObject *code)
+{
+	/* The runtime starts with frozen code, before it is complete; `<...>` is never recorded. */
+	if (region_file_of(load_ptr(code, agent_data.layout.code_filename)) && traps_ready())
 		traps_plant(code);
 }

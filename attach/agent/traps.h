@@ -86,6 +86,7 @@ enum trap_phase {
 };
 
 #define BLOCK_CLASSES 40
+#define IN_PLACE_MAX 512
 
 struct trap_state {
 	uint32_t phase;	    /* enum trap_phase */
@@ -100,6 +101,9 @@ struct trap_state {
 	struct calibration *calibration;
 	struct decoded *decoded; /* traps_lines.c */
 	uint64_t original[SLOT_COUNT];
+	bool plants_in_place; /* record_init() is to keep the bytes object that runs */
+	uint32_t n_in_place;
+	struct trap_record *in_place[IN_PLACE_MAX]; /* whose bytes object may be that of others, too */
 };
 
 static inline struct trap_state *trap_state(void)
@@ -132,6 +136,10 @@ hidden void record_put_back(struct trap_record *r, uint64_t *lifted);
 
 /** Plant @p code and all code objects below it that are not planted yet. */
 hidden void traps_plant(PyObject *code);
+/** Plant @p code alone, as traps_plant(). For code_walk(). */
+hidden bool traps_plant_code(PyObject *code);
+/** Be ready to plant; false if it cannot be. */
+hidden bool traps_ready(void);
 /** Take every trap out, for good. */
 hidden void traps_unplant_all(void);
 

@@ -1,0 +1,58 @@
+/**
+ * Letting a thread of a running program come to the agent by itself, without stopping or waking anybody. A program is
+ * armed when one of these leads to a few instructions of ours (agent/arm.S), in unused bytes of its text:
+ *
+ *   PyEval_RestoreThread()   every thread that comes back from a blocking call; a jump in one aligned word
+ *   a thread's trace function   (up to 3.11) the thread that runs Python code now, at its next line
+ *   a pending call              (3.12+) the same, at its next look at the eval breaker
+ *
+ * There the GIL is held and the C-API may be called. The first to come claims a word and goes on to the agent; if there
+ * is none yet it maps memory for it and calls us, as in attach/boot.h. What is left behind if we are killed passes
+ * everybody on.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "attach/hook.h"
+#include "attach/remote.h"
+
+#define ARM_CODE_MAX 512
+#define ARM_STUB_MAX 128
+
+/** All zeros: none. */
+struct arm {
+	raddr code, stub; /* where ours are; 0: nowhere */
+	raddr word;	  /* 1: nobody has come yet */
+	raddr call;	  /* instruction pointer at the rendezvous */
+	struct hook hook; /* of PyEval_RestoreThread() */
+	bool is_hooked;
+	raddr errno_location; /* __errno_location() of its libc, 0: unknown; the caller's to set */
+	size_t code_len;
+	unsigned char saved_code[ARM_CODE_MAX], saved_stub[ARM_STUB_MAX];
+};
+
+/**
+ * Write the instructions; nothing leads to them yet. @p restore_thread is the function's address, @p runtime the base
+ * of the image it is in, @p agent the one that is there already, or 0. -ENOENT: no room, -ENOTSUP: that function cannot
+ * be hooked.
+ */
+int arm_prepare(struct arm *a, const struct remote *r, raddr restore_thread, raddr runtime, raddr agent) must_check;
+
+/** Let the next one in. No thread may be in the first bytes of the function: arm_is_in_way(). */
+int arm_set(struct arm *a, const struct remote *r) must_check;
+/** Nobody is led to us any more; those who are on the way pass. Also without arm_set(). */
+int arm_unset(struct arm *a, const struct remote *r) must_check;
+/** Nobody has come since arm_set(). */
+bool arm_is_waiting(const struct arm *a, const struct remote *r);
+bool arm_is_in_way(const struct arm *a, raddr pc);
+
+/** Where a trace function's address is kept, @p slot, gets ours, with @p count (0: none) counting those who trace. */
+int arm_trace(const struct arm *a, const struct remote *r, raddr slot, raddr count) must_check;
+/** The address of a function int (*)(void *) for a pending call. */
+raddr arm_pending_function(const struct arm *a);
+
+/** Is @p pc in what arm_prepare() has written? */
+bool arm_contains(const struct arm *a, raddr pc);
+/** Put back what was there; no thread may be in it. */
+int arm_clean(struct arm *a, const struct remote *r) must_check;

@@ -1,0 +1,40 @@
+/**
+ * Requests to the agents of processes that run: attach, detach, reset. Each is carried through by the supervisor's loop,
+ * a step at a time, as its process gives occasion to it (summon.h).
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "attach/agent/agent_abi.h"
+#include "base/cleanup.h"
+
+struct supervisor;
+struct process;
+
+enum errand_state {
+	ERRAND_NONE,
+	ERRAND_PREPARED, /* nothing leads to it yet */
+	ERRAND_WAITING,	 /* somebody is to come */
+	ERRAND_TIDYING,	 /* it was carried out, or called off; what was written is to go */
+};
+
+/** One of a process. All zeros: none. */
+struct errand {
+	enum errand_state state;
+	enum agent_request request;
+	int64_t since, next; /* CLOCK_MONOTONIC, milliseconds: when it began, and when the next step is due */
+};
+
+/** Begin; an earlier one must be over. Errors as summon_begin(). */
+int errand_begin(struct supervisor *s, struct process *p, enum agent_request request) must_check;
+
+/** Call off what is waiting; it is tidied up. */
+void errand_cancel(struct supervisor *s, struct process *p);
+
+/** Do what is due. The milliseconds until the next step, -1: there is none. */
+int errands_step(struct supervisor *s);
+
+/** How many processes have one for @p request (AGENT_REQUEST_NONE: any) that is not carried out, and to be tidied. */
+unsigned int errands_pending(const struct supervisor *s, enum agent_request request);
+unsigned int errands_untidy(const struct supervisor *s);
