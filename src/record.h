@@ -101,13 +101,11 @@ size_t record_arcs_sort(struct record_arc *arcs, size_t n);
 int record_file_add_function(struct record *rec, struct record_file *file, const char *name,
 			     uint32_t first_line, const struct lineset *executable) must_check;
 
-<<<<<<< HEAD
 /** Add to the number of samples of a line, up to INT64_MAX. -ERANGE: no line. */
 int record_file_add_samples(struct record_file *file, uint32_t line, uint64_t samples) must_check;
-=======
+
 /** How many lines of @p file were executed, in any context. */
 size_t record_file_executed(const struct record_file *file);
->>>>>>> 3d51890 (attach: Attach to processes that run, and leave them as they were)
 
 /** Add all of @p from to @p rec, arcs to lines as well: `has_arcs` of both is the caller's affair. -ENOMEM: some of it may have been added. */
 int record_merge(struct record *rec, const struct record *from) must_check;
