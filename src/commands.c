@@ -12,6 +12,7 @@
 #include "command_report.h"
 #include "command_sample.h"
 #include "command_top.h"
+#include "command_verify_layout.h"
 #include "command_xml.h"
 
 const struct cli_command *const commands[] = {
@@ -28,6 +29,7 @@ const struct cli_command *const commands[] = {
 	&command_combine,
 	&command_reset,
 	&command_status,
+	&command_verify_layout,
 	&command_debug,
 	&command_erase,
 	&command_completion,

@@ -44,6 +44,17 @@ static int run(struct options *o)
 	return status;
 }
 
+/* Modes that are commands of their own, and may be called as options: `pycov-trace --sample -p 123`. */
+static const char *command_name(const char *word)
+{
+	static const char *const modes[] = {"--sample", "--verify-layout"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
+		if (!strcmp(word, modes[i]))
+			return word + 2;
+	return word;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o;
@@ -51,7 +62,7 @@ int main(int argc, char **argv)
 
 	fill_standard_fds();
 	for (size_t i = 0; argc > 1 && commands[i]; i++)
-		if (!strcmp(argv[1], commands[i]->name))
+		if (!strcmp(command_name(argv[1]), commands[i]->name))
 			return commands[i]->run(argc - 1, argv + 1);
 
 	switch (options_parse(&o, argc, argv)) {

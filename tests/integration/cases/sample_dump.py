@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 
@@ -132,3 +133,14 @@ def refusals(t):
         t.expect("belongs to user 0" in run.errors and "sudo" in run.errors, "another user's", run)
         target.process.kill()
         target.end()
+
+
+@case()
+def its_layout_is_verified(t):
+    target = talk(t, "stacks.py")
+    target.line()
+    run = t.run([t.program, "--verify-layout", "-p", target.pid], leave=True)
+    t.expect(run.status == 0 and f"Python {t.python.full_version} in " in run.text and
+             re.search(r"compared: \d+ right, 0 wrong", run.text), "verify-layout", run)
+    target.process.kill()
+    target.end()
