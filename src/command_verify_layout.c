@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -96,6 +97,14 @@ static int verify_file(int fd, const char *root, const char *path, struct argume
 	return compare(fd, root, path, &py, a);
 }
 
+static bool same_directory(const char *a, const char *b)
+{
+	struct stat first, second;
+
+	return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev &&
+	       first.st_ino == second.st_ino;
+}
+
 static int verify_process(struct arguments *a)
 {
 	_cleanup_(runtimes_deinit) struct runtimes runtimes;
@@ -116,10 +125,10 @@ static int verify_process(struct arguments *a)
 	       (unsigned long long)target->runtime.python.addr, (unsigned long long)target->runtime.bias);
 	name = target->runtime.path ? target->runtime.path : "";
 	snprintf(root, sizeof(root), "/proc/%ld/root", a->pid);
-	/* The kernel names a file as we see it, if we see it. */
-	if (access(name, R_OK) == 0)
+	if (same_directory(root, "/"))
 		*root = 0;
-	snprintf(path, sizeof(path), "%s%s", root, name);
+	/* The kernel names a file as we see it, if we see it. */
+	snprintf(path, sizeof(path), "%s%s", access(name, R_OK) == 0 ? "" : root, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
 		log_error("%s: %s", path, strerror(errno));
