@@ -16,7 +16,7 @@ struct profile_private {
 	uint64_t random;
 	uint64_t span_ns; /* how coarse runs are made */
 	char *what;
-	uint32_t stack[PROFILE_DEPTH_MAX];
+	uint32_t stack[PROFILE_DEPTH_MAX], path[PROFILE_DEPTH_MAX];
 };
 
 /* Room for one more element in the array of @p n at @p array. */
@@ -265,6 +265,7 @@ static int thread_add(struct profile *p, struct thread_key k, uint32_t hash, uin
 	r = node_add(p, PROFILE_NONE, PROFILE_NONE, &thread.root);
 	if (r < 0)
 		return r;
+	thread.last = thread.root;
 	*ret = p->n_threads++;
 	p->threads[*ret] = thread;
 	p->processes[thread.process].n_threads++;
@@ -411,17 +412,34 @@ static void count(struct profile_counts *counts, uint64_t weight_ns, unsigned fl
 	counts->gil_ns += flags & PROFILE_GIL ? weight_ns : 0;
 }
 
-static int stack_node(struct profile *p, uint32_t root, const uint32_t *frames, size_t n, uint32_t *ret)
+/* How many of the outermost frames are those of the thread's last stack, as most are; *node is of the last of them. */
+static size_t common_part(struct profile *p, const struct profile_thread *t, const uint32_t *frames, size_t n,
+			  uint32_t *node)
 {
-	uint32_t node = root, child;
+	uint32_t *path = p->private->path;
+	size_t depth = t->depth, same = 0;
+
+	*node = t->root;
+	for (uint32_t at = t->last, i = t->depth; i > 0; at = p->nodes[at].parent)
+		path[--i] = at;
+	for (; same < depth && same < n && p->nodes[path[same]].frame == frames[n - 1 - same]; same++)
+		*node = path[same];
+	return same;
+}
+
+static int stack_node(struct profile *p, struct profile_thread *t, const uint32_t *frames, size_t n, uint32_t *ret)
+{
+	uint32_t node, child;
 
 	if (n > PROFILE_DEPTH_MAX) {
 		p->lost.deep++;
 		n = PROFILE_DEPTH_MAX;
 	}
-	for (size_t i = n; i > 0; i--) {
+	t->depth = (uint32_t)common_part(p, t, frames, n, &node);
+	for (size_t i = n - t->depth; i > 0; i--) {
 		int r = frames[i - 1] < p->n_frames ? node_child(p, node, frames[i - 1], &child) : -EINVAL;
 
+		t->last = node;
 		if (r == -ENOSPC) {
 			p->lost.nodes++;
 			break;
@@ -429,8 +447,9 @@ static int stack_node(struct profile *p, uint32_t root, const uint32_t *frames, 
 		if (r < 0)
 			return r;
 		node = child;
+		t->depth++;
 	}
-	*ret = node;
+	*ret = t->last = node;
 	return 0;
 }
 
@@ -465,7 +484,7 @@ int profile_add_ids(struct profile *p, pid_t pid, pid_t tid, const char *thread_
 	if (r < 0)
 		return r;
 	t = &p->threads[thread];
-	r = stack_node(p, t->root, frames, n, &node);
+	r = stack_node(p, t, frames, n, &node);
 	if (r == 0 && t->tid != 0)
 		r = name_set(p, &t->name, thread_name);
 	if (r == 0 && p->processes[t->process].pid != 0)

@@ -96,6 +96,7 @@ struct profile_thread {
 	uint64_t samples;
 	struct profile_run *runs; /* n_runs, in order of time; none without keep_order */
 	size_t n_runs, runs_allocated;
+	uint32_t last, depth; /* node of the last sample */
 };
 
 /** Limits; 0 in a member takes the default in brackets. */
