@@ -164,26 +164,36 @@ static void count(struct analysis *a)
 	}
 }
 
+static int explain(int r, const char *path, char why[ANALYZE_WHY_MAX])
+{
+	snprintf(why, ANALYZE_WHY_MAX, "%s: '%s'",
+		 r == -ENOTSUP ? "not a regular file" : r == -EILSEQ ? "unknown encoding" : strerror(-r), path);
+	return r == -EILSEQ ? -EBADMSG : r;
+}
+
+/* Without its source a file has the lines that were recorded, if any were. */
 static int read_source(struct analysis *a, const char *path, char why[ANALYZE_WHY_MAX])
 {
-	const struct lineset *executable = &a->file->executable;
 	int r = source_read(path, &a->source);
 
-	if (r == -ENOENT || r == -ENOTDIR) {
-		snprintf(why, ANALYZE_WHY_MAX, "No source for code: '%s'.", path);
-		if (!executable->count)
-			return -ENOENT;
-		a->n_lines = executable->max;
-		if (a->n_lines <= LINES_MAX)
-			return 0;
-		snprintf(why, ANALYZE_WHY_MAX, "no source, and lines up to %u: '%s'", a->n_lines, path);
-		return -EFBIG;
-	}
-	if (r < 0) {
-		snprintf(why, ANALYZE_WHY_MAX, "%s: '%s'",
-			 r == -ENOTSUP ? "not a regular file" : r == -EILSEQ ? "unknown encoding" : strerror(-r), path);
-		return r == -EILSEQ ? -EBADMSG : r;
-	}
+	if (r != -ENOENT && r != -ENOTDIR)
+		return r < 0 ? explain(r, path, why) : 0;
+	snprintf(why, ANALYZE_WHY_MAX, "No source for code: '%s'.", path);
+	if (!a->file->executable.count)
+		return -ENOENT;
+	a->n_lines = a->file->executable.max;
+	if (a->n_lines <= LINES_MAX)
+		return 0;
+	snprintf(why, ANALYZE_WHY_MAX, "no source, and lines up to %u: '%s'", a->n_lines, path);
+	return -EFBIG;
+}
+
+static int parse_source(struct analysis *a, const char *path, char why[ANALYZE_WHY_MAX])
+{
+	int r;
+
+	if (!a->source.text)
+		return 0;
 	a->n_lines = a->source.n_lines;
 	r = syntax_parse(&a->source, &a->syntax);
 	if (r == -EBADMSG)
@@ -259,23 +269,40 @@ static int analyze_lines(const struct analyzer *with, struct analysis *a, char w
 	return 0;
 }
 
-int analyze(const struct analyzer *with, const struct record_file *file, const char *path, const char *name,
-	    char why[ANALYZE_WHY_MAX], struct analysis *ret)
+/* All that follows from the source, which @a has; take it over into @ret. */
+static int finish(const struct analyzer *with, struct analysis *a, int r, char why[ANALYZE_WHY_MAX],
+		  struct analysis *ret)
 {
-	struct analysis a = {.file = file, .name = strdup(name), .has_branches = with->has_arcs};
-	int r = a.name ? read_source(&a, path, why) : -ENOMEM;
-
 	if (r == 0)
-		r = analyze_lines(with, &a, why);
+		r = parse_source(a, a->file->path, why);
+	if (r == 0)
+		r = analyze_lines(with, a, why);
 	if (r == 0 && with->has_arcs)
-		r = branches_find(with, &a);
+		r = branches_find(with, a);
 	if (r == -ENOMEM)
 		snprintf(why, ANALYZE_WHY_MAX, "out of memory");
 	if (r < 0) {
-		analysis_deinit(&a);
+		analysis_deinit(a);
 		return r;
 	}
-	count(&a);
-	*ret = a;
+	count(a);
+	*ret = *a;
 	return 0;
+}
+
+int analyze(const struct analyzer *with, const struct record_file *file, const char *name, char why[ANALYZE_WHY_MAX],
+	    struct analysis *ret)
+{
+	struct analysis a = {.file = file, .name = strdup(name), .has_branches = with->has_arcs};
+
+	return finish(with, &a, a.name ? read_source(&a, file->path, why) : -ENOMEM, why, ret);
+}
+
+int analyze_bytes(const struct analyzer *with, const struct record_file *file, const char *name, const void *bytes,
+		  size_t n, char why[ANALYZE_WHY_MAX], struct analysis *ret)
+{
+	struct analysis a = {.file = file, .name = strdup(name), .has_branches = with->has_arcs};
+	int r = a.name ? source_decode(bytes, n, &a.source) : -ENOMEM;
+
+	return finish(with, &a, r < 0 && r != -ENOMEM ? explain(r, file->path, why) : r, why, ret);
 }

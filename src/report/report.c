@@ -299,7 +299,7 @@ static bool should_be_python(const char *path)
 
 static int analyze_file(struct report *report, const struct record_file *file, char *why, struct analysis *ret)
 {
-	return analyze(&report->analyzer, file, file->path, relative_name(report, file->path), why, ret);
+	return analyze(&report->analyzer, file, relative_name(report, file->path), why, ret);
 }
 
 void report_keep(struct report *report, bool (*wanted)(void *arg, const char *path), void *arg)
