@@ -40,7 +40,7 @@ static void put_meta(const struct profile *p, const struct profile_view *view, y
 {
 	char title[4096];
 
-	summary_title(title, sizeof(title), p, view);
+	summary_order_title(title, sizeof(title), p, view);
 	json_out_object(json, "meta");
 	put_member_ms("interval", p->info.rate ? 1000000000 / p->info.rate : 1000000, json);
 	put_member_ms("startTime", p->info.started_unix_ns, json);

@@ -150,7 +150,7 @@ int format_speedscope(const struct profile *p, const struct profile_view *view, 
 
 	if (!numbers || !json)
 		return -ENOMEM;
-	summary_title(title, sizeof(title), p, view);
+	summary_order_title(title, sizeof(title), p, view);
 	yajl_gen_map_open(json);
 	json_out_member(json, "$schema", "https://www.speedscope.app/file-format-schema.json");
 	json_out_member(json, "version", "0.0.1");

@@ -12,6 +12,16 @@ size_t summary_title(char *buf, size_t size, const struct profile *p, const stru
 	return printable(buf, size, view->title ? view->title : p->info.what ? p->info.what : "pycov-trace");
 }
 
+size_t summary_order_title(char *buf, size_t size, const struct profile *p, const struct profile_view *view)
+{
+	size_t n = summary_title(buf, size, p, view), left = n < size ? size - n : 0;
+
+	if (p->lost.merged)
+		n += (size_t)snprintf(left ? buf + n : NULL, left, " (in the order of time, %" PRIu64 " changes are left out)",
+				      p->lost.merged);
+	return n;
+}
+
 double summary_percent(uint64_t part, uint64_t whole)
 {
 	return whole ? 100.0 * (double)part / (double)whole : 0;

@@ -9,6 +9,9 @@
 /** A title: that of @p view, else what was measured. As snprintf(), printable. */
 size_t summary_title(char *buf, size_t size, const struct profile *p, const struct profile_view *view);
 
+/** The title for a profile in the order of time; it says if that was made coarser. */
+size_t summary_order_title(char *buf, size_t size, const struct profile *p, const struct profile_view *view);
+
 /** One line: "1000 samples in 10.0 s (100 per second); 95.0 % on CPU, 90.0 % holding the GIL". */
 size_t summary_line(char *buf, size_t size, const struct profile *p);
 

@@ -169,6 +169,22 @@ static void test_speedscope_gap(void **state)
 				     "\"endValue\":96000000"));
 }
 
+static void test_order_made_coarser(void **state)
+{
+	_cleanup_profile_ struct profile *p;
+	_cleanup_free_ char *speedscope = NULL, *gecko = NULL;
+	size_t size;
+
+	assert_int_equal(profile_new(&(struct profile_options){ .keep_order = true, .max_runs = 8 }, &p), 0);
+	for (uint64_t i = 0; i < 12; i++)
+		add(p, 10, 11, 5 + i, i % 2 ? &work_frame : &main_frame, 1);
+	speedscope = written("speedscope", p, &(struct profile_view){ .title = "t" }, &size);
+	gecko = written("gecko", p, &(struct profile_view){ .title = "t" }, &size);
+	assert_true(p->lost.merged > 0);
+	assert_non_null(strstr(speedscope, "\"name\":\"t (in the order of time, "));
+	assert_non_null(strstr(gecko, "\"product\":\"t (in the order of time, "));
+}
+
 static void test_gecko(void **state)
 {
 	check("gecko", &(struct profile_view){ 0 },
@@ -459,6 +475,7 @@ int main(void)
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_speedscope),
 		cmocka_unit_test(test_speedscope_gap),
+		cmocka_unit_test(test_order_made_coarser),
 		cmocka_unit_test(test_gecko),
 		cmocka_unit_test(test_flamegraph),
 		cmocka_unit_test(test_flamegraph_prunes),
