@@ -164,6 +164,10 @@ class Known:
                 return row
         return None
 
+    def forget(self, p, construct):
+        """The row was found, but does not hold under P."""
+        self.used -= {(i, p.name) for i, row in enumerate(self.rows) if row["construct"] == construct}
+
     def untrue(self, pythons, names):
         """(row, interpreter) of what should have differed under PYTHONS and did not. NAMES: what was run of each."""
         return [(row, p) for i, row in enumerate(self.rows) for p in pythons
