@@ -15,6 +15,7 @@
 
 #define STYLE "pycov-trace.css"
 #define SCRIPT "pycov-trace.js"
+#define NO_SCRIPT_STYLE "pycov-trace-noscript.css"
 #define EXTRA_STYLE "pycov-trace-extra.css"
 
 extern const char html_style[], html_style_end[], html_script[], html_script_end[]; /* assets.S */
@@ -42,6 +43,7 @@ void html_head(struct page *page, const struct html_common *common, const char *
 		       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>");
 	page_text(page, title);
 	page_put(page, "</title>\n<link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"" STYLE "\">\n");
+	page_put(page, "<noscript><link rel=\"stylesheet\" href=\"" NO_SCRIPT_STYLE "\"></noscript>\n");
 	if (common->options->extra_css)
 		page_put(page, "<link rel=\"stylesheet\" href=\"" EXTRA_STYLE "\">\n");
 	page_printf(page, "<script src=\"" SCRIPT "\" defer></script>\n</head>\n<body class=\"%s\">\n", kind);
@@ -184,6 +186,10 @@ static int write_assets(struct html *h)
 	r = write_page(h, STYLE);
 	if (r == 0)
 		r = folder_write(&h->folder, SCRIPT, html_script, (size_t)(html_script_end - html_script), h->why);
+	if (r == 0) {
+		page_put(&h->page, ".rest { display: table-row-group; }\n");
+		r = write_page(h, NO_SCRIPT_STYLE);
+	}
 	if (r == 0 && h->common.options->extra_css) {
 		r = put_file(h, h->common.options->extra_css);
 		if (r == 0)

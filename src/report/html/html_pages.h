@@ -46,6 +46,7 @@ struct html_index {
 	const char *noun, *nouns; /* "file", "files" */
 	bool has_regions;
 	struct page rows;
+	uint64_t n_rows;
 	struct numbers total;
 	uint64_t n_skipped_covered, n_skipped_empty;
 };

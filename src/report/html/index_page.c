@@ -4,6 +4,9 @@
 
 #include "report/html/html_pages.h"
 
+/* More are in a part of the table that script.js fills the first from: browsers take long to lay out long tables. */
+#define ROWS_AT_ONCE 1000
+
 static bool is_skipped(struct html_index *index, const struct html_options *o, const struct numbers *n)
 {
 	numbers_add(&index->total, n);
@@ -20,7 +23,7 @@ static bool is_skipped(struct html_index *index, const struct html_options *o, c
 
 static void put_numbers(struct page *page, const struct html_common *common, const struct numbers *n)
 {
-	page_printf(page, "<td>%lu<td>%lu<td class=\"wide\">%lu", n->n_statements, n->n_missing, n->n_excluded);
+	page_printf(page, "<td class=\"wide\">%lu<td>%lu<td class=\"wide\">%lu", n->n_statements, n->n_missing, n->n_excluded);
 	if (common->has_branches)
 		page_printf(page, "<td class=\"wide\">%lu<td class=\"wide\">%lu", n->n_branches, n->n_partial_branches);
 	page_put(page, "<td class=\"");
@@ -36,6 +39,13 @@ static void put_link(struct page *page, const char *page_name, uint32_t line, co
 	if (line)
 		page_printf(page, "#t%u", line);
 	page_put(page, "\">");
+	for (const char *slash; (slash = strchr(text, '/')) && slash[1]; text = slash + 1) { /* where it may be broken */
+		_cleanup_free_ char *part = strndup(text, (size_t)(slash + 1 - text));
+
+		page->failed |= !part;
+		page_text(page, part ? part : "");
+		page_put(page, "<wbr>");
+	}
 	page_text(page, text);
 	page_put(page, "</a>");
 }
@@ -55,6 +65,8 @@ bool html_index_add(struct html_index *index, const struct html_common *common, 
 {
 	if (is_skipped(index, common->options, n))
 		return false;
+	if (index->n_rows++ == ROWS_AT_ONCE)
+		page_put(&index->rows, "</tbody>\n<tbody class=\"rest\">\n");
 	page_put(&index->rows, "<tr>");
 	put_link(&index->rows, page_name, 0, file);
 	if (region)
@@ -161,7 +173,7 @@ static void put_table_head(struct page *page, const struct html_index *index, co
 	put_head_cell(page, "file", "f", "name", "File");
 	if (index->has_regions)
 		put_head_cell(page, "region", "n", "name", !strcmp(index->noun, "class") ? "Class" : "Function");
-	put_head_cell(page, "statements", "s", "", "Statements");
+	put_head_cell(page, "statements", "s", "wide", "Statements");
 	put_head_cell(page, "missing", "m", "", "Missing");
 	put_head_cell(page, "excluded", "x", "wide", "Excluded");
 	if (common->has_branches) {

@@ -1,7 +1,7 @@
 // Sorting, filtering and keys of the HTML report. Without it, the pages can be read all the same.
 "use strict";
 
-const SLICE = 1000; // rows of a table that are laid out at a time
+const SLICE = 300; // rows of a table that are laid out at a time
 
 function load(name, otherwise) {
 	try {
@@ -37,7 +37,7 @@ function listenToKeys(keys) {
 		if (event.key === "Escape") {
 			document.getElementById("help").hidden = true;
 			document.activeElement.blur();
-		} else if (!event.target.matches("input, textarea") && Object.hasOwn(keys, event.key)) {
+		} else if (!event.target.matches("input[type=search]") && Object.hasOwn(keys, event.key)) {
 			event.preventDefault();
 			keys[event.key]();
 		}
@@ -54,7 +54,8 @@ class Table {
 		this.foot = element.tFoot.rows[0].cells;
 		this.last = this.heads.length - 1;
 		this.names = this.heads.filter(head => head.classList.contains("name")).length;
-		this.rows = [...this.body.rows].map(row => this.read(row));
+		this.rows = [...element.tBodies].flatMap(body => [...body.rows]).map(row => this.read(row));
+		[...element.tBodies].slice(1).forEach(body => body.remove());
 		this.all = [...this.foot].map(cell => [cell.textContent, cell.className]);
 		this.places = Number(element.dataset.precision);
 		this.filter = document.getElementById("filter");

@@ -52,7 +52,7 @@ class Page(HTMLParser):
     """What is in a page: elements must be closed as they were opened, but for those that need not be."""
 
     OPTIONAL = {"td", "tr", "th", "dt", "dd", "thead", "tbody", "tfoot"}
-    VOID = {"meta", "link", "input", "br"}
+    VOID = {"meta", "link", "input", "wbr"}
 
     def __init__(self, text):
         super().__init__(convert_charrefs=True)
