@@ -76,6 +76,8 @@ static int write_code(struct arm *a, const struct remote *r, raddr agent)
 	return remote_write(r, a->code, code, a->code_len);
 }
 
+static void forget_own(struct arm *a, const struct remote *r);
+
 int arm_prepare(struct arm *a, const struct remote *r, raddr restore_thread, raddr runtime, raddr agent)
 {
 	struct arm new = {.code_len = (size_t)(arm_code_end - arm_code)};
@@ -92,6 +94,7 @@ int arm_prepare(struct arm *a, const struct remote *r, raddr restore_thread, rad
 		e = remote_read(r, new.stub, new.saved_stub, sizeof(new.saved_stub));
 	if (e < 0)
 		return e;
+	forget_own(&new, r);
 	page.addr = new.stub;
 	e = hook_prepare_word(r, &page, restore_thread, place(&new, arm_restore_thread), &new.hook);
 	if (e < 0)
@@ -161,6 +164,26 @@ int arm_trace(const struct arm *a, const struct remote *r, raddr slot, raddr cou
 raddr arm_pending_function(const struct arm *a)
 {
 	return place(a, arm_pending);
+}
+
+#define ENTRY_BYTES 18 /* up to its first call */
+
+bool arm_is_entry(const struct remote *r, raddr addr)
+{
+	unsigned char bytes[ENTRY_BYTES];
+
+	return remote_read(r, addr, bytes, sizeof(bytes)) == 0 && !memcmp(bytes, arm_restore_thread, sizeof(bytes));
+}
+
+/* Is it what a killed one has left? Then what was there before is not known; nobody needs it. */
+static void forget_own(struct arm *a, const struct remote *r)
+{
+	raddr entry = place(a, arm_restore_thread);
+
+	if (!arm_is_entry(r, entry))
+		return;
+	memset(a->saved_code, 0, sizeof(a->saved_code));
+	memset(a->saved_stub, 0, sizeof(a->saved_stub));
 }
 
 bool arm_contains(const struct arm *a, raddr pc)

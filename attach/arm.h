@@ -52,6 +52,9 @@ int arm_trace(const struct arm *a, const struct remote *r, raddr slot, raddr cou
 /** The address of a function int (*)(void *) for a pending call. */
 raddr arm_pending_function(const struct arm *a);
 
+/** Is @p addr where PyEval_RestoreThread() is led to, of whichever arm_set()? */
+bool arm_is_entry(const struct remote *r, raddr addr);
+
 /** Is @p pc in what arm_prepare() has written? */
 bool arm_contains(const struct arm *a, raddr pc);
 /** Put back what was there; no thread may be in it. */

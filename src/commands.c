@@ -9,6 +9,7 @@
 #include "command_html.h"
 #include "command_json.h"
 #include "command_lcov.h"
+#include "command_repair.h"
 #include "command_report.h"
 #include "command_sample.h"
 #include "command_top.h"
@@ -30,6 +31,7 @@ const struct cli_command *const commands[] = {
 	&command_reset,
 	&command_status,
 	&command_verify_layout,
+	&command_repair,
 	&command_debug,
 	&command_erase,
 	&command_completion,

@@ -220,7 +220,7 @@ static void step_with(struct supervisor *s, struct process *p, const struct remo
 	}
 	if (e->state == ERRAND_PREPARED && stops->complete && summon_set(&p->program, r, threads, n) == 0)
 		e->state = ERRAND_WAITING;
-	if (e->state == ERRAND_WAITING)
+	if (e->state == ERRAND_WAITING && stops->complete)
 		summon_hurry(&p->program, r, threads, n);
 }
 

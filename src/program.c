@@ -15,6 +15,7 @@
 #include "attach/region.h"
 #include "attach/tracee.h"
 #include "base/log.h"
+#include "repair.h"
 #include "symbols/elf_symbol.h"
 
 #define HOOK_PAGE_SIZE 4096u
@@ -639,6 +640,10 @@ static int on_summoned(struct program *p, const struct remote *r)
 /* It holds the GIL. */
 static int on_held(struct program *p, const struct remote *r)
 {
+	int ret = p->phase == PROGRAM_MEMORY ? 0 : repair_functions(p, r, false, true);
+
+	if (ret < 0)
+		return ret;
 	if (p->request == AGENT_REQUEST_ATTACH && p->phase == PROGRAM_WAITING)
 		return ask_for_memory(p, r);
 	return p->request == AGENT_REQUEST_ATTACH && p->phase == PROGRAM_MEMORY ? set_up(p, r) : 0;

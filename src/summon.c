@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "attach/procfs.h"
+#include "repair.h"
 #include "symbols/elf_symbol.h"
 
 #define CALLS_TO_DO_BIT 4 /* _PY_CALLS_TO_DO_BIT, 3.13+ */
@@ -96,6 +97,10 @@ int summon_begin(struct program *p, const struct remote *r, enum agent_request r
 
 	if (!p->blob)
 		p->blob = search(r, search_agent);
+	/* What a killed one has left would be in the way. */
+	e = repair_functions(p, r, true, false);
+	if (e < 0)
+		return e;
 	e = arm_prepare(&p->arm, r, runtime_addr(p, p->runtime->api[API_PyEval_RestoreThread]), p->runtime_base, p->blob);
 	if (e < 0)
 		return e;
@@ -109,6 +114,17 @@ int summon_begin(struct program *p, const struct remote *r, enum agent_request r
 	p->request = request;
 	p->is_carried_out = false;
 	return 0;
+}
+
+bool summon_finds_agent(struct program *p, const struct remote *r)
+{
+	uint64_t source = 0, region = 0;
+
+	p->blob = search(r, search_agent);
+	if (!p->blob || remote_read(r, DATA(source), &source, sizeof(source)) < 0 ||
+	    remote_read(r, DATA(region), &region, sizeof(region)) < 0)
+		return false;
+	return source || region;
 }
 
 int summon_set(struct program *p, const struct remote *r, const struct summon_thread *threads, size_t n)
@@ -268,6 +284,23 @@ static int add_pending(const struct program *p, const struct remote *r, const st
 
 /* --------------------------------------------------------------------------------------------------- hurry, and end */
 
+/* One that waits in the kernel and holds the GIL nevertheless, as programs with an embedded Python do: what it finds when
+ * it comes back is in its thread state, or in the interpreter. Python frames of its own must not be on its stack. */
+static void hurry_waiting(const struct program *p, const struct remote *r, const struct holder *h)
+{
+	const struct layout *l = &p->runtime->py.layout;
+	raddr cframe;
+
+	if (l->has_monitoring) {
+		(void)!add_pending(p, r, h);
+		return;
+	}
+	if (l->tstate.use_tracing <= 0 && (!read_word(r, h->tstate + (raddr)l->tstate.cframe, &cframe) ||
+					   cframe - h->tstate >= (raddr)l->tstate.size))
+		return;
+	(void)!set_trace(p, r, h);
+}
+
 void summon_hurry(const struct program *p, const struct remote *r, const struct summon_thread *threads, size_t n)
 {
 	const struct layout *l = &p->runtime->py.layout;
@@ -284,7 +317,9 @@ void summon_hurry(const struct program *p, const struct remote *r, const struct 
 			(void)!add_pending(p, r, &h);
 		else
 			(void)!set_trace(p, r, &h);
+		return;
 	}
+	hurry_waiting(p, r, &h);
 }
 
 /* Does a trace function or a pending call lead to what is to go? Thread states are in a list that must end. */

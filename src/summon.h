@@ -25,10 +25,13 @@ struct summon_thread {
  */
 int summon_begin(struct program *p, const struct remote *r, enum agent_request request) must_check;
 
+/** Is an agent of this build in it, which records or has left things behind? Its address goes to p->blob. */
+bool summon_finds_agent(struct program *p, const struct remote *r);
+
 /** -EAGAIN: one of @p threads, those that run, is where the jump is to be. Try again. */
 int summon_set(struct program *p, const struct remote *r, const struct summon_thread *threads, size_t n) must_check;
 
-/** Bring the one of @p threads that holds the GIL, if there is one. */
+/** Bring whoever holds the GIL: one of @p threads, which are all that run, or one that waits. */
 void summon_hurry(const struct program *p, const struct remote *r, const struct summon_thread *threads, size_t n);
 
 /** Whoever comes does without us what he comes for. */

@@ -18,6 +18,7 @@
 #include "attach/threads.h"
 #include "attach/tracee.h"
 #include "base/log.h"
+#include "repair.h"
 #include "summon.h"
 
 #define LEAVE_PATIENCE 3000 /* milliseconds */
@@ -479,6 +480,34 @@ int supervisor_attach(struct supervisor *s, pid_t pid, char why[CONTROL_TEXT_MAX
 	if (r == 0)
 		r = errand_begin(s, p, AGENT_REQUEST_ATTACH);
 	return r < 0 ? refuse(p, r, why) : 0;
+}
+
+int supervisor_repair(struct supervisor *s, pid_t pid, char why[CONTROL_TEXT_MAX])
+{
+	_cleanup_remote_ struct remote mem = {.mem_fd = -1};
+	struct process *p;
+	int r = seize_all(s, pid), n;
+
+	p = process_find(s, pid);
+	if (r < 0 || !p) {
+		snprintf(why, CONTROL_TEXT_MAX, "%s", strerror(r < 0 ? -r : ESRCH));
+		return r < 0 ? r : -ESRCH;
+	}
+	r = program_find(&p->program, pid, &s->images);
+	if (r == -ENOENT)
+		return 0;
+	if (r == 0)
+		r = remote_open(&mem, pid);
+	if (r < 0)
+		return refuse(p, r, why);
+	/* Where there is no agent yet, this is all that leads to us. */
+	n = repair_functions(&p->program, &mem, true, false);
+	supervisor_leave(s);
+	if (!summon_finds_agent(&p->program, &mem))
+		return n > 0;
+	p->program.phase = PROGRAM_HOOKED;
+	r = errand_begin(s, p, AGENT_REQUEST_DETACH);
+	return r < 0 ? refuse(p, r, why) : 1;
 }
 
 void supervisor_left(struct supervisor *s, struct process *p)

@@ -50,6 +50,9 @@ int supervisor_follow(struct supervisor *s, pid_t pid) must_check;
 /** Trace @p pid, which runs, and have its agent come. On failure @p why says why not. */
 int supervisor_attach(struct supervisor *s, pid_t pid, char why[CONTROL_TEXT_MAX]) must_check;
 
+/** Have what a killed pycov-trace has left in @p pid taken out: 1; 0: there is nothing. On failure @p why says why not. */
+int supervisor_repair(struct supervisor *s, pid_t pid, char why[CONTROL_TEXT_MAX]) must_check;
+
 /** Stop recording in all processes, and leave them as they were. */
 void supervisor_leave(struct supervisor *s);
 

@@ -80,10 +80,10 @@ void agent_serve(enum agent_why why)
 	region = (uint64_t)agent_data.calls[(agent_data.region_call - 1) % AGENT_CALLS].result;
 	agent_data.region_call = 0;
 	if (region && region < -4096ull) {
-		if (why == AGENT_AT_FORK) {
+		/* That of the parent, or of a supervisor that was killed. */
+		if (agent_data.region)
 			region_leave();
-			agent_data.rearm = 1;
-		}
+		agent_data.rearm = why == AGENT_AT_FORK;
 		agent_data.chunks[0] = region;
 		atomic_store(&agent_data.region, region);
 	}

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #define AGENT_ABI 1
+#define AGENT_SIZE_MAX (1u << 20) /* of its image */
 #define AGENT_MAGIC 0x54435650u /* "PVCT", written last: a blob without it is never entered */
 
 /* The signal by which the agent calls the supervisor: ignored by default, so nothing happens when nobody traces. */

@@ -358,8 +358,11 @@ void monitoring_attach(void)
 {
 	uint64_t interp = (uint64_t)API(void *, PyInterpreterState_Get, void)();
 
+	/* Left by a supervisor that was killed. */
+	if (find(interp))
+		return monitoring_rearm();
 	/* Without sys.monitoring the interpreter is only starting. */
-	if (!find(interp) && API(PyObject *, PySys_GetObject, const char *)("monitoring"))
+	if (API(PyObject *, PySys_GetObject, const char *)("monitoring"))
 		install_here(interp);
 }
 
