@@ -79,3 +79,6 @@ int datafile_read(struct datafile *file, struct record *rec) must_check;
 /** The same, but arcs are welcome: `has_arcs` of @p rec tells. -ENOTSUP: @p rec has lines without arcs, or the
  *  other way round. */
 int datafile_read_arcs(struct datafile *file, struct record *rec) must_check;
+
+/** The same, and files that plugins of coverage.py traced are welcome, too: `tracer` of a file tells. */
+int datafile_read_any(struct datafile *file, struct record *rec) must_check;

@@ -23,7 +23,7 @@ struct reader {
 	sqlite3 *db;
 	struct record *rec;
 	int64_t calls_left;
-	bool arcs_welcome;
+	bool arcs_welcome, tracers_welcome;
 	unsigned int tables; /* a bit for each enum table */
 };
 
@@ -190,24 +190,56 @@ static int check_version(struct reader *rd)
 	return r == 0 ? reader_corrupt(rd, "no schema version") : 0;
 }
 
+enum { KIND_LINES = 1, KIND_ARCS };
+
+static int read_has_arcs(struct reader *rd, sqlite3_stmt *row)
+{
+	const char *value = column_text(row, 0);
+
+	return value && strcmp(value, "0") ? KIND_ARCS : KIND_LINES;
+}
+
+/* 1: the data is arcs. Without a word on it, what there is counts. */
+static int find_kind(struct reader *rd)
+{
+	int r = for_rows(rd, "select value from meta where key = 'has_arcs'", read_has_arcs);
+
+	if (r < 0)
+		return r;
+	if (r > 0)
+		return r == KIND_ARCS;
+	return has_table(rd, TABLE_ARC) ? for_rows(rd, "select 1 from arc limit 1", row_found) : 0;
+}
+
+/* coverage.py writes either, and takes neither for the other. */
 static int check_kind(struct reader *rd)
 {
-	int r = for_rows(rd, "select 1 from meta where key = 'has_arcs' and value != '0'",
-			 row_found);
+	int r = find_kind(rd), other;
 
 	if (r < 0)
 		return r;
 	if (r > 0 && !rd->arcs_welcome)
 		return datafile_fail(rd->file, -ENOTSUP, "it holds branches, not lines");
-	rd->rec->has_arcs = r > 0;
 	if (r > 0 && !has_table(rd, TABLE_ARC))
 		return datafile_fail(rd->file, -EBADMSG, "no table arc: not a data file");
-	r = for_rows(rd, "select 1 from tracer where tracer != ''", row_found);
-	if (r < 0)
-		return r;
-	if (r > 0)
-		return datafile_fail(rd->file, -ENOTSUP, "it holds files of coverage plugins");
-	return 0;
+	rd->rec->has_arcs = r > 0;
+	if (r == 0 && !has_table(rd, TABLE_ARC))
+		return 0;
+	other = for_rows(rd, r > 0 ? "select 1 from line_bits limit 1" : "select 1 from arc limit 1", row_found);
+	return other > 0 ? reader_corrupt(rd, "both lines and branches") : other;
+}
+
+static int check_tracers(struct reader *rd)
+{
+	int r = rd->tracers_welcome ? 0 : for_rows(rd, "select 1 from tracer where tracer != ''", row_found);
+
+	return r > 0 ? datafile_fail(rd->file, -ENOTSUP, "it holds files of coverage plugins") : r;
+}
+
+/** The name of a context; one that is not in its table is the default one. */
+static const char *column_context(sqlite3_stmt *row, int column)
+{
+	return sqlite3_column_type(row, column) == SQLITE_NULL ? "" : column_text(row, column);
 }
 
 static int column_file(struct reader *rd, sqlite3_stmt *row, int column, struct record_file **ret)
@@ -244,7 +276,7 @@ static int read_file(struct reader *rd, sqlite3_stmt *row)
 
 static int read_lines(struct reader *rd, sqlite3_stmt *row)
 {
-	const char *context = column_text(row, 1);
+	const char *context = column_context(row, 1);
 	struct record_file *file;
 	struct lineset *lines;
 	int r;
@@ -262,7 +294,7 @@ static int read_lines(struct reader *rd, sqlite3_stmt *row)
 static int read_arc(struct reader *rd, sqlite3_stmt *row)
 {
 	sqlite3_int64 from = sqlite3_column_int64(row, 2), to = sqlite3_column_int64(row, 3);
-	const char *context = column_text(row, 1);
+	const char *context = column_context(row, 1);
 	struct record_file *file;
 	int r;
 
@@ -275,6 +307,21 @@ static int read_arc(struct reader *rd, sqlite3_stmt *row)
 		return r;
 	r = record_file_add_arc(rd->rec, file, context, (struct record_arc){(int32_t)from, (int32_t)to});
 	return r < 0 ? reader_result(rd, SQLITE_NOMEM) : 0;
+}
+
+static int read_tracer(struct reader *rd, sqlite3_stmt *row)
+{
+	const char *tracer = column_text(row, 1);
+	struct record_file *file;
+	int r;
+
+	if (!tracer)
+		return reader_corrupt(rd, "a plugin that is none");
+	r = column_file(rd, row, 0, &file);
+	if (r < 0 || file->tracer)
+		return r;
+	file->tracer = strdup(tracer);
+	return file->tracer ? 0 : reader_result(rd, SQLITE_NOMEM);
 }
 
 static int read_executable(struct reader *rd, sqlite3_stmt *row)
@@ -332,16 +379,19 @@ static int read_all(struct reader *rd)
 	if (rd->rec->has_arcs)
 		r = for_rows(rd,
 			     "select path, context, fromno, tono from arc"
-			     " join file on file.id = file_id join context on context.id = context_id",
+			     " join file on file.id = file_id left join context on context.id = context_id",
 			     read_arc);
 	else
 		r = for_rows(rd,
 			     "select path, context, numbits from line_bits"
-			     " join file on file.id = file_id join context on context.id = context_id",
+			     " join file on file.id = file_id left join context on context.id = context_id",
 			     read_lines);
 	if (r < 0)
 		return r;
-	if (has_table(rd, TABLE_EXECUTABLE))
+	if (rd->tracers_welcome)
+		r = for_rows(rd, "select path, tracer from tracer join file on file.id = file_id where tracer != ''",
+			     read_tracer);
+	if (r == 0 && has_table(rd, TABLE_EXECUTABLE))
 		r = for_rows(rd, "select path, numbits from pycov_trace_executable join file on file.id = file_id",
 			     read_executable);
 	if (r == 0 && has_table(rd, TABLE_FUNCTION))
@@ -413,13 +463,16 @@ static int read_database(struct reader *rd, off_t size)
 		r = check_version(rd);
 	if (r == 0)
 		r = check_kind(rd);
+	if (r == 0)
+		r = check_tracers(rd);
 	return r < 0 ? r : read_all(rd);
 }
 
-static int read_data(struct datafile *file, struct record *rec, bool arcs_welcome)
+static int read_data(struct datafile *file, struct record *rec, bool arcs_welcome, bool tracers_welcome)
 {
 	_cleanup_record_ struct record found;
-	struct reader rd = { .file = file, .rec = &found, .arcs_welcome = arcs_welcome };
+	struct reader rd = { .file = file, .rec = &found, .arcs_welcome = arcs_welcome,
+			     .tracers_welcome = tracers_welcome };
 	off_t size = 0;
 	int r;
 
@@ -444,10 +497,15 @@ static int read_data(struct datafile *file, struct record *rec, bool arcs_welcom
 
 int datafile_read(struct datafile *file, struct record *rec)
 {
-	return read_data(file, rec, false);
+	return read_data(file, rec, false, false);
 }
 
 int datafile_read_arcs(struct datafile *file, struct record *rec)
 {
-	return read_data(file, rec, true);
+	return read_data(file, rec, true, false);
+}
+
+int datafile_read_any(struct datafile *file, struct record *rec)
+{
+	return read_data(file, rec, true, true);
 }

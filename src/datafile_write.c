@@ -46,6 +46,7 @@ enum statement {
 	INSERT_EXECUTABLE,
 	INSERT_FUNCTION,
 	INSERT_SAMPLES,
+	INSERT_TRACER,
 	N_STATEMENTS,
 };
 
@@ -55,6 +56,7 @@ static const char *const statement_sql[N_STATEMENTS] = {
 	[INSERT_LINES] = "insert into line_bits values (?, ?, ?)",
 	[INSERT_ARC] = "insert or ignore into arc values (?, ?, ?, ?)",
 	[INSERT_EXECUTABLE] = "insert into pycov_trace_executable values (?, ?)",
+	[INSERT_TRACER] = "insert into tracer values (?, ?)",
 	[INSERT_FUNCTION] = "insert into pycov_trace_function values (?, ?, ?, ?)",
 	[INSERT_SAMPLES] = "insert into pycov_trace_samples values (?, ?, ?)",
 };
@@ -308,6 +310,8 @@ static int write_file(struct writer *w, sqlite3_int64 id, const struct record_fi
 	int r;
 
 	r = insert_text(w, INSERT_FILE, id, file->path);
+	if (r == 0 && file->tracer)
+		r = insert_text(w, INSERT_TRACER, id, file->tracer);
 	for (size_t i = 0; i < file->n_lines && r == 0; i++)
 		r = has_arcs ? write_arcs(w, id, &file->lines[i]) : write_lines(w, id, &file->lines[i]);
 	if (r < 0)

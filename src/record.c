@@ -28,6 +28,7 @@ static void file_free(struct record_file *file)
 	lineset_deinit(&file->executable);
 	free(file->samples);
 	free(file->lines);
+	free(file->tracer);
 	free(file->path);
 	free(file);
 }
@@ -383,10 +384,16 @@ static int merge_samples(struct record_file *file, const struct record_file *fro
 
 static int merge_file(struct record *rec, const struct record_file *from, const char *path)
 {
-	struct record_file *file;
+	struct record_file *file = record_file_find(rec, path);
 	int r;
 
+	if (file && strcmp(file->tracer ?: "", from->tracer ?: ""))
+		return -EEXIST;
 	r = record_file_get(rec, path, &file);
+	if (r == 0 && from->tracer && !file->tracer) {
+		file->tracer = strdup(from->tracer);
+		r = file->tracer ? 0 : -ENOMEM;
+	}
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < from->n_lines; i++) {

@@ -53,6 +53,7 @@ struct record_sample {
 
 struct record_file {
 	char *path;
+	char *tracer;  /* the plugin of coverage.py that traced it; NULL: none */
 	size_t number; /* order of appearance in this record */
 	struct record_lines *lines; /* sorted by the id of the context */
 	size_t n_lines;
@@ -113,7 +114,7 @@ int record_merge(struct record *rec, const struct record *from) must_check;
 /** The name that @p path gets; good until the next call. A negative result ends the merging and is its result. */
 typedef int (*record_map_fn)(void *arg, const char *path, const char **ret);
 
-/** The same under other names; files come in the order of their appearance. */
+/** The same under other names; files come in the order of their appearance. -EEXIST: the tracer is not that of before. */
 int record_merge_mapped(struct record *rec, const struct record *from, record_map_fn map, void *arg) must_check;
 
 /** Yield the files sorted by path (bytes). The caller frees the array, not what it points to. */

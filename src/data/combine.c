@@ -94,9 +94,12 @@ static bool same_size(const void *entry, const void *key)
 	return ((const struct part *)entry)->size == *(const off_t *)key;
 }
 
+/* One that could not be read, as it was locked, say, is not in the result: another like it is tried. */
 static bool same_digest(const void *entry, const void *key)
 {
-	return !memcmp(&((const struct part *)entry)->digest, key, sizeof(struct digest));
+	const struct part *part = entry;
+
+	return part->remove && !memcmp(&part->digest, key, sizeof(struct digest));
 }
 
 /* What was seen so far: by size, and those of which there are several by digest. */
@@ -155,10 +158,14 @@ static int map_path(void *arg, const char *path, const char **ret)
 static int merge(struct combination *c, const struct part *part, const struct record *record)
 {
 	bool data = has_data(record);
+	int r;
 
 	if (data && c->has_data && record->has_arcs != c->record.has_arcs)
 		return refuse_mixture(c, part, record);
-	if (record_merge_mapped(&c->record, record, map_path, c->aliases) < 0)
+	r = record_merge_mapped(&c->record, record, map_path, c->aliases);
+	if (r == -EEXIST)
+		return fail(c, -EINVAL, "Conflicting file tracer name for a file of %s", part->path);
+	if (r < 0)
 		return out_of_memory(c);
 	if (data && !c->has_data)
 		c->record.has_arcs = record->has_arcs;
@@ -176,7 +183,7 @@ static int take_part(struct combination *c, struct part *part)
 	record_init(&record);
 	r = datafile_init(&file, part->path);
 	if (r == 0)
-		r = part->size == 0 ? -ENODATA : datafile_read_arcs(&file, &record);
+		r = part->size == 0 ? -ENODATA : datafile_read_any(&file, &record);
 	if (r == -ENOMEM)
 		return out_of_memory(c);
 	if (r < 0) {
@@ -268,7 +275,7 @@ static int find_parts(struct combination *c)
 
 static int read_old(struct combination *c)
 {
-	int r = datafile_read_arcs(&c->file, &c->record);
+	int r = datafile_read_any(&c->file, &c->record);
 
 	if (r == -ENOENT)
 		return 0;
