@@ -24,7 +24,7 @@
 #define EXIT_OWN 1
 #define TARGETS_MAX 4096
 #define STATUS_PERIOD 1000 /* milliseconds */
-#define SILENCE 2000	   /* without a word of it: say that we wait for a target to wake */
+#define SILENCE 2000	   /* milliseconds after which we say that we wait for a target to wake */
 
 /* The processes that we are to attach to. */
 struct targets {
@@ -154,6 +154,7 @@ struct front {
 	int signals;
 	pid_t supervisor;
 	size_t n_targets, n_attached, n_refused, n_over;
+	bool said_waiting;
 	bool told;   /* the supervisor knows that we want to go */
 	bool finished;
 	bool is_terminal, has_status_line;
@@ -272,6 +273,22 @@ static int timeout_of(const struct front *f)
 	return f->is_terminal && left > STATUS_PERIOD ? STATUS_PERIOD : f->end ? (int)left : STATUS_PERIOD;
 }
 
+/* It is entered when it wakes: what it runs then is recorded from its first line on. */
+static void say_waiting(struct front *f)
+{
+	size_t n = f->n_targets - f->n_attached - f->n_refused - f->n_over;
+	char text[128];
+
+	if (f->said_waiting || f->told || now_ms() - f->start < SILENCE)
+		return;
+	f->said_waiting = true;
+	if (!n || n > f->n_targets)
+		return;
+	snprintf(text, sizeof(text), "%zu process%s asleep; %s recorded from the first line on that %s on waking", n,
+		 n == 1 ? " is" : "es are", n == 1 ? "it is" : "they are", n == 1 ? "it runs" : "they run");
+	say(f, text);
+}
+
 static void take_signal(struct front *f)
 {
 	struct signalfd_siginfo info;
@@ -297,8 +314,10 @@ static void watch(struct front *f)
 			leave(f);
 			f->end = 0;
 		}
-		if (n == 0)
+		if (n == 0) {
+			say_waiting(f);
 			show_status(f);
+		}
 	}
 }
 
