@@ -77,6 +77,7 @@ static const struct layout layouts[] = {
 			.size = 368, .f_back = 24, .f_code = 32, .f_globals = 48, .f_trace = 80,
 			.f_lasti = 104, .f_lineno = 108, .f_state = NA, .f_frame = NA, .f_gen = 96,
 			.f_executing = 116, .f_stacktop = 72,
+			.f_localsplus = 360,
 		},
 		.gen = {
 			.size = 96, .gi_frame = 16, .gi_code = 32, .gi_frame_state = NA,
@@ -91,6 +92,9 @@ static const struct layout layouts[] = {
 			.co_monitoring = NA, .co_instrumentation_version = NA,
 			.co_firsttraceable = NA, .co_tlbc = NA, .co_warmup = NA,
 			.co_opcache_map = 152,
+			.co_localsplusnames = NA, .co_localspluskinds = NA,
+			.co_nlocals = 28, .co_varnames = 72, .co_cellvars = 88,
+			.co_freevars = 80,
 		},
 		.function = {
 			.size = 120, .func_globals = 24, .func_name = 64, .func_qualname = 104,
@@ -146,6 +150,7 @@ static const struct layout layouts[] = {
 			.size = 368, .f_back = 24, .f_code = 32, .f_globals = 48, .f_trace = 80,
 			.f_lasti = 104, .f_lineno = 108, .f_state = NA, .f_frame = NA, .f_gen = 96,
 			.f_executing = 116, .f_stacktop = 72,
+			.f_localsplus = 360,
 		},
 		.gen = {
 			.size = 96, .gi_frame = 16, .gi_code = 32, .gi_frame_state = NA,
@@ -160,6 +165,9 @@ static const struct layout layouts[] = {
 			.co_monitoring = NA, .co_instrumentation_version = NA,
 			.co_firsttraceable = NA, .co_tlbc = NA, .co_warmup = NA,
 			.co_opcache_map = 152,
+			.co_localsplusnames = NA, .co_localspluskinds = NA,
+			.co_nlocals = 28, .co_varnames = 72, .co_cellvars = 88,
+			.co_freevars = 80,
 		},
 		.function = {
 			.size = 120, .func_globals = 24, .func_name = 64, .func_qualname = 104,
@@ -216,6 +224,7 @@ static const struct layout layouts[] = {
 			.size = 360, .f_back = 24, .f_code = 32, .f_globals = 48, .f_trace = 72,
 			.f_lasti = 96, .f_lineno = 100, .f_state = 108, .f_frame = NA, .f_gen = 88,
 			.f_executing = NA, .f_stacktop = NA,
+			.f_localsplus = 352,
 		},
 		.gen = {
 			.size = 88, .gi_frame = 16, .gi_code = 24, .gi_frame_state = NA,
@@ -230,6 +239,9 @@ static const struct layout layouts[] = {
 			.co_monitoring = NA, .co_instrumentation_version = NA,
 			.co_firsttraceable = NA, .co_tlbc = NA, .co_warmup = NA,
 			.co_opcache_map = 152,
+			.co_localsplusnames = NA, .co_localspluskinds = NA,
+			.co_nlocals = 28, .co_varnames = 72, .co_cellvars = 88,
+			.co_freevars = 80,
 		},
 		.function = {
 			.size = 128, .func_globals = 16, .func_name = 32, .func_qualname = 40,
@@ -290,6 +302,7 @@ static const struct layout layouts[] = {
 			.size = 56, .f_back = 16, .f_code = NA, .f_globals = NA, .f_trace = 32,
 			.f_lasti = NA, .f_lineno = 40, .f_state = NA, .f_frame = 24, .f_gen = NA,
 			.f_executing = NA, .f_stacktop = NA,
+			.f_localsplus = NA,
 		},
 		.gen = {
 			.size = 88, .gi_frame = NA, .gi_code = 16, .gi_frame_state = 75,
@@ -304,6 +317,9 @@ static const struct layout layouts[] = {
 			.co_monitoring = NA, .co_instrumentation_version = NA,
 			.co_firsttraceable = 168, .co_tlbc = NA, .co_warmup = 52,
 			.co_opcache_map = NA,
+			.co_localsplusnames = 96, .co_localspluskinds = 104,
+			.co_nlocals = NA, .co_varnames = NA, .co_cellvars = NA,
+			.co_freevars = NA,
 		},
 		.function = {
 			.size = 136, .func_globals = 16, .func_name = 32, .func_qualname = 40,
@@ -371,6 +387,7 @@ static const struct layout layouts[] = {
 			.size = 56, .f_back = 16, .f_code = NA, .f_globals = NA, .f_trace = 32,
 			.f_lasti = NA, .f_lineno = 40, .f_state = NA, .f_frame = 24, .f_gen = NA,
 			.f_executing = NA, .f_stacktop = NA,
+			.f_localsplus = NA,
 		},
 		.gen = {
 			.size = 80, .gi_frame = NA, .gi_code = NA, .gi_frame_state = 67,
@@ -385,6 +402,9 @@ static const struct layout layouts[] = {
 			.co_monitoring = 168, .co_instrumentation_version = 160,
 			.co_firsttraceable = 176, .co_tlbc = NA, .co_warmup = NA,
 			.co_opcache_map = NA,
+			.co_localsplusnames = 96, .co_localspluskinds = 104,
+			.co_nlocals = NA, .co_varnames = NA, .co_cellvars = NA,
+			.co_freevars = NA,
 		},
 		.function = {
 			.size = 144, .func_globals = 16, .func_name = 32, .func_qualname = 40,
@@ -454,6 +474,7 @@ static const struct layout layouts[] = {
 			.size = 72, .f_back = 16, .f_code = NA, .f_globals = NA, .f_trace = 32,
 			.f_lasti = NA, .f_lineno = 40, .f_state = NA, .f_frame = 24, .f_gen = NA,
 			.f_executing = NA, .f_stacktop = NA,
+			.f_localsplus = NA,
 		},
 		.gen = {
 			.size = 80, .gi_frame = NA, .gi_code = NA, .gi_frame_state = 67,
@@ -468,6 +489,9 @@ static const struct layout layouts[] = {
 			.co_monitoring = 176, .co_instrumentation_version = 168,
 			.co_firsttraceable = 184, .co_tlbc = NA, .co_warmup = NA,
 			.co_opcache_map = NA,
+			.co_localsplusnames = 96, .co_localspluskinds = 104,
+			.co_nlocals = NA, .co_varnames = NA, .co_cellvars = NA,
+			.co_freevars = NA,
 		},
 		.function = {
 			.size = 144, .func_globals = 16, .func_name = 32, .func_qualname = 40,
@@ -540,6 +564,7 @@ static const struct layout layouts[] = {
 			.size = 80, .f_back = 16, .f_code = NA, .f_globals = NA, .f_trace = 32,
 			.f_lasti = NA, .f_lineno = 40, .f_state = NA, .f_frame = 24, .f_gen = NA,
 			.f_executing = NA, .f_stacktop = NA,
+			.f_localsplus = NA,
 		},
 		.gen = {
 			.size = 160, .gi_frame = NA, .gi_code = NA, .gi_frame_state = 67,
@@ -554,6 +579,9 @@ static const struct layout layouts[] = {
 			.co_monitoring = 176, .co_instrumentation_version = 168,
 			.co_firsttraceable = 192, .co_tlbc = NA, .co_warmup = NA,
 			.co_opcache_map = NA,
+			.co_localsplusnames = 96, .co_localspluskinds = 104,
+			.co_nlocals = NA, .co_varnames = NA, .co_cellvars = NA,
+			.co_freevars = NA,
 		},
 		.function = {
 			.size = 152, .func_globals = 16, .func_name = 32, .func_qualname = 40,
@@ -627,6 +655,7 @@ static const struct layout layouts[] = {
 			.size = 80, .f_back = 16, .f_code = NA, .f_globals = NA, .f_trace = 32,
 			.f_lasti = NA, .f_lineno = 40, .f_state = NA, .f_frame = 24, .f_gen = NA,
 			.f_executing = NA, .f_stacktop = NA,
+			.f_localsplus = NA,
 		},
 		.gen = {
 			.size = 160, .gi_frame = NA, .gi_code = NA, .gi_frame_state = 67,
@@ -641,6 +670,9 @@ static const struct layout layouts[] = {
 			.co_monitoring = 176, .co_instrumentation_version = 168,
 			.co_firsttraceable = 192, .co_tlbc = NA, .co_warmup = NA,
 			.co_opcache_map = NA,
+			.co_localsplusnames = 96, .co_localspluskinds = 104,
+			.co_nlocals = NA, .co_varnames = NA, .co_cellvars = NA,
+			.co_freevars = NA,
 		},
 		.function = {
 			.size = 152, .func_globals = 16, .func_name = 32, .func_qualname = 40,

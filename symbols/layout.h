@@ -108,7 +108,7 @@ struct layout {
 	} iframe; /* _PyInterpreterFrame; instr_ptr is prev_instr up to 3.12 */
 	struct {
 		int32_t size, f_back, f_code, f_globals, f_trace, f_lasti, f_lineno, f_state,
-			f_frame, f_gen, f_executing, f_stacktop;
+			f_frame, f_gen, f_executing, f_stacktop, f_localsplus;
 	} frame; /* PyFrameObject */
 	struct {
 		int32_t size, gi_frame, gi_code, gi_frame_state, gi_iframe, gi_name, gi_qualname;
@@ -123,7 +123,8 @@ struct layout {
 			co_code_adaptive, co_consts, co_names, co_filename, co_name, co_qualname,
 			co_linetable, co_exceptiontable, co_extra, co_version, co_cached,
 			co_executors, co_monitoring, co_instrumentation_version, co_firsttraceable,
-			co_tlbc, co_warmup, co_opcache_map;
+			co_tlbc, co_warmup, co_opcache_map, co_localsplusnames, co_localspluskinds,
+			co_nlocals, co_varnames, co_cellvars, co_freevars;
 	} code; /* PyCodeObject; co_linetable is co_lnotab up to 3.9, co_cached _co_code in 3.11 */
 	struct {
 		int32_t size, func_globals, func_name, func_qualname, func_code, func_dict,

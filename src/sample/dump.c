@@ -7,12 +7,15 @@
 #include <time.h>
 
 #include "attach/procfs.h"
+#include "attach/stop.h"
 #include "base/log.h"
 #include "base/utf8.h"
 #include "sample/access.h"
+#include "symbols/pyvalue.h"
 
 #define TRIES 20
 #define PAUSE_NS 2000000
+#define VALUE_CHARS 256
 
 struct dump {
 	const struct dump_options *options;
@@ -79,7 +82,64 @@ static const char *state_word(enum thread_state state)
 	return state == THREAD_RUNS ? "active" : "idle";
 }
 
-static void put_thread(const struct target *t, const struct target_thread *thread, enum thread_state state)
+/* The local variables of a frame, as they come: arguments first. */
+struct locals_writer {
+	const struct target *target;
+	bool json, has_any;
+	int section; /* 0: none yet, 1: arguments, 2: the others */
+};
+
+static char *value_text(const struct target *t, uint64_t value)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	pyvalue_write(&t->reader, &t->runtime.python, value, VALUE_CHARS, out);
+	fclose(out);
+	return text;
+}
+
+static void put_local(void *arg, const struct pylocal *local)
+{
+	struct locals_writer *w = arg;
+	_cleanup_free_ char *text = value_text(w->target, local->value);
+	int section = local->is_argument ? 1 : 2;
+
+	if (w->json) {
+		printf("%s{\"name\": ", w->has_any ? ", " : "");
+		put_json(local->name);
+		printf(", \"argument\": %s, \"repr\": ", local->is_argument ? "true" : "false");
+		put_json(text ? text : "?");
+		printf("}");
+	} else {
+		if (section != w->section)
+			printf("        %s:\n", local->is_argument ? "Arguments" : "Locals");
+		printf("            ");
+		put_text(local->name);
+		printf(": ");
+		put_text(text ? text : "?");
+		putchar('\n');
+	}
+	w->section = section;
+	w->has_any = true;
+}
+
+static void put_locals(const struct target *t, const struct pyframe *frame, bool json)
+{
+	struct locals_writer w = {.target = t, .json = json};
+
+	if (json)
+		printf(", \"locals\": [");
+	if (pylocals_each(&t->reader, &t->runtime.python, frame, put_local, &w) < 0 && !json)
+		printf("        (its local variables cannot be read: it has gone on)\n");
+	if (json)
+		printf("]");
+}
+
+static void put_thread(const struct dump *d, const struct target *t, const struct target_thread *thread, enum thread_state state)
 {
 	printf("\nThread %d (%s%s)", thread->watch.tid, state_word(state), thread->py.has_gil ? "+gil" : "");
 	if (thread->py.interpreter)
@@ -98,6 +158,8 @@ static void put_thread(const struct target *t, const struct target_thread *threa
 		printf(" (");
 		put_text(frame->code->filename);
 		printf(":%u)\n", pyframe_line(frame));
+		if (d->options->locals)
+			put_locals(t, frame, false);
 	}
 	if (t->stack.is_cut)
 		printf("    ...\n");
@@ -117,7 +179,7 @@ static void put_json_head(const struct target *t)
 	printf(", \"threads\": [");
 }
 
-static void put_json_thread(const struct target *t, const struct target_thread *thread, enum thread_state state,
+static void put_json_thread(const struct dump *d, const struct target *t, const struct target_thread *thread, enum thread_state state,
 			    bool is_first)
 {
 	printf("%s\n  {\"tid\": %d, \"name\": ", is_first ? "" : ",", thread->watch.tid);
@@ -132,7 +194,10 @@ static void put_json_thread(const struct target *t, const struct target_thread *
 		put_json(frame->code->name);
 		printf(", \"file\": ");
 		put_json(frame->code->filename);
-		printf(", \"line\": %u}", pyframe_line(frame));
+		printf(", \"line\": %u", pyframe_line(frame));
+		if (d->options->locals)
+			put_locals(t, frame, true);
+		printf("}");
 	}
 	printf("]}");
 }
@@ -175,22 +240,34 @@ static int list(struct target *t)
 	return r;
 }
 
+static int read_thread(struct dump *d, struct target_thread *thread, struct thread_stop *stop)
+{
+	int r;
+
+	if (!d->options->blocking || !thread->watch.tid)
+		return read_stack(d->target, thread);
+	r = thread_stop_begin(stop, thread->watch.tid, false);
+	return r < 0 ? r : target_read_stopped(d->target, thread);
+}
+
 static int dump_thread(struct dump *d, struct target_thread *thread)
 {
 	struct target *t = d->target;
 	enum thread_state state = thread->watch.tid ? thread_watch_state(&thread->watch) : THREAD_WAITS;
-	int r = read_stack(t, thread);
+	_cleanup_thread_stop_ struct thread_stop stop = {0};
+	int r = read_thread(d, thread, &stop);
 
-	if (r == -EAGAIN) {
-		log_warning("thread %d changed too fast to be read: try --blocking", thread->watch.tid);
+	if (r == -EAGAIN || r == -ETIMEDOUT) {
+		log_warning("thread %d %s", thread->watch.tid,
+			    r == -EAGAIN ? "changed too fast to be read: try --blocking" : "could not be stopped");
 		return 0;
 	}
 	if (r < 0)
 		return r;
 	if (d->options->json)
-		put_json_thread(t, thread, state, !d->has_thread);
+		put_json_thread(d, t, thread, state, !d->has_thread);
 	else
-		put_thread(t, thread, state);
+		put_thread(d, t, thread, state);
 	d->has_thread = true;
 	return 0;
 }

@@ -144,3 +144,22 @@ def its_layout_is_verified(t):
              re.search(r"compared: \d+ right, 0 wrong", run.text), "verify-layout", run)
     target.process.kill()
     target.end()
+
+
+@case()
+def local_variables(t):
+    target = talk(t, "locals.py")
+    expected = json.loads(target.line())
+    wait_for(t, "it waits", lambda: waits(target.pid, target.pid))
+    thread, = json.loads(dump(t, target.pid, "--json", "--locals").text)["threads"]
+    frame = next(f for f in thread["frames"] if f["function"].endswith("function"))
+    found = {local["name"]: local["repr"] for local in frame["locals"]}
+    for name, value in expected.items():
+        got = found.get(name, "absent")
+        same = value.startswith(got[:-3]) if got.endswith("...") else value == got
+        t.expect(same, f"{name}: {got!r}, not {value!r}")
+    arguments = {local["name"] for local in frame["locals"] if local["argument"]}
+    t.expect_equal(arguments, {"positional", "keyword", "args", "kwargs"}, "arguments")
+    t.expect("captured: 42\n" in dump(t, target.pid, "--locals", "--blocking").text, "as text, stopped")
+    target.process.kill()
+    target.end()

@@ -1,0 +1,209 @@
+/* symbols/pystack.c on the memory of each interpreter: as it is, recorded, and changed in thousands of ways. */
+#include "test_symbols_pythons.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "../fuzz/memory_image.h"
+#include "attach/procfs.h"
+#include "attach/remote.h"
+#include "symbols/cpython.h"
+
+/* Says "ready" in a generator, in a comprehension, in a recursion, beside a thread that waits. */
+static const char program[] = "import sys, threading\n"
+			      "def wait(): threading.Event().wait()\n"
+			      "threading.Thread(target=wait, daemon=True).start()\n"
+			      "def gen():\n"
+			      "    print('ready', flush=True)\n"
+			      "    yield sys.stdin.read()\n"
+			      "def down(n):\n"
+			      "    return down(n - 1) if n else [x for x in gen()]\n"
+			      "down(30)\n";
+
+struct child {
+	pid_t pid;
+	int in;
+};
+
+static struct child start(const struct test_python *python)
+{
+	int in[2], out[2];
+	struct child child;
+	char ready[16];
+
+	assert_int_equal(pipe(in), 0);
+	assert_int_equal(pipe(out), 0);
+	child.pid = fork();
+	if (child.pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		dup2(in[0], 0);
+		dup2(out[1], 1);
+		close(in[1]);
+		close(out[0]);
+		execl(python->command, python->command, "-c", program, NULL);
+		_exit(127);
+	}
+	close(in[0]);
+	close(out[1]);
+	assert_true(read(out[0], ready, sizeof(ready)) > 0);
+	close(out[0]);
+	child.in = in[1];
+	return child;
+}
+
+static void end(struct child *child)
+{
+	close(child->in);
+	kill(child->pid, SIGKILL);
+	waitpid(child->pid, NULL, 0);
+}
+
+struct place {
+	const struct elf_image *image;
+	struct stat file;
+	uint64_t bias;
+};
+
+static int find_bias(const struct procfs_map *map, void *arg)
+{
+	struct place *place = arg;
+
+	return map->ino == place->file.st_ino && map->executable &&
+	       elf_image_bias(place->image, map->offset, map->start, true, &place->bias) == 0;
+}
+
+/* A record of all that a walk reads of the interpreter; how many frames it has. */
+static size_t record(const struct test_python *python, struct memory_image *image)
+{
+	static const char *const code_type = "PyCode_Type";
+	_cleanup_elf_image_ struct elf_image *elf = test_open_image(python->image);
+	struct place place = { .image = elf };
+	struct child child = start(python);
+	_cleanup_remote_ struct remote remote;
+	struct mem_reader live;
+	const char *reason = NULL;
+	struct cpython py;
+	uint64_t type;
+	size_t n;
+
+	assert_int_equal(stat(python->image, &place.file), 0);
+	assert_int_equal(cpython_load(elf, &py, &reason), 0);
+	assert_int_equal(cpython_resolve(elf, &code_type, 1, &type), 1);
+	assert_int_equal(remote_open_readonly(&remote, child.pid), 0);
+	assert_int_equal(procfs_each_map(child.pid, find_bias, &place), 1);
+	live = remote_reader(&remote);
+	memset(image, 0, sizeof(*image));
+	image->live = &live;
+	image_append(image, (uint64_t[]){ python->minor, py.runtime + place.bias, type + place.bias }, 24);
+	n = image_walk(image, (struct mem_reader){ image_record, image });
+	end(&child);
+	image_parse(image);
+	return n;
+}
+
+static void save_seed(const struct test_python *python, const struct memory_image *image)
+{
+	const char *dir = getenv("PYCOV_TRACE_FUZZ_SEEDS");
+	_cleanup_fclose_ FILE *file = NULL;
+	char path[PATH_MAX];
+
+	if (!dir)
+		return;
+	snprintf(path, sizeof(path), "%s/%s", dir, python->name);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	assert_int_equal(fwrite(image->bytes, 1, image->size, file), image->size);
+}
+
+static uint64_t next_random(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+/* Change some words: to any value, to another word of the memory, to an address, to a number near 2^63. */
+static void spoil(struct memory_image *image, uint64_t *state)
+{
+	for (uint64_t n = 1 + next_random(state) % 8; n; n--) {
+		size_t at = 24 + next_random(state) % (image->size - 32) / 8 * 8;
+		uint64_t value = next_random(state);
+
+		switch (next_random(state) % 5) {
+		case 0:
+			break;
+		case 1:
+			value = image_u64(image, 24 + value % (image->size - 32) / 8 * 8);
+			break;
+		case 2:
+			value = image->pieces[value % image->n].addr;
+			break;
+		case 3:
+			value = ((uint64_t)1 << 63) - value % 64;
+			break;
+		case 4:
+			value %= 256;
+			break;
+		}
+		memcpy(image->bytes + at, &value, sizeof(value));
+	}
+}
+
+static double seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void check_python(const struct test_python *python)
+{
+	static struct memory_image image, spoilt;
+	size_t n = record(python, &image);
+	uint64_t state = 88172645463325252u + python->minor;
+	double longest = 0;
+
+	save_seed(python, &image);
+	/* 32 of down(), gen(), <module>, and what is below wait(); before 3.12 the comprehension as well. */
+	assert_in_range(n, 38, 42);
+	assert_int_equal(image_walk(&image, (struct mem_reader){ image_read, &image }), n);
+	spoilt.bytes = malloc(image.size);
+	spoilt.size = image.size;
+	for (int i = 0; i < 400; i++) {
+		double start;
+
+		memcpy(spoilt.bytes, image.bytes, image.size);
+		memcpy(spoilt.pieces, image.pieces, sizeof(image.pieces));
+		spoilt.n = image.n;
+		spoil(&spoilt, &state);
+		start = seconds();
+		image_walk(&spoilt, (struct mem_reader){ image_read, &spoilt });
+		start = seconds() - start;
+		longest = start > longest ? start : longest;
+	}
+	free(spoilt.bytes);
+	free(image.bytes);
+	assert_true(longest < 5);
+}
+
+static void test_all(void **state)
+{
+	struct test_python pythons[TEST_PYTHONS_MAX];
+	size_t n = test_pythons_load(pythons);
+
+	(void)state;
+	for (size_t i = 0; i < n; i++)
+		check_python(&pythons[i]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_all) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
