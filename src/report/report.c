@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "config/config.h"
@@ -18,6 +19,7 @@ struct report {
 	struct line_regex *exclude, *partial, *contexts;
 	struct analyzer analyzer;
 	size_t n_guessed;
+	double started, shown; /* seconds: when the first file began; when progress was shown last, or 0 */
 	char *directory; /* the working one, with a slash at the end */
 };
 
@@ -312,12 +314,43 @@ void report_keep(struct report *report, bool (*wanted)(void *arg, const char *pa
 	report->n_files = kept;
 }
 
-int report_next(struct report *report, struct analysis *ret, char why[REPORT_WHY_MAX])
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+/* Where it takes more than a second, how far it is; on a terminal only. */
+static void show_progress(struct report *report)
+{
+	double time = now();
+
+	if (!report->next)
+		report->started = time;
+	if (time - report->started < 1 || time - report->shown < 0.2 || report->options->quiet || !isatty(2))
+		return;
+	report->shown = time;
+	dprintf(2, "\r%zu of %zu files", report->next, report->n_files);
+}
+
+static void hide_progress(struct report *report)
+{
+	if (report->shown > 0)
+		dprintf(2, "\r\033[K");
+	report->shown = 0;
+}
+
+static int next_file(struct report *report, struct analysis *ret, char why[REPORT_WHY_MAX])
 {
 	while (report->next < report->n_files) {
-		const struct record_file *file = report->files[report->next++];
-		int r = analyze_file(report, file, why, ret);
+		const struct record_file *file;
+		int r;
 
+		show_progress(report);
+		file = report->files[report->next++];
+		r = analyze_file(report, file, why, ret);
 		if (r == 0) {
 			report->n_guessed += ret->is_guessed;
 			return 1;
@@ -326,8 +359,21 @@ int report_next(struct report *report, struct analysis *ret, char why[REPORT_WHY
 			continue;
 		if (r == -ENOMEM || !report->options->ignore_errors)
 			return r;
+		hide_progress(report);
 		log_warning("%s", why);
 	}
+	return 0;
+}
+
+int report_next(struct report *report, struct analysis *ret, char why[REPORT_WHY_MAX])
+{
+	int r = next_file(report, ret, why);
+
+	if (r > 0)
+		return r;
+	hide_progress(report);
+	if (r < 0)
+		return r;
 	if (report->n_guessed)
 		log_warning("there is no Python to compile the files that were not recorded by pycov-trace: which lines "
 			    "of them (%zu files) have code is guessed",
