@@ -8,7 +8,7 @@
 #include "attach/procfs.h"
 
 extern const unsigned char arm_code[], arm_code_end[], arm_restore_thread[], arm_trace_entry[], arm_pending[],
-	arm_code_call[], arm_word[], arm_blob[], arm_size[], arm_resume[], arm_trace_slot[], arm_trace_value[],
+	arm_code_call[], arm_word[], arm_blob[], arm_size[], arm_resume[], arm_thread_state[], arm_trace_offset[],
 	arm_possible[];
 
 static raddr place(const struct arm *a, const unsigned char *symbol)
@@ -63,7 +63,7 @@ static void patch(unsigned char *code, const unsigned char *field, uint64_t valu
 	memcpy(code + (field - arm_code), &value, sizeof(value));
 }
 
-static int write_code(struct arm *a, const struct remote *r, raddr agent)
+static int write_code(struct arm *a, const struct remote *r, raddr agent, const struct arm_tracing *tracing)
 {
 	unsigned char code[ARM_CODE_MAX];
 
@@ -72,13 +72,17 @@ static int write_code(struct arm *a, const struct remote *r, raddr agent)
 	patch(code, arm_blob, agent);
 	patch(code, arm_size, boot_blob()->size);
 	patch(code, arm_resume, a->hook.resume);
+	patch(code, arm_thread_state, tracing->thread_state);
+	patch(code, arm_trace_offset, tracing->offset);
+	patch(code, arm_possible, tracing->count);
 	a->call = place(a, arm_code_call);
 	return remote_write(r, a->code, code, a->code_len);
 }
 
 static void forget_own(struct arm *a, const struct remote *r);
 
-int arm_prepare(struct arm *a, const struct remote *r, raddr restore_thread, raddr runtime, raddr agent)
+int arm_prepare(struct arm *a, const struct remote *r, raddr restore_thread, raddr runtime, raddr agent,
+		const struct arm_tracing *tracing)
 {
 	struct arm new = {.code_len = (size_t)(arm_code_end - arm_code)};
 	struct hook_page page = {.size = ARM_STUB_MAX};
@@ -99,7 +103,7 @@ int arm_prepare(struct arm *a, const struct remote *r, raddr restore_thread, rad
 	e = hook_prepare_word(r, &page, restore_thread, place(&new, arm_restore_thread), &new.hook);
 	if (e < 0)
 		return e;
-	e = write_code(&new, r, agent);
+	e = write_code(&new, r, agent, tracing);
 	if (e < 0)
 		return e;
 	*a = new;
@@ -139,26 +143,24 @@ bool arm_is_in_way(const struct arm *a, raddr pc)
 	return pc > a->hook.patch && pc < a->hook.patch + sizeof(a->hook.jump);
 }
 
-int arm_trace(const struct arm *a, const struct remote *r, raddr slot, raddr count)
+int arm_trace(const struct arm *a, const struct remote *r, raddr tstate, const struct arm_tracing *tracing)
 {
-	uint64_t old, ours = place(a, arm_trace_entry);
+	raddr slot = tstate + tracing->offset;
+	uint64_t old;
 	int32_t n;
 	int e = remote_read(r, slot, &old, sizeof(old));
 
-	if (e < 0 || old == ours)
+	if (e < 0 || old == place(a, arm_trace_entry))
 		return e;
-	e = put(r, place(a, arm_trace_slot), slot);
-	if (e == 0)
-		e = put(r, place(a, arm_trace_value), old);
-	if (e == 0)
-		e = put(r, place(a, arm_possible), count);
-	if (e == 0 && count) {
-		e = remote_read(r, count, &n, sizeof(n));
+	if (old)
+		return -EBUSY;
+	if (tracing->count) {
+		e = remote_read(r, tracing->count, &n, sizeof(n));
 		n++;
 		if (e == 0)
-			e = remote_write(r, count, &n, sizeof(n));
+			e = remote_write(r, tracing->count, &n, sizeof(n));
 	}
-	return e < 0 ? e : put(r, slot, ours);
+	return e < 0 ? e : put(r, slot, place(a, arm_trace_entry));
 }
 
 raddr arm_pending_function(const struct arm *a)

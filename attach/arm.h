@@ -32,12 +32,20 @@ struct arm {
 	unsigned char saved_code[ARM_CODE_MAX], saved_stub[ARM_STUB_MAX];
 };
 
+/** How threads are traced, up to 3.11. */
+struct arm_tracing {
+	raddr thread_state; /* PyThreadState_Get() */
+	raddr offset;	    /* of c_tracefunc in what that returns */
+	raddr count;	    /* an int that counts who traces; 0: none */
+};
+
 /**
  * Write the instructions; nothing leads to them yet. @p restore_thread is the function's address, @p runtime the base
  * of the image it is in, @p agent the one that is there already, or 0. -ENOENT: no room, -ENOTSUP: that function cannot
  * be hooked.
  */
-int arm_prepare(struct arm *a, const struct remote *r, raddr restore_thread, raddr runtime, raddr agent) must_check;
+int arm_prepare(struct arm *a, const struct remote *r, raddr restore_thread, raddr runtime, raddr agent,
+		const struct arm_tracing *tracing) must_check;
 
 /** Let the next one in. No thread may be in the first bytes of the function: arm_is_in_way(). */
 int arm_set(struct arm *a, const struct remote *r) must_check;
@@ -47,8 +55,8 @@ int arm_unset(struct arm *a, const struct remote *r) must_check;
 bool arm_is_waiting(const struct arm *a, const struct remote *r);
 bool arm_is_in_way(const struct arm *a, raddr pc);
 
-/** Where a trace function's address is kept, @p slot, gets ours, with @p count (0: none) counting those who trace. */
-int arm_trace(const struct arm *a, const struct remote *r, raddr slot, raddr count) must_check;
+/** Give the thread of thread state @p tstate our trace function. -EBUSY: it has one. */
+int arm_trace(const struct arm *a, const struct remote *r, raddr tstate, const struct arm_tracing *tracing) must_check;
 /** The address of a function int (*)(void *) for a pending call. */
 raddr arm_pending_function(const struct arm *a);
 

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "attach/procfs.h"
@@ -24,6 +25,7 @@
 #define EXIT_OWN 1
 #define TARGETS_MAX 4096
 #define STATUS_PERIOD 1000 /* milliseconds */
+#define END_PATIENCE 10000 /* milliseconds */
 #define SILENCE 2000	   /* milliseconds after which we say that we wait for a target to wake */
 
 /* The processes that we are to attach to. */
@@ -152,6 +154,7 @@ struct front {
 	const struct options *options;
 	int socket;
 	int signals;
+	int gone; /* a pidfd of the supervisor: readable once nothing is traced any more; -1: none */
 	pid_t supervisor;
 	size_t n_targets, n_attached, n_refused, n_over;
 	bool said_waiting;
@@ -245,6 +248,7 @@ static bool hear(struct front *f)
 	switch ((enum front_kind)m.kind) {
 	case FRONT_SUPERVISOR:
 		f->supervisor = m.pid;
+		f->gone = (int)syscall(SYS_pidfd_open, m.pid, 0);
 		break;
 	case FRONT_ATTACHED:
 		on_attached(f, m.pid);
@@ -333,9 +337,19 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
+/* The kernel lets go of the targets when the supervisor has ended. */
+static void wait_for_end(const struct front *f)
+{
+	struct pollfd p = {.fd = f->gone, .events = POLLIN};
+
+	if (f->gone >= 0)
+		(void)!poll(&p, 1, END_PATIENCE);
+}
+
 static int result_of(struct front *f)
 {
 	clear_status(f);
+	wait_for_end(f);
 	if (!f->finished) {
 		log_error("the supervisor was killed: the programs run on, and what they do is written when they end; "
 			  "`pycov-trace repair PID` takes out what is in them");
@@ -346,7 +360,7 @@ static int result_of(struct front *f)
 
 int attach(struct recorder *recorder)
 {
-	struct front f = {.options = recorder->options, .is_terminal = isatty(2), .start = now_ms()};
+	struct front f = {.options = recorder->options, .is_terminal = isatty(2), .gone = -1, .start = now_ms()};
 	_cleanup_free_ struct targets *targets = calloc(1, sizeof(*targets));
 	struct supervised d = {.targets = targets};
 	int sockets[2], r;

@@ -91,8 +91,28 @@ static int tell_agent(const struct program *p, const struct remote *r, uint32_t 
 	return e;
 }
 
+static struct arm_tracing tracing_of(const struct program *p, const struct remote *r)
+{
+	const struct layout *l = &p->runtime->py.layout;
+	raddr runtime = runtime_addr(p, p->runtime->py.runtime);
+	struct arm_tracing t = {0};
+	uint64_t interp;
+
+	if (l->has_monitoring)
+		return t;
+	t.thread_state = runtime_addr(p, p->runtime->api[API_PyThreadState_Get]);
+	t.offset = (raddr)l->tstate.c_tracefunc;
+	if (l->runtime.tracing_possible > 0)
+		t.count = runtime + (raddr)l->runtime.tracing_possible;
+	else if (l->interp.tracing_possible > 0 &&
+		 remote_read(r, runtime + (raddr)l->runtime.interpreters_main, &interp, sizeof(interp)) == 0 && interp)
+		t.count = interp + (raddr)l->interp.tracing_possible;
+	return t;
+}
+
 int summon_begin(struct program *p, const struct remote *r, enum agent_request request)
 {
+	struct arm_tracing tracing = tracing_of(p, r);
 	int e;
 
 	if (!p->blob)
@@ -101,7 +121,8 @@ int summon_begin(struct program *p, const struct remote *r, enum agent_request r
 	e = repair_functions(p, r, true, false);
 	if (e < 0)
 		return e;
-	e = arm_prepare(&p->arm, r, runtime_addr(p, p->runtime->api[API_PyEval_RestoreThread]), p->runtime_base, p->blob);
+	e = arm_prepare(&p->arm, r, runtime_addr(p, p->runtime->api[API_PyEval_RestoreThread]), p->runtime_base, p->blob,
+			&tracing);
 	if (e < 0)
 		return e;
 	p->arm.errno_location = search(r, search_errno);
@@ -184,15 +205,12 @@ static int write_int(const struct remote *r, raddr at, int32_t value)
 static int set_trace(const struct program *p, const struct remote *r, const struct holder *h)
 {
 	const struct layout *l = &p->runtime->py.layout;
-	raddr runtime = runtime_addr(p, p->runtime->py.runtime), count = 0, cframe;
+	struct arm_tracing tracing = tracing_of(p, r);
 	uint8_t all = 255;
+	raddr cframe;
 	int e;
 
-	if (l->runtime.tracing_possible > 0)
-		count = runtime + (raddr)l->runtime.tracing_possible;
-	else if (l->interp.tracing_possible > 0)
-		count = h->interp + (raddr)l->interp.tracing_possible;
-	e = arm_trace(&p->arm, r, h->tstate + (raddr)l->tstate.c_tracefunc, count);
+	e = arm_trace(&p->arm, r, h->tstate, &tracing);
 	if (e < 0)
 		return e;
 	if (l->tstate.use_tracing > 0)

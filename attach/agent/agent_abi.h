@@ -24,6 +24,7 @@
 	X(PyEval_EvalCodeEx)                                                                                  \
 	X(PyOS_AfterFork_Child)                                                                               \
 	X(PyEval_RestoreThread)                                                                               \
+	X(PyThreadState_Get)                                                                                  \
 	X(PyEval_SaveThread)                                                                                  \
 	X(Py_IsInitialized)                                                                                   \
 	X(PyInterpreterState_Get)                                                                             \

@@ -7,7 +7,7 @@
 #include "agent_offsets.h"
 	.section .rodata
 	.globl arm_code, arm_code_end, arm_restore_thread, arm_trace_entry, arm_pending, arm_code_call
-	.globl arm_word, arm_blob, arm_size, arm_resume, arm_trace_slot, arm_trace_value, arm_possible
+	.globl arm_word, arm_blob, arm_size, arm_resume, arm_thread_state, arm_trace_offset, arm_possible
 arm_code:
 
 	.macro arm_save
@@ -55,35 +55,29 @@ arm_restore_thread:
 	lea	8(%rsp), %rsp
 	jmp	*-8(%rsp)
 
-/* The thread's trace function, up to 3.11: int (obj, frame, what, arg). What was in its place comes back first. */
+/* A thread's trace function, up to 3.11: int (obj, frame, what, arg). It is taken away first, from whichever thread. */
 arm_trace_entry:
-	sub	$8, %rsp
 	arm_save
-	mov	arm_trace_slot(%rip), %rdx
-	mov	arm_trace_value(%rip), %rcx
-	mov	%rcx, (%rdx)
-	mov	%rcx, 96(%rsp)
+	mov	%rsp, %rbx
+	and	$-16, %rsp
+	call	*arm_thread_state(%rip)
+	mov	%rbx, %rsp
+	add	arm_trace_offset(%rip), %rax
+	movq	$0, (%rax)
 	mov	arm_possible(%rip), %rdx
 	test	%rdx, %rdx
 	jz	2f
 	lock decl (%rdx)
-2:	call	arm_enter
-	call	arm_held
-	arm_restore
-	lea	8(%rsp), %rsp
-	xor	%eax, %eax
-	cmpq	$0, -8(%rsp)
-	jz	3f
-	jmp	*-8(%rsp)
+	jmp	2f
 
 /* A pending call: int (arg). */
 arm_pending:
 	arm_save
-	call	arm_enter
+2:	call	arm_enter
 	call	arm_held
 	arm_restore
 	xor	%eax, %eax
-3:	ret
+	ret
 
 /* The agent is at rax, if there is one. */
 arm_held:
@@ -160,9 +154,9 @@ arm_size:
 	.quad	0
 arm_resume:
 	.quad	0
-arm_trace_slot:
+arm_thread_state:
 	.quad	0
-arm_trace_value:
+arm_trace_offset:
 	.quad	0
 arm_possible:
 	.quad	0
