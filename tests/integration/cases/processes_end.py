@@ -117,13 +117,12 @@ x = 1  # miss
 
 @row()
 def out_of_memory(t):
-    """The kernel kills a child that uses too much; its parent goes on."""
+    """The kernel kills the child, which uses most; its parent goes on."""
     child = t.write("child_hungry.py", HUNGRY)
-    path = t.write("app.py", "import subprocess, sys  # hit\n"
-                   "join = 'echo $$ >' + sys.argv[1] + '; exec \"$@\"'  # hit\n"
-                   "print(subprocess.call(['sh', '-c', join, 'sh', *sys.argv[2:]]))  # hit\n")
+    path = t.write("app.py", "import subprocess, sys  # hit\nprint(subprocess.call(sys.argv[1:]))  # hit\n")
     with memory_cgroup(t, 96 << 20) as folder:
-        run = t.both(t.py(path, folder / "cgroup.procs", t.python.exe, child))
+        join = ["sh", "-c", f'echo $$ >{folder}/cgroup.procs; exec "$@"', "sh"]
+        run = t.both([*join, *t.py(path, t.python.exe, child)])
     t.expect_equal(run.text, "hungry\n-9\n", "end")
     expect_exact(t, run, path)
     expect_exact(t, run, child)

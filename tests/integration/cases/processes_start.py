@@ -149,13 +149,13 @@ def odd_clones(t):
 def many(t):
     """One after another, at once, deep; threads that fork while others run."""
     counts = (1000, 20, 100, 20) if FULL else (100, 10, 20, 20)
-    target(t, "start_many", *counts, env=dict(t.env, PYTHONWARNINGS="ignore"), number=1 + counts[1] + counts[2], limit=4 * LIMIT if FULL else LIMIT)
+    target(t, "start_many", *counts, env=dict(t.env, PYTHONWARNINGS="ignore"), number=1 + counts[1] + counts[2], limit=15 * LIMIT if FULL else LIMIT)
 
 
 @row(only="pyenv-3.8 pyenv-3.12")
 def a_hundred_at_once(t):
     counts = (20, 0, 100 if FULL else 30, 3)
-    target(t, "start_many", *counts, env=dict(t.env, PYTHONWARNINGS="ignore"), number=1 + counts[2], limit=4 * LIMIT if FULL else LIMIT)
+    target(t, "start_many", *counts, env=dict(t.env, PYTHONWARNINGS="ignore"), number=1 + counts[2], limit=15 * LIMIT if FULL else LIMIT)
 
 
 DEEP = """\
