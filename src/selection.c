@@ -245,19 +245,35 @@ static char *import_root(const struct rootpath *root, const char *path)
 	return dir;
 }
 
+/** How the name of a module matches that of a package. */
+struct match {
+	bool is_all;		/* it is the package itself */
+	bool is_imported_there; /* an import of the package finds this one */
+};
+
+/** Installed packages are imported from one of a few directories, others from anywhere. */
+static bool is_import_place(const struct interpreter_facts *facts, const char *dir)
+{
+	for (size_t i = 0; i < facts->third_party.n; i++)
+		if (!strcmp(dir, facts->third_party.paths[i]))
+			return true;
+	return !path_list_covers(&facts->third_party, dir);
+}
+
 /**
  * Look for the package a module belongs to under all names it may have been imported by: from each
  * entry of sys.path, and from where its packages end. @p name is that last one, for the reason.
  */
 static const char *find_package(const struct selection *sel, struct interpreter_facts *facts,
-				const char *path, char **name, bool *is_all)
+				const char *path, char **name, struct match *match)
 {
 	_cleanup_free_ char *root = import_root(&facts->root, path);
 	const char *package;
 
 	*name = root ? module_name(path, root) : NULL;
 	package = *name ? package_of(sel, *name) : NULL;
-	*is_all = package && !strcmp(package, *name);
+	match->is_all = package && !strcmp(package, *name);
+	match->is_imported_there = package && is_import_place(facts, root);
 	for (size_t i = 0; i < facts->sys_path.n && !package; i++) {
 		_cleanup_free_ char *other = NULL;
 
@@ -266,7 +282,8 @@ static const char *find_package(const struct selection *sel, struct interpreter_
 			continue;
 		other = module_name(path, facts->sys_path.paths[i]);
 		package = other ? package_of(sel, other) : NULL;
-		*is_all = package && !strcmp(package, other);
+		match->is_all = package && !strcmp(package, other);
+		match->is_imported_there = package;
 	}
 	return package;
 }
@@ -372,15 +389,15 @@ static bool judge_by_source(const struct selection *sel, struct interpreter_fact
 {
 	_cleanup_free_ char *name = NULL;
 	const char *package = NULL;
-	bool is_all = false;
+	struct match match = { 0 };
 
 	if (sel->packages.n)
-		package = find_package(sel, facts, verdict->path, &name, &is_all);
-	verdict->is_package = is_all && ends_in(verdict->path, "/__init__.py");
+		package = find_package(sel, facts, verdict->path, &name, &match);
+	verdict->is_package = match.is_all && ends_in(verdict->path, "/__init__.py");
 	if (!package && !in_dirs(sel, verdict->path))
 		return name ? refuse(verdict, "module '%s' is outside of --source", name) :
 			      refuse(verdict, "outside of --source");
-	if (interpreter_facts_is_third_party(facts, verdict->path) &&
+	if (!match.is_imported_there && interpreter_facts_is_third_party(facts, verdict->path) &&
 	    !source_is_third_party(sel, facts, verdict->path))
 		return refuse(verdict, "inside --source, but third-party");
 	return accept_for(verdict, package ? "in a package of --source" : "inside --source");

@@ -1,10 +1,11 @@
 """The main command obeys the configuration file as `coverage run` does."""
 
 import os
+import random
 import re
 import sqlite3
 
-from harness import Skip, case, lines_of
+from harness import FULL, Skip, case, lines_of
 
 SOME = "pyenv-3.8 debian-3.11 sid-3.13 sid-3.14"
 
@@ -200,3 +201,68 @@ def each_file_with_the_reason(t):
         t.expect_equal(run.errors.split("\n").count(line), 1, f"{line} in {run.errors}")
     t.expect('run:source = ["lib", "tests"]' in run.errors, "the settings", run.errors)
     t.expect(f"pycov-trace: writing {t.data_file}: 8 files, 1 contexts" in run.errors, "the data", run.errors)
+
+
+WIDE = """import sys
+sys.path[1:1] = ["lib", "linked", "env/lib", "other"]
+import pack.used, single, installed, pack.sub.deep
+import through, inside_env, space.portion, zzz_linked
+from tests import check
+pack.used.f()
+"""
+
+
+def wide_project(t):
+    project(t)
+    t.write("app.py", WIDE)
+    t.write("elsewhere/through.py", "j = 1\n")
+    os.symlink("elsewhere", t.dir / "linked")
+    t.write("env/pyvenv.cfg", "home = /usr/bin\n")
+    t.write("env/lib/inside_env.py", "k = 1\n")
+    t.write("other/space/portion.py", "l = 1\n")
+    t.write("elsewhere/real_name.py", "m = 1\n")
+    os.symlink("../elsewhere/real_name.py", t.dir / "other/zzz_linked.py")
+
+
+@case(only="debian-3.11 sid-3.14")
+def random_settings(t):
+    """Which files are measured, with settings put together at random."""
+    wide_project(t)
+    rng = random.Random(FULL and 23 or 5)
+    sources = [".", "lib", "lib/", "lib/pack", "./lib/../tests", "linked", "elsewhere", "env", "env/lib", "other", "pack",
+               "pack.sub", "single", "tests", "tests.check", "app", "through", "space", "space.portion", "inside_env",
+               "zzz_linked", "real_name", "pac", "nowhere", "json", str(t.dir / "lib"), str(t.dir / "linked")]
+    patterns = ["*/pack/*", "lib/*", "lib/*.py", "**/deep.py", "used.py", "*.py", "?pp.py", "[^a]*.py", "linked/*",
+                "elsewhere/*", "other/**", "env/*", "*/e*/*", "*/lib/**/u*", "./app.py", "../*/tests/*", "lib/../tests/*",
+                f"{t.dir}/lib/pack/*", "*/json/*", "tests", "*/[ps]*/*.py", "zzz_linked.py", "real_name.py"]
+    differing = []
+    for _ in range(200 if FULL else 15):
+        lines = ["[run]"]
+        if rng.random() < 0.6:
+            name = "source" if t.version < (3, 9) else rng.choice(["source", "source", "source_pkgs"])
+            some = [s for s in rng.sample(sources, rng.randrange(1, 4)) if name == "source" or "/" not in s and s != "."]
+            lines.append(f"{name} = {', '.join(some)}")
+        else:
+            lines.append(f"include = {', '.join(rng.sample(patterns, rng.randrange(4)))}")
+        lines.append(f"omit = {', '.join(rng.sample(patterns, rng.choice([0, 0, 1, 2])))}")
+        lines += rng.choice([[], [], ["cover_pylib = true"]])
+        lines += rng.choice([[], [], ["[report]", "include_namespace_packages = true"]])
+        text = "\n".join(lines) + "\n"
+        expected, got, run = run_both(t, text)
+        got, expected = below(t.dir, got), below(t.dir, expected)
+        if got != expected:
+            differing.append((text, *(f"{name}: {what}" for name, what in named(got, expected)), run.errors))
+    t.expect(not differing, f"{len(differing)} differ", *differing[:4])
+
+
+def below(folder, found):
+    """Without the standard library and coverage.py itself: what of it runs when depends on who measures."""
+    return {name: ([f for f in files if f.startswith(f"{folder}/")],
+                   {key: lines for key, lines in by_both.items() if key[0].startswith(f"{folder}/")})
+            for name, (files, by_both) in found.items()}
+
+
+def named(got, expected):
+    for who, a, b in (("only here", got, expected), ("only coverage.py", expected, got)):
+        for name, (files, _) in a.items():
+            yield who, sorted(set(files) - set(b.get(name, ([], 0))[0]))
