@@ -1,4 +1,4 @@
-/** `pycov-trace debug`: what is found in the configuration files. */
+/** `pycov-trace debug`: what is in the configuration and data files. */
 #pragma once
 
 #include "cli.h"

@@ -256,6 +256,14 @@ def broken(good):
 
 
 @case(only="debian-3.11")
+def shown_as_coverage_shows_it(t):
+    write_data(t, [[".coverage", *ARCS[0][1:]], *LINES[:2]])
+    theirs = with_coverage(t, "-m", "coverage", "debug", "data")
+    ours = t.run([t.program, "debug", "data"])
+    t.expect_equal((ours.status, ours.text.splitlines()), (0, theirs.text.splitlines()[1:]), "debug data")
+
+
+@case(only="debian-3.11")
 def erased(t):
     write_data(t, [[".coverage", *LINES[0][1:]], [".coverage.a.1", *LINES[0][1:]], ["other", *LINES[0][1:]]])
     run = t.run([t.program, "erase"])
