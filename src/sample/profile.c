@@ -397,6 +397,8 @@ static int run_add(struct profile *p, struct profile_thread *t, struct profile_r
 		t->runs = runs;
 		t->runs_allocated = n;
 	}
+	if (t->n_runs && run.time_ns < t->runs[t->n_runs - 1].time_ns)
+		run.time_ns = t->runs[t->n_runs - 1].time_ns; /* the clock went back: it should not */
 	t->runs[t->n_runs++] = run;
 	p->n_runs++;
 	return 0;

@@ -146,7 +146,7 @@ def pprof(data):
     assert strings[0] == ""
     types = [dict(fields(message)) for message in top[1]]
     assert [strings[t[1]] for t in types] == ["samples", "wall", "cpu", "gil"]
-    functions = {f[1]: (strings[f[2]], strings[f[4]]) for f in map(dict, map(fields, top[5]))}
+    functions = {f[1]: (strings[f.get(2, 0)], strings[f.get(4, 0)]) for f in map(dict, map(fields, top[5]))}
     locations = {}
     for location in map(dict, map(fields, top[4])):
         line = dict(fields(location[4]))
