@@ -156,7 +156,7 @@ struct front {
 	int signals;
 	int gone; /* a pidfd of the supervisor: readable once nothing is traced any more; -1: none */
 	pid_t supervisor;
-	size_t n_targets, n_attached, n_refused, n_over;
+	size_t n_targets, n_attached, n_refused, n_over, n_left;
 	bool said_waiting;
 	bool told;   /* the supervisor knows that we want to go */
 	bool finished;
@@ -233,6 +233,11 @@ static void on_finished(struct front *f, const struct front_message *m)
 			 m->pid, m->pid == 1 ? " is" : "es are", m->pid == 1 ? "it" : "they", m->pid == 1 ? "es" : "");
 	if (m->pid)
 		say(f, text);
+	if (f->n_left) {
+		snprintf(text, sizeof(text), "left %zu process%s; the code was compared with its file: as it was",
+			 f->n_left, f->n_left == 1 ? "" : "es");
+		say(f, text);
+	}
 	say(f, m->text);
 }
 
@@ -257,6 +262,13 @@ static bool hear(struct front *f)
 		f->n_refused++;
 		clear_status(f);
 		log_error("cannot attach to pid %d: %s", m.pid, m.text);
+		break;
+	case FRONT_LEFT:
+		f->n_left += !*m.text;
+		if (*m.text) {
+			clear_status(f);
+			log_warning("pid %d: %s", m.pid, m.text);
+		}
 		break;
 	case FRONT_ENDED:
 		f->n_over++;

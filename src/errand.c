@@ -214,8 +214,11 @@ static void step_with(struct supervisor *s, struct process *p, const struct remo
 	if (!threads)
 		return;
 	if (e->state == ERRAND_TIDYING) {
-		if (stops->complete && is_nowhere_near(s, p, stops) && summon_end(&p->program, r) != -EAGAIN)
-			*e = (struct errand){0};
+		if (!stops->complete || !is_nowhere_near(s, p, stops) || summon_end(&p->program, r) == -EAGAIN)
+			return;
+		if (e->request == AGENT_REQUEST_DETACH)
+			supervisor_tell_left(s, p, r);
+		*e = (struct errand){0};
 		return;
 	}
 	if (e->state == ERRAND_PREPARED && stops->complete && summon_set(&p->program, r, threads, n) == 0)

@@ -1,5 +1,6 @@
 #include "repair.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -93,6 +94,41 @@ int repair_functions(const struct program *p, const struct remote *r, bool wakin
 		int e = repair_function(p, r, guarded[i]);
 
 		n = e < 0 ? e : n + e;
+	}
+	return n;
+}
+
+static int64_t compare_segment(const struct program *p, const struct remote *r, const struct elf_segment *seg)
+{
+	unsigned char bytes[65536];
+	int64_t n = 0;
+
+	for (uint64_t at = 0; at < seg->filesz; at += sizeof(bytes)) {
+		size_t len = seg->filesz - at < sizeof(bytes) ? seg->filesz - at : sizeof(bytes);
+		const unsigned char *file = elf_image_at(p->runtime->elf, seg->vaddr + at, len);
+		int e = file ? remote_read(r, runtime_addr(p, seg->vaddr + at), bytes, len) : -EFAULT;
+
+		if (e < 0)
+			return e;
+		if (!memcmp(bytes, file, len))
+			continue;
+		for (size_t i = 0; i < len; i++)
+			n += bytes[i] != file[i];
+	}
+	return n;
+}
+
+int64_t repair_count_differences(const struct program *p, const struct remote *r)
+{
+	const struct elf_image *elf = p->runtime->elf;
+	int64_t n = 0;
+
+	for (size_t i = 0; i < elf->n_segments; i++) {
+		int64_t own = elf->segments[i].flags & PF_X ? compare_segment(p, r, &elf->segments[i]) : 0;
+
+		if (own < 0)
+			return own;
+		n += own;
 	}
 	return n;
 }

@@ -9,5 +9,8 @@
  */
 int repair_functions(const struct program *p, const struct remote *r, bool waking, bool held) must_check;
 
+/** How many bytes of the runtime's code differ from its file; an error as remote_read(). */
+int64_t repair_count_differences(const struct program *p, const struct remote *r) must_check;
+
 /** Stop recording in @p pid, and take out what is there. The exit status; it is said what was done. */
 int repair(pid_t pid) must_check;

@@ -521,6 +521,18 @@ void supervisor_left(struct supervisor *s, struct process *p)
 	keeper_end(&s->keeper, id, p->pid, !run_goes_on(s, id, p));
 }
 
+void supervisor_tell_left(struct supervisor *s, const struct process *p, const struct remote *r)
+{
+	int64_t n = repair_count_differences(&p->program, r);
+	char text[CONTROL_TEXT_MAX] = "";
+
+	if (n < 0)
+		snprintf(text, sizeof(text), "its code could not be compared: %s", strerror((int)-n));
+	else if (n)
+		snprintf(text, sizeof(text), "%lld bytes of its code are not as in the file", (long long)n);
+	supervisor_tell(s, FRONT_LEFT, p->pid, text);
+}
+
 static void leave_process(struct supervisor *s, struct process *p)
 {
 	if (p->has_left || p->is_borrowed || p->errand.request == AGENT_REQUEST_DETACH)

@@ -30,6 +30,7 @@ enum front_kind {
 	FRONT_SUPERVISOR, /* pid: of the supervisor */
 	FRONT_ATTACHED,
 	FRONT_REFUSED,	/* why */
+	FRONT_LEFT,	/* detached: "", or what of it is not as it was */
 	FRONT_ENDED,	/* a process that it knows has ended */
 	FRONT_FINISHED, /* all is written: what there is */
 };
@@ -59,7 +60,8 @@ void supervisor_leave(struct supervisor *s);
 /** Until nothing is left to follow, or we are told to leave. All signals must be blocked. */
 void supervisor_run(struct supervisor *s);
 
-/* For errand.c: what the loop does with a stop, what it says, and that @p p was detached. */
+/* For errand.c: what the loop does with a stop, what it says, that @p p was detached, and that it is as it was. */
 void supervisor_on_stop(struct supervisor *s, pid_t tid, int status);
 void supervisor_tell(struct supervisor *s, enum front_kind kind, pid_t pid, const char *text);
 void supervisor_left(struct supervisor *s, struct process *p);
+void supervisor_tell_left(struct supervisor *s, const struct process *p, const struct remote *r);
