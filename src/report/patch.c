@@ -198,25 +198,21 @@ static int take(uint64_t *left)
 static int parse_hunk_line(struct parser *p, const char *s)
 {
 	bool added = false, removed = false;
+	char signs[PARENTS_MAX];
 	int r = 0;
 
 	if (*s == '\\') /* "No newline at end of file" */
 		return 0;
 	for (unsigned i = 0; i < p->parents; i++) {
-		char sign = *s ? *s++ : ' '; /* blanks at the end may have been lost */
-
-		if (sign != '+' && sign != '-' && sign != ' ')
+		signs[i] = *s ? *s++ : ' '; /* blanks at the end may have been lost */
+		if (signs[i] != '+' && signs[i] != '-' && signs[i] != ' ')
 			return -EBADMSG;
-		added |= sign == '+';
-		removed |= sign == '-';
+		added |= signs[i] == '+';
+		removed |= signs[i] == '-';
 	}
-	s -= p->parents;
-	for (unsigned i = 0; r == 0 && i < p->parents; i++) {
-		char sign = strnlen(s, i + 1) > i ? s[i] : ' ';
-
-		if (sign == '-' || (sign == ' ' && !removed))
+	for (unsigned i = 0; r == 0 && i < p->parents; i++)
+		if (signs[i] == '-' || (signs[i] == ' ' && !removed))
 			r = take(&p->left_old[i]);
-	}
 	if (r < 0 || removed)
 		return r;
 	r = take(&p->left_new);

@@ -9,61 +9,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/hashmap.h"
 #include "report/html/folder.h"
 #include "report/html/html_pages.h"
 
-#define STYLE "pycov-trace.css"
-#define SCRIPT "pycov-trace.js"
-#define NO_SCRIPT_STYLE "pycov-trace-noscript.css"
-#define EXTRA_STYLE "pycov-trace-extra.css"
-
 extern const char html_style[], html_style_end[], html_script[], html_script_end[]; /* assets.S */
-
-/* -------------------------------------------------------------------------------------------------- parts of pages */
-
-void html_page_name(const char *path, char ret[HTML_NAME_MAX])
-{
-	static const struct hash_key key = {{0x7079636f762d7472, 0x6163652068746d6c}};
-	const char *slash = strrchr(path, '/');
-	size_t n = (size_t)snprintf(ret, HTML_NAME_MAX, "z_%016lx_", hash_bytes(&key, path, strlen(path)));
-
-	for (const char *c = slash ? slash + 1 : path; *c && n < HTML_NAME_MAX - sizeof(".html"); c++) {
-		bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9');
-
-		ret[n++] = plain ? *c : '_';
-	}
-	strcpy(ret + n, ".html");
-}
-
-void html_head(struct page *page, const struct html_common *common, const char *kind, const char *title)
-{
-	page_put(page, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-		       "<meta name=\"generator\" content=\"pycov-trace " PYCOV_TRACE_VERSION "\">\n"
-		       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>");
-	page_text(page, title);
-	page_put(page, "</title>\n<link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"" STYLE "\">\n");
-	page_put(page, "<noscript><link rel=\"stylesheet\" href=\"" NO_SCRIPT_STYLE "\"></noscript>\n");
-	if (common->options->extra_css)
-		page_put(page, "<link rel=\"stylesheet\" href=\"" EXTRA_STYLE "\">\n");
-	page_printf(page, "<script src=\"" SCRIPT "\" defer></script>\n</head>\n<body class=\"%s\">\n", kind);
-}
-
-void html_bar(struct page *page, uint64_t covered, uint64_t of)
-{
-	if (of)
-		page_printf(page, "p%u", (unsigned)(100.0 * (double)covered / (double)of));
-	else
-		page_put(page, "empty");
-}
-
-void html_percent(struct page *page, const struct html_common *common, const struct numbers *n)
-{
-	char text[PERCENT_TEXT_MAX];
-
-	percent_format(numbers_covered(n), common->options->precision, text);
-	page_printf(page, "%s%%", text);
-}
 
 /* ------------------------------------------------------------------------------------------------------ the report */
 
@@ -183,17 +132,17 @@ static int write_assets(struct html *h)
 	int r;
 
 	put_style(&h->page);
-	r = write_page(h, STYLE);
+	r = write_page(h, HTML_STYLE);
 	if (r == 0)
-		r = folder_write(&h->folder, SCRIPT, html_script, (size_t)(html_script_end - html_script), h->why);
+		r = folder_write(&h->folder, HTML_SCRIPT, html_script, (size_t)(html_script_end - html_script), h->why);
 	if (r == 0) {
 		page_put(&h->page, ".rest { display: table-row-group; }\n");
-		r = write_page(h, NO_SCRIPT_STYLE);
+		r = write_page(h, HTML_NO_SCRIPT_STYLE);
 	}
 	if (r == 0 && h->common.options->extra_css) {
 		r = put_file(h, h->common.options->extra_css);
 		if (r == 0)
-			r = write_page(h, EXTRA_STYLE);
+			r = write_page(h, HTML_EXTRA_STYLE);
 	}
 	if (r == 0 && h->folder.was_empty) {
 		page_put(&h->page, "# Created by pycov-trace\n*\n");

@@ -6,6 +6,10 @@
 #include "report/html/page.h"
 
 #define HTML_NAME_MAX 160
+#define HTML_STYLE "pycov-trace.css"
+#define HTML_SCRIPT "pycov-trace.js"
+#define HTML_NO_SCRIPT_STYLE "pycov-trace-noscript.css"
+#define HTML_EXTRA_STYLE "pycov-trace-extra.css"
 
 /** Of a source: "z_", a hash of the path, and what is readable of its last part. */
 void html_page_name(const char *path, char ret[HTML_NAME_MAX]);

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #include "report/html/highlight.h"
@@ -14,7 +15,8 @@ struct source_page {
 	const struct analysis *a;
 	struct highlights highlights;
 	struct line_contexts contexts;
-	size_t highlight, branch; /* the next of each */
+	size_t highlight, branch, sample; /* the next of each */
+	uint64_t most_samples;		  /* of a line */
 	uint32_t block;		  /* lines in the block that is open */
 };
 
@@ -83,18 +85,38 @@ static void put_contexts(struct source_page *p, uint32_t line)
 		    set - 1, n);
 }
 
+/* How often sampling found the line running, 0 for never; lines are asked for in their order. */
+static uint64_t samples_of(struct source_page *p, uint32_t line)
+{
+	const struct record_file *file = p->a->file;
+
+	while (p->sample < file->n_samples && file->samples[p->sample].line < line)
+		p->sample++;
+	return p->sample < file->n_samples && file->samples[p->sample].line == line ? file->samples[p->sample].samples : 0;
+}
+
+static void put_heat(struct source_page *p, uint64_t samples)
+{
+	unsigned shade = 1 + (unsigned)(9.0 * sqrt((double)samples / (double)p->most_samples));
+
+	page_printf(p->page, "<span class=\"heat h%u\" title=\"samples\">%lu</span>", shade, samples);
+}
+
 /* What stands at the right. */
 static void put_extras(struct source_page *p, uint32_t line, char kind)
 {
 	bool contexts = p->contexts.set_of && p->contexts.set_of[line] && kind && kind != 'm';
+	uint64_t samples = samples_of(p, line);
 
-	if (!contexts && kind != 'p')
+	if (!contexts && kind != 'p' && !samples)
 		return;
 	page_put(p->page, "<span class=\"e\">");
 	if (kind == 'p')
 		put_branches(p, line);
 	if (contexts)
 		put_contexts(p, line);
+	if (samples)
+		put_heat(p, samples);
 	page_put(p->page, "</span>");
 }
 
@@ -139,8 +161,7 @@ static void put_line(struct source_page *p, uint32_t line)
 	if (kind)
 		page_printf(p->page, " class=\"%c%s\"", kind, continued ? " c" : "");
 	page_printf(p->page, "><a href=\"#t%u\">%u</a>", line, line);
-	if (!continued)
-		put_extras(p, line, kind);
+	put_extras(p, line, continued ? 0 : kind);
 	if (source_line(&a->source, line, &n))
 		put_code(p, a->source.starts[line], a->source.starts[line] + (uint32_t)n);
 	page_put(p->page, "</p>\n");
@@ -193,6 +214,9 @@ static void put_lines(struct source_page *p)
 
 	for (uint32_t n = p->a->n_lines; n >= 10; n /= 10)
 		digits++;
+	for (size_t i = 0; i < p->a->file->n_samples; i++)
+		if (p->a->file->samples[i].samples > p->most_samples)
+			p->most_samples = p->a->file->samples[i].samples;
 	if (!p->a->source.text)
 		put_without_source(p);
 	page_printf(p->page, "<main id=\"source\" class=\"show-m show-x show-p w%u\">\n", digits < 4 ? 4 : digits);

@@ -4,6 +4,7 @@ import html
 import json
 import os
 import re
+import sqlite3
 from html.parser import HTMLParser
 
 from harness import FULL, Skip, case
@@ -277,6 +278,23 @@ def contexts(t):
     for which, kind in (("second", "r"), ("first", "m")):
         report(t, f"--contexts={which}")
         t.expect_equal(source_page(t, "shop.py").lines[int(last)][0], kind, f"the last line, for {which}")
+
+
+@case(only=ONE)
+def heat(t):
+    """Where the data has samples, their numbers stand at the lines, in shades up to that of the hottest."""
+    path = record(t)
+    db = sqlite3.connect(t.dir / ".coverage")
+    db.execute("create table if not exists pycov_trace_samples"
+               " (file_id integer, line integer, samples integer, primary key (file_id, line))")
+    file, = db.execute("select id from file where path = ?", [path]).fetchone()
+    db.executemany("insert into pycov_trace_samples values (?, ?, ?)", [(file, 8, 25), (file, 16, 100), (file, 17, 1)])
+    db.commit()
+    db.close()
+    report(t)
+    page = next((t.dir / "htmlcov").glob("z_*_shop_py.html")).read_text()
+    got = re.findall(r'<p id="t(\d+)"[^\n]*?class="heat h(\d+)"[^>]*>(\d+)<', page)
+    t.expect_equal(got, [("8", "5", "25"), ("16", "10", "100"), ("17", "1", "1")], "lines, shades and samples")
 
 
 @case(only=ONE)
