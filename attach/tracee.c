@@ -1,7 +1,11 @@
 #include "attach/tracee.h"
 
 #include <errno.h>
+#include <setjmp.h>
 #include <sys/ptrace.h>
+#include <sys/time.h>
+
+#define SEIZE_PATIENCE 200000 /* microseconds */
 
 #define FOLLOW (PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE)
 
@@ -38,6 +42,38 @@ int tracee_seize(pid_t pid, unsigned int flags)
 	return request(PTRACE_SEIZE, pid, 0,
 		       PTRACE_O_TRACEEXEC | (flags & TRACEE_FOLLOW ? FOLLOW : 0) |
 			       (flags & TRACEE_STOP_AT_EXIT ? PTRACE_O_TRACEEXIT : 0));
+}
+
+static sigjmp_buf out_of_time;
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+	siglongjmp(out_of_time, 1);
+}
+
+/* The request is restarted after a handler that returns: jump out of it. */
+int tracee_seize_running(pid_t tid, unsigned int flags)
+{
+	const struct itimerval patience = {.it_interval = {0, SEIZE_PATIENCE}, .it_value = {0, SEIZE_PATIENCE}}, none = {0};
+	struct sigaction action = {.sa_handler = on_alarm}, before;
+	sigset_t alarm_only;
+	int ret;
+
+	sigemptyset(&alarm_only);
+	sigaddset(&alarm_only, SIGALRM);
+	sigaction(SIGALRM, &action, &before);
+	if (sigsetjmp(out_of_time, 0) == 0) {
+		setitimer(ITIMER_REAL, &patience, NULL);
+		sigprocmask(SIG_UNBLOCK, &alarm_only, NULL);
+		ret = tracee_seize(tid, flags);
+	} else {
+		ret = -EAGAIN;
+	}
+	sigprocmask(SIG_BLOCK, &alarm_only, NULL);
+	setitimer(ITIMER_REAL, &none, NULL);
+	sigaction(SIGALRM, &before, NULL);
+	return ret;
 }
 
 int tracee_continue(pid_t tid, int sig)

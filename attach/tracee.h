@@ -37,6 +37,11 @@ enum {
 
 /** Trace @p pid without stopping it. */
 int tracee_seize(pid_t pid, unsigned int flags) must_check;
+/**
+ * The same, for a thread of a process that may be in an execve(2): the kernel lets nobody in until its other threads are
+ * gone, and those that we trace are gone only when we have waited for them. -EAGAIN: do so, and try again.
+ */
+int tracee_seize_running(pid_t tid, unsigned int flags) must_check;
 /** Go on, delivering @p sig (0: none). */
 int tracee_continue(pid_t tid, int sig);
 /** Have it stop (STOP_NEW) at once, wherever it is. It wakes from some system calls with EINTR. */

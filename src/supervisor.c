@@ -21,6 +21,7 @@
 #include "repair.h"
 #include "summon.h"
 
+#define SEIZE_TRIES 20
 #define LEAVE_PATIENCE 3000 /* milliseconds */
 
 void supervisor_init(struct supervisor *s, const struct options *options, int keeper_socket, int message_fd)
@@ -405,7 +406,7 @@ void supervisor_tell(struct supervisor *s, enum front_kind kind, pid_t pid, cons
 struct seizure {
 	struct supervisor *s;
 	pid_t pid;
-	unsigned int n_new;
+	unsigned int n_new, n_late;
 	int error;
 };
 
@@ -416,9 +417,14 @@ static int seize_thread(pid_t tid, void *arg)
 
 	if (processes_find(&z->s->processes, tid))
 		return 0;
-	r = tracee_seize(tid, z->s->options->no_follow ? 0 : TRACEE_FOLLOW);
+	r = tracee_seize_running(tid, z->s->options->no_follow ? 0 : TRACEE_FOLLOW);
 	if (r == -ESRCH) /* it has just ended */
 		return 0;
+	if (r == -EAGAIN) {
+		z->n_new++;
+		z->n_late++;
+		return 1;
+	}
 	if (r == 0 && !processes_add(&z->s->processes, tid, z->pid))
 		r = -ENOMEM;
 	z->n_new++;
@@ -435,8 +441,10 @@ static int seize_all(struct supervisor *s, pid_t pid)
 	do {
 		z.n_new = 0;
 		r = threads_each(pid, seize_thread, &z);
-	} while (r == 0 && z.n_new);
-	return r < 0 ? r : z.error;
+		if (z.n_late && z.n_late < SEIZE_TRIES)
+			dispatch(s);
+	} while (r >= 0 && !z.error && z.n_new && z.n_late < SEIZE_TRIES);
+	return r < 0 ? r : z.n_late >= SEIZE_TRIES ? -EBUSY : z.error;
 }
 
 static struct process *process_find(const struct supervisor *s, pid_t pid)
