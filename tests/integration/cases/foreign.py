@@ -106,8 +106,6 @@ def python_of_32_bits(t):
 
 def unoptimised(t, version):
     python = harness.cache_path() / "builds" / f"{version}-O0" / "python"
-    if not FULL:
-        raise Skip("optional: only in the full run")
     if not python.exists():
         raise Skip(f"{'optional: ' if version == '3.9' else ''}no Python {version} built with -O0: tests/pythons")
     return str(python)
@@ -124,7 +122,7 @@ sys.exit(4)  # hit
 """
 
 
-@case(only=ONCE)
+@case(only=ONCE if FULL else "none")
 def built_with_o0(t):
     """Where the interpreter keeps its state in memory, traps cannot work; sys.monitoring can."""
     path = t.write("app.py", MARKED)
