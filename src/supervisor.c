@@ -599,17 +599,37 @@ static bool has_left(struct supervisor *s)
 	return true;
 }
 
-static void reset_process(struct supervisor *s, struct process *p)
+static void ask_for_reset(struct supervisor *s, struct process *p)
 {
-	if (p->program.phase == PROGRAM_HOOKED && !p->is_borrowed && !p->has_left && p->errand.state == ERRAND_NONE)
+	(void)s;
+	p->is_to_reset = p->program.phase == PROGRAM_HOOKED && !p->is_borrowed && !p->has_left;
+}
+
+/* What is left of an earlier errand, that of the attach perhaps, is tidied up first. */
+static void begin_reset(struct supervisor *s, struct process *p)
+{
+	if (!p->is_to_reset || p->errand.state == ERRAND_TIDYING)
+		return;
+	p->is_to_reset = false;
+	if (p->errand.state == ERRAND_NONE)
 		(void)!errand_begin(s, p, AGENT_REQUEST_RESET);
 }
 
-static void finish_reset(struct supervisor *s)
+static void count_to_reset(struct supervisor *s, struct process *p)
 {
-	if (!s->is_resetting || (errands_pending(s, AGENT_REQUEST_RESET) && now_ms() < s->leave_by))
+	s->n_to_reset += p->is_to_reset;
+}
+
+static void step_reset(struct supervisor *s)
+{
+	if (!s->is_resetting)
 		return;
-	keeper_reset_done(&s->keeper, errands_pending(s, AGENT_REQUEST_RESET));
+	each_process(s, begin_reset);
+	s->n_to_reset = errands_pending(s, AGENT_REQUEST_RESET);
+	each_process(s, count_to_reset);
+	if (s->n_to_reset && now_ms() < s->leave_by)
+		return;
+	keeper_reset_done(&s->keeper, s->n_to_reset);
 	s->is_resetting = false;
 }
 
@@ -645,7 +665,7 @@ static void hear_keeper(struct supervisor *s)
 		return;
 	s->is_resetting = true;
 	s->leave_by = now_ms() + LEAVE_PATIENCE;
-	each_process(s, reset_process);
+	each_process(s, ask_for_reset);
 }
 
 /* False when we are to go at once. */
@@ -681,7 +701,7 @@ static void follow(struct supervisor *s, int signals)
 	while (dispatch(s)) {
 		int errands = errands_step(s);
 
-		finish_reset(s);
+		step_reset(s);
 		if (s->is_leaving && has_left(s))
 			return;
 		if (!wait_for_news(s, signals, timeout_of(s, errands))) {

@@ -23,6 +23,7 @@ struct supervisor {
 	int64_t leave_by;  /* when who has not come by then is left to come by himself; CLOCK_MONOTONIC, ms */
 	unsigned int n_alone; /* who had not come when we left */
 	bool is_resetting; /* the keeper waits for all to be reset */
+	unsigned int n_to_reset; /* who has not been yet */
 };
 
 /** What the process in the foreground is told (attach.c). */
