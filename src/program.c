@@ -637,10 +637,11 @@ static int on_summoned(struct program *p, const struct remote *r)
 	return ret;
 }
 
-/* It holds the GIL. */
+/* It holds the GIL. What others have left goes before ours comes, and all goes in the end: not for a reset. */
 static int on_held(struct program *p, const struct remote *r)
 {
-	int ret = p->phase == PROGRAM_MEMORY ? 0 : repair_functions(p, r, false, true);
+	bool mends = p->phase != PROGRAM_MEMORY && p->request != AGENT_REQUEST_RESET;
+	int ret = mends ? repair_functions(p, r, false, true) : 0;
 
 	if (ret < 0)
 		return ret;
