@@ -384,6 +384,14 @@ static void send_finished(struct state *s)
 	(void)!send(s->socket, word, (size_t)n, MSG_NOSIGNAL);
 }
 
+static void stop_listening(struct state *s)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(s->listeners); i++) {
+		cleanup_closep(&s->listeners[i]);
+		s->listeners[i] = -1;
+	}
+}
+
 /* More than once for a command that is the first process of a container: told before its end, and after. */
 static void finish(struct state *s, bool python_ran)
 {
@@ -401,6 +409,9 @@ static void finish(struct state *s, bool python_ran)
 	log_set_fd(-1);
 	cleanup_closep(&s->message_fd);
 	s->message_fd = -1;
+	/* The next one may write the same file as soon as we have said that ours is there. */
+	if (!s->runs)
+		stop_listening(s);
 	send_finished(s);
 }
 
@@ -615,6 +626,5 @@ void keeper_run(int socket, pid_t supervisor, struct recorder *recorder, int mes
 	if (s.unsaved)
 		save(&s);
 	cleanup_closep(&s.message_fd);
-	cleanup_closep(&s.listeners[0]);
-	cleanup_closep(&s.listeners[1]);
+	stop_listening(&s);
 }
