@@ -11,6 +11,8 @@ static const struct cli_option options[] = {
 
 static int set(struct report_options *options, const struct config *config)
 {
+	/* as in coverage.py, which has all contexts in it */
+	string_list_deinit(&options->contexts);
 	options->line_checksums = config->lcov.line_checksums;
 	options->output = strdup(config->lcov.output);
 	return options->output ? 0 : -ENOMEM;

@@ -12,6 +12,8 @@ static const struct cli_option options[] = {
 
 static int set(struct report_options *options, const struct config *config)
 {
+	/* as in coverage.py, which has all contexts in it */
+	string_list_deinit(&options->contexts);
 	options->package_depth = config->xml.package_depth;
 	options->output = strdup(config->xml.output);
 	return options->output ? 0 : -ENOMEM;

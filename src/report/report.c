@@ -7,6 +7,8 @@
 
 #include "base/log.h"
 #include "config/config.h"
+#include "data/data_files.h"
+#include "data/path_aliases.h"
 #include "datafile.h"
 #include "report/analyze.h"
 #include "selection.h"
@@ -76,6 +78,7 @@ int report_options_set(struct report_options *options, const struct config *conf
 	int r;
 
 	*options = (struct report_options){
+		.config = config,
 		.ignore_errors = config->report.ignore_errors,
 		.skip_covered = config->report.skip_covered,
 		.skip_empty = config->report.skip_empty,
@@ -123,20 +126,94 @@ static int fail(char *why, int r, const char *fmt, ...)
 	return r;
 }
 
-static int read_data(struct report *report, char *why)
+static bool has_data(const struct record *record)
+{
+	for (size_t i = 0; i < record->files.n_slots; i++) {
+		const struct record_file *file = record->files.slots[i].entry;
+
+		if (file && file->n_lines)
+			return true;
+	}
+	return false;
+}
+
+static int map_path(void *arg, const char *path, const char **ret)
+{
+	if (arg)
+		return path_aliases_map(arg, path, ret);
+	*ret = path;
+	return 0;
+}
+
+/* Add the data of one file; -ENOENT: there is none. @aliases may be NULL. */
+static int read_one(struct report *report, const char *path, struct path_aliases *aliases, char *why)
 {
 	_cleanup_datafile_ struct datafile file = {.dirfd = -1};
-	const char *path = report->options->data_file;
-	int r = datafile_init(&file, path);
+	_cleanup_record_ struct record record;
+	bool first = !has_data(&report->record);
+	int r;
 
+	record_init(&record);
+	r = datafile_init(&file, path);
 	if (r == 0)
-		r = datafile_read_arcs(&file, &report->record);
-	if (r == -ENOENT)
-		return fail(why, -ENODATA, "No data to report.");
+		r = datafile_read_any(&file, &record);
 	if (r < 0)
 		return fail(why, r, "%s: %s", path, *file.why ? file.why : strerror(-r));
-	report->analyzer.has_arcs = report->record.has_arcs;
+	if (!first && has_data(&record) && record.has_arcs != report->record.has_arcs)
+		return fail(why, -ENOTSUP, "%s: branches and lines do not go together", path);
+	if (first)
+		report->record.has_arcs = record.has_arcs;
+	r = record_merge_mapped(&report->record, &record, map_path, aliases);
+	if (r == -EEXIST)
+		return fail(why, r, "%s: conflicting file tracers", path);
+	return r < 0 ? fail(why, r, "out of memory") : 0;
+}
+
+/* What a run in parallel mode has left beside the data file belongs to it; nothing is combined on the disk. */
+static int read_parallel(struct report *report, struct path_aliases *aliases, char *why)
+{
+	_cleanup_(string_list_deinit) struct string_list paths = {0};
+	_cleanup_free_ char *own = NULL;
+	const char *missing;
+	int r = data_file_absolute(report->options->data_file, &own);
+
+	if (r == 0)
+		r = data_files_find(report->options->data_file, NULL, 0, &paths, &missing);
+	if (r < 0)
+		return r == -ENOMEM ? fail(why, r, "out of memory") : 0;
+	for (size_t i = 0; i < paths.n; i++) {
+		if (!strcmp(paths.items[i], own))
+			continue;
+		r = read_one(report, paths.items[i], aliases, why);
+		if (r == -ENOMEM)
+			return r;
+		if (r < 0)
+			log_warning("%s", why);
+	}
 	return 0;
+}
+
+static void free_aliases(struct path_aliases **aliases)
+{
+	path_aliases_free(*aliases);
+}
+
+static int read_data(struct report *report, char *why)
+{
+	_cleanup_(free_aliases) struct path_aliases *aliases = NULL;
+	const struct config *config = report->options->config;
+	int r = config ? path_aliases_new(config, why, REPORT_WHY_MAX, &aliases) : 0;
+
+	if (r < 0)
+		return r == -ENOMEM ? fail(why, r, "out of memory") : r;
+	r = read_one(report, report->options->data_file, config && config->n_paths ? aliases : NULL, why);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	r = read_parallel(report, aliases, why);
+	if (r < 0)
+		return r;
+	report->analyzer.has_arcs = report->record.has_arcs;
+	return report->record.files.count ? 0 : fail(why, -ENODATA, "No data to report.");
 }
 
 static int compile_regexes(struct report *report, char *why)

@@ -12,6 +12,7 @@ struct config;
 
 /** Settings of a report; report_options_set() fills in what is common to all formats. */
 struct report_options {
+	const struct config *config;	     /* of report_options_set(), for [paths]; may be NULL */
 	char *data_file;		     /* .coverage, or $COVERAGE_FILE */
 	struct string_list include, omit;    /* patterns of [report] include, omit */
 	struct string_list contexts;	     /* regular expressions; empty: all contexts */
@@ -31,7 +32,7 @@ struct report_options {
 	bool quiet;
 };
 
-/** Set @p options from the settings that were read, or their defaults. -ENOMEM. */
+/** Set @p options from the settings that were read, or their defaults; these must live as long. -ENOMEM. */
 int report_options_set(struct report_options *options, const struct config *config) must_check;
 void report_options_deinit(struct report_options *options);
 

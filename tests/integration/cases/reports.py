@@ -114,6 +114,23 @@ def settings(t):
 
 
 @case(only=NEWEST)
+def parallel_files(t):
+    """They count without being combined, under the names that [paths] gives them."""
+    record(t)
+    (t.dir / "ours").rename(t.dir / "part")
+    t.write(".coveragerc", f"[paths]\nsource =\n    {t.dir}\n    */elsewhere\n")
+    db = sqlite3.connect(t.dir / "part")
+    db.execute("update file set path = replace(path, ?, '/far/elsewhere')", (str(t.dir),))
+    db.commit()
+    db.close()
+    (t.dir / "part").rename(t.dir / "ours.host.1")
+    t.write("ours.junk", "junk")
+    run = ours(t, "report", "--data-file=ours")
+    t.expect(run.status == 0 and "\nsome.py " in run.text and "ours.junk" in run.errors, "of parallel files", run)
+    t.expect((t.dir / "ours.host.1").exists() and not (t.dir / "ours").exists(), "combined on the disk", run)
+
+
+@case(only=NEWEST)
 def without_sources(t):
     """The numbers are those of the lines with code; coverage.py's data has none, and it is an error."""
     script = record(t)
