@@ -18,6 +18,8 @@ struct source_page {
 	size_t highlight, branch, sample; /* the next of each */
 	uint64_t most_samples;		  /* of a line */
 	uint32_t block;		  /* lines in the block that is open */
+	uint32_t statement;	  /* the first line of the last one, and its kind */
+	char statement_kind;
 };
 
 static void source_page_deinit(struct source_page *p)
@@ -152,9 +154,12 @@ static void put_line(struct source_page *p, uint32_t line)
 	bool continued = !kind && first != line;
 	size_t n;
 
-	if (continued)
-		kind = a->lines[first] & LINE_EXCLUDED ? 'x' : !(a->lines[first] & LINE_STATEMENT) ? 0
-			: a->lines[first] & LINE_EXECUTED ? 'r' : 'm';
+	if (first == line) {
+		p->statement = line;
+		p->statement_kind = kind;
+	}
+	if (continued && p->statement == first)
+		kind = p->statement_kind;
 	if (p->block == 0)
 		page_put(p->page, "<div>\n");
 	page_printf(p->page, "<p id=\"t%u\"", line);
