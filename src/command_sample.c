@@ -123,6 +123,7 @@ static const struct cli_option options[] = {
 	{ID_OUTPUT, "output", "FILE", "write the profile there", true},
 	{ID_DATA_FILE, "data-file", "FILE", "write the sampled lines to this data file, in the context \"sampled\"", true},
 	{ID_APPEND, "append", NULL, "add to the data file instead of replacing it", false},
+	{ID_NATIVE, "native", NULL, "also frames of compiled code; stops each thread while it is read", false},
 	{ID_GIL, "gil", NULL, "only threads that hold the GIL", false},
 	{ID_IDLE, "idle", NULL, "also threads that wait", false},
 	{ID_THREADS, "threads", NULL, "tell threads apart", false},

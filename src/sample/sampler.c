@@ -86,7 +86,7 @@ static void drop_target(struct sampler *s, size_t i)
 int sampler_attach(struct sampler *s, pid_t pid, struct refusal *refusal)
 {
 	struct target *t = NULL;
-	int r = access_target(&s->runtimes, pid, s->options.blocking, &t, refusal);
+	int r = access_target(&s->runtimes, pid, s->options.blocking || s->options.native, &t, refusal);
 
 	if (r < 0)
 		return r;
@@ -169,6 +169,97 @@ static int frame_id(struct sampler *s, struct pyframe *frame, uint32_t *ret)
 	return r;
 }
 
+/* ---- frames of compiled code among those of Python */
+
+/* The function that runs frames of Python; the compiler may have split it. */
+static bool runs_python(const struct native_symbol *symbol)
+{
+	static const char name[] = "_PyEval_EvalFrameDefault";
+
+	return symbol->function && !strncmp(symbol->function, name, sizeof(name) - 1) &&
+	       (!symbol->function[sizeof(name) - 1] || symbol->function[sizeof(name) - 1] == '.');
+}
+
+static int native_id(struct sampler *s, struct native_symbol *symbol, uint32_t *ret)
+{
+	struct profile_frame f = {.function = symbol->function, .file = symbol->file, .flags = PROFILE_FRAME_NATIVE};
+	int r = 0;
+
+	if (!symbol->tag) {
+		r = profile_frame_id(s->profile, &f, ret);
+		if (r == 0 && *ret != UINT32_MAX)
+			symbol->tag = *ret + 1;
+		return r;
+	}
+	*ret = symbol->tag - 1;
+	return 0;
+}
+
+/* Where the handlers of instructions are functions that call each other last, one is above that function. */
+static bool is_handler(const struct native_symbol *symbol)
+{
+	static const char name[] = "_TAIL_CALL_";
+
+	return symbol->function && !strncmp(symbol->function, name, sizeof(name) - 1);
+}
+
+struct merge {
+	struct sampler *s;
+	struct target *t;
+	size_t python; /* the next of its frames */
+	size_t n;      /* ids so far */
+};
+
+/* The frames that one C call of the interpreter loop runs; or, @all, all that are left. */
+static int merge_python(struct merge *m, bool all)
+{
+	while (m->python < m->t->stack.n && m->n < PYSTACK_DEPTH_MAX) {
+		struct pyframe *frame = &m->t->stack.frames[m->python++];
+		int r = frame_id(m->s, frame, &m->s->ids[m->n++]);
+
+		if (r < 0 || (frame->is_entry && !all))
+			return r;
+	}
+	return 0;
+}
+
+static int merge_native(struct merge *m, const uint64_t *ips, size_t n_ips)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n_ips && m->n < PYSTACK_DEPTH_MAX && r == 0; i++) {
+		struct native_symbol *symbol = native_symbol_find(m->t->native, ips[i]);
+
+		if (!symbol)
+			return -ENOMEM;
+		if (is_handler(symbol))
+			continue;
+		r = runs_python(symbol) && m->python < m->t->stack.n ? merge_python(m, false)
+								      : native_id(m->s, symbol, &m->s->ids[m->n++]);
+	}
+	/* Where the loop was not recognised (its parts have no names in a stripped file) there is no telling what
+	 * called what: then Python alone is shown. Else, what compiled code was not followed to. */
+	if (r == 0 && m->python == 0)
+		m->n = 0;
+	return r < 0 ? r : merge_python(m, true);
+}
+
+/* Fill in `ids`. The thread is stopped. */
+static int unwind(struct sampler *s, struct target *t, struct target_thread *thread)
+{
+	uint64_t ips[NATIVE_DEPTH_MAX];
+	struct merge m = {s, t, 0, 0};
+	size_t n_ips;
+	int r = t->native ? 0 : native_new(t->pid, &t->native);
+
+	if (r == 0)
+		r = native_unwind(t->native, thread->watch.tid, ips, &n_ips);
+	if (r == 0)
+		r = merge_native(&m, ips, n_ips);
+	s->n_ids = m.n;
+	return r;
+}
+
 static int add_sample(struct sampler *s, struct target *t, struct target_thread *thread, enum thread_state state,
 		      uint64_t now, uint64_t weight)
 {
@@ -176,15 +267,16 @@ static int add_sample(struct sampler *s, struct target *t, struct target_thread 
 
 	if (thread->py.has_gil)
 		flags |= PROFILE_GIL;
-	for (size_t i = 0; i < t->stack.n; i++) {
+	for (size_t i = 0; i < t->stack.n && !s->options.native; i++) {
 		int r = frame_id(s, &t->stack.frames[i], &s->ids[i]);
 
 		if (r < 0)
 			return r;
+		s->n_ids = i + 1;
 	}
 	s->samples++;
 	return profile_add_ids(s->profile, t->pid, thread->watch.tid, thread->name, t->name, now, weight, flags, s->ids,
-			       t->stack.n);
+			       s->n_ids);
 }
 
 static int read_stopped(struct sampler *s, struct target *t, struct target_thread *thread)
@@ -192,12 +284,14 @@ static int read_stopped(struct sampler *s, struct target *t, struct target_threa
 	_cleanup_thread_stop_ struct thread_stop stop = {0};
 	int r = thread_stop_begin(&stop, thread->watch.tid, thread->watch.tid == s->child);
 
-	return r < 0 ? r : target_read_stopped(t, thread);
+	if (r == 0)
+		r = target_read_stopped(t, thread);
+	return r < 0 || !s->options.native ? r : unwind(s, t, thread);
 }
 
 static int read_thread(struct sampler *s, struct target *t, struct target_thread *thread)
 {
-	if (s->options.blocking && thread->watch.tid)
+	if ((s->options.blocking || s->options.native) && thread->watch.tid)
 		return read_stopped(s, t, thread);
 	return target_read_stack(t, thread);
 }

@@ -22,8 +22,6 @@ struct sampler_options {
 	bool async;	/* the tasks that wait, too */
 };
 
-struct native;
-
 /** Members are for reading. */
 struct sampler {
 	struct sampler_options options;
@@ -32,8 +30,8 @@ struct sampler {
 	struct descendants descendants;
 	struct target **targets;
 	size_t n_targets, targets_room;
-	struct native *native;
-	uint32_t *ids; /* of the frames of a stack */
+	uint32_t *ids; /* n_ids, of the frames of a stack */
+	size_t n_ids;
 	pid_t root, child; /* child: the root, if it is our own child; its end is left to be waited for */
 	uint64_t started_ns, next_ns, last_ns;
 	uint64_t due_ns; /* when the next look is due */

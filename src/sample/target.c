@@ -30,6 +30,7 @@ void target_free(struct target *t)
 	mem_windows_deinit(&t->windows);
 	pycodes_deinit(&t->codes);
 	pystack_deinit(&t->stack);
+	native_free(t->native);
 	runtime_deinit(&t->runtime);
 	remote_close(&t->remote);
 	free(t);

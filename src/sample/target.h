@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "attach/native.h"
 #include "attach/threads.h"
 #include "sample/runtime.h"
 #include "symbols/pystack.h"
@@ -29,6 +30,7 @@ struct target {
 	size_t n_threads, room;
 	struct pycodes codes;
 	struct pystack stack;
+	struct native *native; /* NULL: not asked for yet */
 	uint64_t sampled_ns; /* when it was sampled last; 0: never */
 	uint64_t torn, unread;
 };

@@ -182,3 +182,17 @@ def lines_in_the_data_file(t):
     end(target, clean=False)
     db = sqlite3.connect(data)
     t.expect(db.execute("select sum(samples) from pycov_trace_samples").fetchone()[0] > before, "appended")
+
+
+@case(only=None if FULL else "pyenv-3.8 debian-3.11 pyenv-3.12 sid-3.14")
+def compiled_code_between(t):
+    """sorted() stands between the function that calls it and the function that it calls."""
+    target = talk(t, "native.py")
+    out = t.dir / "profile"
+    run = t.run([t.program, "sample", "-q", "--native", "-f", "folded", "-o", out, "-p", target.pid, "-r", "50", "-d", "2"],
+                leave=True)
+    t.expect_equal(run.status, 0, f"status: {run}")
+    end(target)
+    text = out.read_text()
+    t.expect(re.search(r";work \(.*;[^;]*sort[^;]*\(.*;key \(", text), "compiled code between", text)
+    t.expect(not re.search(r";key \(.*;work \(", text), "the order of Python's own frames", text)

@@ -1,0 +1,250 @@
+#include "attach/native.h"
+
+#include <elfutils/libdwfl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "attach/remote.h"
+#include "attach/tracee.h"
+#include "base/hashmap.h"
+
+#define SYMBOLS_MAX 200000
+#define REPORT_AGAIN_NS INT64_C(1000000000)
+#define PAGE 4096u
+
+struct native {
+	pid_t pid;
+	Dwfl *dwfl;
+	char *debug_path;
+	Dwfl_Callbacks callbacks;
+	int64_t reported_ns;
+	bool is_attached;
+	struct remote remote;
+	uint64_t page; /* of the stack, in `bytes`; 1: none */
+	uint8_t bytes[PAGE];
+	struct hashmap symbols;
+	struct hash_key key;
+};
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* Names are those of the target's root, which may not be ours. */
+static int find_elf(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base, char **path, Elf **elf)
+{
+	char below_root[PATH_MAX + 64];
+	int fd = dwfl_linux_proc_find_elf(module, data, name, base, path, elf);
+	pid_t *pid = *data;
+
+	if (fd >= 0 || *elf || name[0] != '/' || !pid)
+		return fd;
+	snprintf(below_root, sizeof(below_root), "/proc/%d/root%s", *pid, name);
+	fd = open(below_root, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd >= 0)
+		*path = strdup(below_root);
+	return fd;
+}
+
+static int set_data(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr start, void *arg)
+{
+	(void)module, (void)name, (void)start;
+	*data = arg;
+	return DWARF_CB_OK;
+}
+
+/* Read the list of what is mapped. */
+static void report(struct native *n)
+{
+	n->reported_ns = now_ns();
+	dwfl_report_begin(n->dwfl);
+	(void)!dwfl_linux_proc_report(n->dwfl, n->pid);
+	dwfl_report_end(n->dwfl, NULL, NULL);
+	dwfl_getmodules(n->dwfl, set_data, &n->pid, 0);
+}
+
+void native_free(struct native *n)
+{
+	if (!n)
+		return;
+	for (size_t i = 0; i < n->symbols.n_slots; i++) {
+		struct native_symbol *symbol = n->symbols.slots[i].entry;
+
+		if (symbol) {
+			free(symbol->function);
+			free(symbol->file);
+			free(symbol);
+		}
+	}
+	hashmap_deinit(&n->symbols);
+	if (n->dwfl)
+		dwfl_end(n->dwfl);
+	free(n->debug_path);
+	free(n);
+}
+
+int native_new(pid_t pid, struct native **ret)
+{
+	struct native *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		return -ENOMEM;
+	n->pid = pid;
+	hash_key_init(&n->key);
+	if (asprintf(&n->debug_path, ":.debug:/usr/lib/debug:/proc/%d/root/usr/lib/debug", pid) < 0)
+		n->debug_path = NULL;
+	n->callbacks = (Dwfl_Callbacks){
+		.find_elf = find_elf,
+		.find_debuginfo = dwfl_standard_find_debuginfo,
+		.debuginfo_path = &n->debug_path,
+	};
+	n->remote = (struct remote){.tid = pid, .mem_fd = -1};
+	n->dwfl = dwfl_begin(&n->callbacks);
+	if (!n->dwfl) {
+		native_free(n);
+		return -ENOMEM;
+	}
+	report(n);
+	*ret = n;
+	return 0;
+}
+
+/* ---- what elfutils asks for */
+
+/* Nobody asks for all threads. */
+static pid_t next_thread(Dwfl *dwfl, void *arg, void **thread_arg)
+{
+	(void)dwfl, (void)arg, (void)thread_arg;
+	return 0;
+}
+
+static bool get_thread(Dwfl *dwfl, pid_t tid, void *arg, void **thread_arg)
+{
+	(void)dwfl, (void)tid;
+	*thread_arg = arg;
+	return true;
+}
+
+/* Most words are of the same page of the stack. */
+static bool read_word(Dwfl *dwfl, Dwarf_Addr addr, Dwarf_Word *ret, void *arg)
+{
+	struct native *n = arg;
+	uint64_t page = addr & ~(uint64_t)(PAGE - 1);
+
+	(void)dwfl;
+	if (addr - page > PAGE - sizeof(*ret))
+		return remote_read(&n->remote, addr, ret, sizeof(*ret)) == 0;
+	if (page != n->page) {
+		n->page = 1;
+		if (remote_read(&n->remote, page, n->bytes, PAGE) < 0)
+			return false;
+		n->page = page;
+	}
+	memcpy(ret, n->bytes + (addr - page), sizeof(*ret));
+	return true;
+}
+
+/* In the order of the System V ABI's table of DWARF register numbers; the return address is the last. */
+static bool set_registers(Dwfl_Thread *thread, void *arg)
+{
+	struct user_regs_struct regs;
+
+	(void)arg;
+	if (tracee_get_regs(dwfl_thread_tid(thread), &regs) < 0)
+		return false;
+	return dwfl_thread_state_registers(thread, 0, 17,
+					   (Dwarf_Word[]){regs.rax, regs.rdx, regs.rcx, regs.rbx, regs.rsi, regs.rdi,
+							  regs.rbp, regs.rsp, regs.r8, regs.r9, regs.r10, regs.r11,
+							  regs.r12, regs.r13, regs.r14, regs.r15, regs.rip});
+}
+
+static const Dwfl_Thread_Callbacks thread_callbacks = {
+	.next_thread = next_thread,
+	.get_thread = get_thread,
+	.memory_read = read_word,
+	.set_initial_registers = set_registers,
+};
+
+struct frames {
+	uint64_t *ips;
+	size_t n;
+};
+
+static int on_frame(Dwfl_Frame *frame, void *arg)
+{
+	struct frames *f = arg;
+	bool is_activation;
+	Dwarf_Addr pc;
+
+	if (!dwfl_frame_pc(frame, &pc, &is_activation) || !pc)
+		return DWARF_CB_ABORT;
+	f->ips[f->n++] = is_activation ? pc : pc - 1;
+	return f->n < NATIVE_DEPTH_MAX ? DWARF_CB_OK : DWARF_CB_ABORT;
+}
+
+int native_unwind(struct native *n, pid_t tid, uint64_t ips[NATIVE_DEPTH_MAX], size_t *count)
+{
+	struct frames frames = {ips, 0};
+
+	n->page = 1;
+	if (!n->is_attached)
+		n->is_attached = dwfl_attach_state(n->dwfl, NULL, n->pid, &thread_callbacks, n);
+	/* The chain ends somehow, mostly with an error: what was found on the way counts. */
+	if (n->is_attached)
+		(void)!dwfl_getthread_frames(n->dwfl, tid, on_frame, &frames);
+	*count = frames.n;
+	return frames.n ? 0 : -ESRCH;
+}
+
+static bool same_ip(const void *entry, const void *key)
+{
+	return ((const struct native_symbol *)entry)->ip == *(const uint64_t *)key;
+}
+
+static void look_up(struct native *n, struct native_symbol *symbol)
+{
+	Dwfl_Module *module = dwfl_addrmodule(n->dwfl, symbol->ip);
+	const char *name, *function;
+
+	if (!module && now_ns() - n->reported_ns > REPORT_AGAIN_NS) { /* loaded meanwhile */
+		report(n);
+		module = dwfl_addrmodule(n->dwfl, symbol->ip);
+	}
+	if (!module)
+		return;
+	name = dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+	function = dwfl_module_addrname(module, symbol->ip);
+	symbol->file = name ? strdup(name) : NULL;
+	symbol->function = function ? strdup(function) : NULL;
+}
+
+struct native_symbol *native_symbol_find(struct native *n, uint64_t ip)
+{
+	uint64_t hash = hash_bytes(&n->key, &ip, sizeof(ip));
+	struct native_symbol *symbol = hashmap_find(&n->symbols, hash, same_ip, &ip);
+
+	if (symbol || n->symbols.count >= SYMBOLS_MAX)
+		return symbol;
+	symbol = calloc(1, sizeof(*symbol));
+	if (!symbol)
+		return NULL;
+	symbol->ip = ip;
+	look_up(n, symbol);
+	if (hashmap_add(&n->symbols, hash, symbol) < 0) {
+		free(symbol->function);
+		free(symbol->file);
+		free(symbol);
+		return NULL;
+	}
+	return symbol;
+}

@@ -1,0 +1,37 @@
+/**
+ * The stack of compiled code of a stopped thread, and names for it, as elfutils finds them: by the unwind tables
+ * (.eh_frame, .debug_frame), the symbol tables, and separate debug information.
+ *
+ * elfutils believes files of the target's choice; what is made of them is bounded, but it is a large library.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/cleanup.h"
+
+struct native;
+
+#define NATIVE_DEPTH_MAX 256
+
+struct native_symbol {
+	uint64_t ip;
+	char *function; /* NULL: not known */
+	char *file;	/* the program or library; NULL: none */
+	uint32_t tag;	/* the caller's; 0 at first */
+};
+
+/** For the threads of @p pid. -ENOMEM. */
+int native_new(pid_t pid, struct native **ret) must_check;
+void native_free(struct native *native);
+
+/**
+ * The instruction pointers of thread @p tid, which is stopped by us, innermost first; those of callers point into the
+ * call. As many as could be found: at least one. -ESRCH, -ENOMEM.
+ */
+int native_unwind(struct native *native, pid_t tid, uint64_t ips[NATIVE_DEPTH_MAX], size_t *n) must_check;
+
+/** What is at @p ip; NULL: no memory. Valid as long as @p native. */
+struct native_symbol *native_symbol_find(struct native *native, uint64_t ip);
