@@ -29,7 +29,6 @@ enum {
 	ID_BLOCKING,
 	ID_NONBLOCKING,
 	ID_FULL_FILENAMES,
-	ID_ASYNC,
 	ID_DATA_FILE,
 	ID_APPEND = 'a',
 };
@@ -78,7 +77,6 @@ static int set_flag(struct sample_options *o, int id)
 		{ID_FULL_FILENAMES, &o->view.full_filenames, true},
 		{ID_FUNCTION, &o->view.functions, true},
 		{ID_APPEND, &o->append, true},
-		{ID_ASYNC, &o->sampler.async, true},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)

@@ -19,7 +19,6 @@ struct sampler_options {
 	bool subprocesses;
 	bool blocking;	/* stop each thread while it is read */
 	bool native;	/* frames of compiled code as well; implies blocking */
-	bool async;	/* the tasks that wait, too */
 };
 
 /** Members are for reading. */
