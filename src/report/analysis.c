@@ -195,8 +195,7 @@ static void count_line(const struct analysis *a, uint32_t line, struct numbers *
 	n->n_excluded += !!(a->lines[line] & LINE_EXCLUDED);
 }
 
-/* The first branch of line @from or one below it. */
-static size_t find_branch(const struct analysis *a, uint32_t from)
+size_t analysis_find_branch(const struct analysis *a, uint32_t from)
 {
 	size_t low = 0, high = a->n_branches;
 
@@ -225,7 +224,7 @@ struct numbers analysis_region_numbers(const struct analysis *a, const struct an
 	for (uint32_t line = from; line && line <= to; line++)
 		if (owner[line] == region)
 			count_line(a, line, &n);
-	for (size_t i = find_branch(a, from); i < a->n_branches && a->branches[i].from <= to; i++) {
+	for (size_t i = analysis_find_branch(a, from); i < a->n_branches && a->branches[i].from <= to; i++) {
 		const struct branch *b = &a->branches[i];
 
 		if (owner[b->from] != region || b->excluded)

@@ -123,6 +123,9 @@ void analysis_regions_deinit(struct analysis_regions *regions);
 struct numbers analysis_region_numbers(const struct analysis *a, const struct analysis_regions *regions,
 				       enum region_kind kind, size_t region);
 
+/** The index of the first branch of line @p from or one behind it; `n_branches` if there is none. */
+size_t analysis_find_branch(const struct analysis *a, uint32_t from);
+
 /**
  * "1-2, 5-11, 13->exit": the missing lines, and the branches of executed lines that were never
  * taken. -ENOMEM. The caller frees it.

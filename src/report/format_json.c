@@ -91,9 +91,11 @@ static void put_lines(struct json_report *j, const struct part *part, const char
 static void put_branches(struct json_report *j, const struct part *part, const char *key, bool missing)
 {
 	json_out_array(j->json, key);
-	for (size_t i = 0; i < part->a->n_branches; i++) {
+	for (size_t i = analysis_find_branch(part->a, part->from); i < part->a->n_branches; i++) {
 		const struct branch *b = &part->a->branches[i];
 
+		if (b->from > part->to)
+			break;
 		if (!(missing ? b->missing : b->executed) || !part_has(part, b->from))
 			continue;
 		yajl_gen_array_open(j->json);
