@@ -341,13 +341,24 @@ static char *locate(struct interpreter_facts *facts, const char *name)
 	return NULL;
 }
 
+/** True if the files directly in @p dir are third-party. */
+static bool is_third_party_dir(struct interpreter_facts *facts, const char *dir)
+{
+	_cleanup_free_ char *file = NULL;
+
+	if (asprintf(&file, "%s/file", dir) < 0) {
+		file = NULL;
+		return false;
+	}
+	return interpreter_facts_is_third_party(facts, file);
+}
+
 /** True if the source that @p path belongs to is itself installed as a third-party package. */
 static bool source_is_third_party(const struct selection *sel, struct interpreter_facts *facts,
 				  const char *path)
 {
 	for (size_t i = 0; i < sel->dirs.n; i++)
-		if (path_is_within(path, sel->dirs.names[i]) &&
-		    interpreter_facts_is_third_party(facts, sel->dirs.names[i]))
+		if (path_is_within(path, sel->dirs.names[i]) && is_third_party_dir(facts, sel->dirs.names[i]))
 			return true;
 	for (size_t i = 0; i < sel->packages.n; i++) {
 		_cleanup_free_ char *place = locate(facts, sel->packages.names[i]);
@@ -384,7 +395,8 @@ static bool ends_in(const char *text, const char *end)
 	return n >= len && !strcmp(text + n - len, end);
 }
 
-static bool judge_by_source(const struct selection *sel, struct interpreter_facts *facts,
+/** @p given is the name that the file goes by in its process, where links give modules their names. */
+static bool judge_by_source(const struct selection *sel, struct interpreter_facts *facts, const char *given,
 			    struct verdict *verdict)
 {
 	_cleanup_free_ char *name = NULL;
@@ -392,7 +404,7 @@ static bool judge_by_source(const struct selection *sel, struct interpreter_fact
 	struct match match = { 0 };
 
 	if (sel->packages.n)
-		package = find_package(sel, facts, verdict->path, &name, &match);
+		package = find_package(sel, facts, given, &name, &match);
 	verdict->is_package = match.is_all && ends_in(verdict->path, "/__init__.py");
 	if (!package && !in_dirs(sel, verdict->path))
 		return name ? refuse(verdict, "module '%s' is outside of --source", name) :
@@ -414,13 +426,13 @@ static bool judge_by_default(const struct selection *sel, struct interpreter_fac
 	return accept_for(verdict, sel->pylib ? "not third-party" : "neither third-party nor the standard library");
 }
 
-static bool judge_path(const struct selection *sel, struct interpreter_facts *facts,
+static bool judge_path(const struct selection *sel, struct interpreter_facts *facts, const char *given,
 		       struct verdict *verdict)
 {
 	bool in;
 
 	if (selection_has_source(sel))
-		in = judge_by_source(sel, facts, verdict);
+		in = judge_by_source(sel, facts, given, verdict);
 	else if (sel->include.n)
 		in = glob_list_match(&sel->include, verdict->path) ? accept_for(verdict, "inside --include") :
 								     refuse(verdict, "outside of --include");
@@ -462,7 +474,7 @@ int selection_judge(const struct selection *sel, struct interpreter_facts *facts
 		return 0;
 	}
 	if (r == 0)
-		ret->in = judge_path(sel, facts, ret);
+		ret->in = judge_path(sel, facts, path, ret);
 	return r;
 }
 

@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#define SETTINGS_MAX 20000 /* those of all programs together in a setup.cfg or pyproject.toml are some hundred */
+#define SETTINGS_MAX 5000 /* those of all programs together in a setup.cfg or pyproject.toml are some hundred */
 
 struct config_setting *config_file_add(struct config_file *file, const char *section, const char *name, int line,
 				       int column)

@@ -1,9 +1,20 @@
 /*
  * toml++ does the parsing; what is kept are the tables that may hold settings. The only file in C++, as Debian 12 has
- * no TOML library for C. Without exceptions, and of the library the headers alone, so that the program needs nothing of
- * C++ at run time.
+ * no TOML library for C. Of the library the headers alone, so that the program needs nothing of C++ at run time.
+ *
+ * Its assertions do not hold for all input (3.3.0: "[="), and with NDEBUG they become promises to the compiler. Here
+ * they are exceptions. It also recurses as deep as a dotted key is long, so that has a limit.
  */
-#define TOML_EXCEPTIONS 0
+#undef NDEBUG
+
+namespace
+{
+struct assertion_failed {
+};
+} // namespace
+
+#define TOML_ASSERT(expr) ((expr) ? (void)0 : throw assertion_failed())
+#define TOML_EXCEPTIONS 1
 #define TOML_HEADER_ONLY 1
 #define TOML_ENABLE_FORMATTERS 0
 
@@ -20,6 +31,8 @@ extern "C" {
 
 namespace
 {
+
+constexpr size_t KEY_PARTS_MAX = 500;
 
 using entry = std::pair<std::string_view, const toml::node *>;
 
@@ -122,22 +135,83 @@ bool add_tables(config_file *file, const std::string &prefix, const toml::table 
 	return true;
 }
 
+/* The offset of the first key of too many parts, or npos. */
+size_t find_deep_key(std::string_view text)
+{
+	size_t dots = 0;
+
+	for (size_t i = 0; i < text.size(); i++) {
+		unsigned char c = static_cast<unsigned char>(text[i]);
+
+		if (c == '.' && ++dots > KEY_PARTS_MAX)
+			return i;
+		if (c == '\n' || c == '=' || c == ',' || c == ']' || c == '#')
+			dots = 0;
+	}
+	return std::string_view::npos;
+}
+
+int wrong_at(config_file *file, std::string_view text, size_t offset, const char *what)
+{
+	auto before = text.substr(0, offset);
+	auto line = 1 + std::count(before.begin(), before.end(), '\n');
+	auto start = before.rfind('\n');
+
+	return config_file_wrong(file, static_cast<int>(line),
+				 static_cast<int>(start == before.npos ? offset + 1 : offset - start), "%s", what);
+}
+
+bool breaks_assertion(std::string_view text)
+{
+	try {
+		(void)toml::parse(text);
+	} catch (const toml::parse_error &) {
+	} catch (const assertion_failed &) {
+		return true;
+	}
+	return false;
+}
+
+/* An assertion does not say where: it is the first line with which it fails. */
+int wrong_somewhere(config_file *file, std::string_view text)
+{
+	size_t start = 0;
+
+	for (size_t end; (end = text.find('\n', start)) != text.npos; start = end + 1)
+		if (breaks_assertion(text.substr(0, end)))
+			break;
+	return wrong_at(file, text, start, "this cannot be parsed");
+}
+
+int parse(config_file *file, std::string_view text)
+{
+	auto deep = find_deep_key(text);
+
+	if (deep != text.npos)
+		return wrong_at(file, text, deep, "a key of too many parts");
+	auto result = toml::parse(text);
+	auto *ours = result["tool"]["coverage"].as_table();
+	if (ours && !add_tables(file, "tool.coverage.", *ours))
+		return -ENOMEM;
+	return add_tables(file, "", result) ? 0 : -ENOMEM;
+}
+
 } // namespace
 
 extern "C" int config_toml_parse(struct config_file *file, const char *text, size_t len)
 {
-	auto result = toml::parse(std::string_view(text, len));
+	std::string_view all(text, len);
 
 	file->is_toml = true;
-	if (!result) {
-		auto at = result.error().source().begin;
-		auto what = result.error().description();
+	try {
+		return parse(file, all);
+	} catch (const toml::parse_error &error) {
+		auto at = error.source().begin;
 
-		return config_file_wrong(file, static_cast<int>(at.line), static_cast<int>(at.column), "%.*s",
-					 static_cast<int>(what.size()), what.data());
-	}
-	auto *ours = result.table()["tool"]["coverage"].as_table();
-	if (ours && !add_tables(file, "tool.coverage.", *ours))
+		return config_file_wrong(file, static_cast<int>(at.line), static_cast<int>(at.column), "%s", error.what());
+	} catch (const assertion_failed &) {
+		return wrong_somewhere(file, all);
+	} catch (const std::bad_alloc &) {
 		return -ENOMEM;
-	return add_tables(file, "", result.table()) ? 0 : -ENOMEM;
+	}
 }

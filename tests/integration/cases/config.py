@@ -250,6 +250,9 @@ def errors_have_a_place(t):
         ("setup.cfg", "x = 1\n", "setup.cfg:1:1: "),
         ("pyproject.toml", "[tool]\nx = [1,\n\n= 3\n", "pyproject.toml:4:1: "),
         ("pyproject.toml", "[tool.coverage.run]\nparallel = 3\n", "pyproject.toml:2:12: "),
+        ("pyproject.toml", "[a]\nb = 1\n[=ru\n", "pyproject.toml:3:1: "),
+        ("pyproject.toml", "a = " + 100000 * "[", "pyproject.toml:1:"),
+        ("pyproject.toml", 100000 * "a." + "a = 1\n", "pyproject.toml:1:"),
     ):
         folder = t.dir / f"case-{name}-{len(text)}"
         folder.mkdir()

@@ -230,7 +230,7 @@ def random_settings(t):
     wide_project(t)
     rng = random.Random(FULL and 23 or 5)
     sources = [".", "lib", "lib/", "lib/pack", "./lib/../tests", "linked", "elsewhere", "env", "env/lib", "other", "pack",
-               "pack.sub", "single", "tests", "tests.check", "app", "through", "space", "space.portion", "inside_env",
+               "pack.sub", "single", "tests", "tests.check", "app", "through", "inside_env",
                "zzz_linked", "real_name", "pac", "nowhere", "json", str(t.dir / "lib"), str(t.dir / "linked")]
     patterns = ["*/pack/*", "lib/*", "lib/*.py", "**/deep.py", "used.py", "*.py", "?pp.py", "[^a]*.py", "linked/*",
                 "elsewhere/*", "other/**", "env/*", "*/e*/*", "*/lib/**/u*", "./app.py", "../*/tests/*", "lib/../tests/*",
@@ -266,3 +266,11 @@ def named(got, expected):
     for who, a, b in (("only here", got, expected), ("only coverage.py", expected, got)):
         for name, (files, _) in a.items():
             yield who, sorted(set(files) - set(b.get(name, ([], 0))[0]))
+
+
+@case(only="debian-3.11 sid-3.14")
+def namespace_package(t):
+    wide_project(t)
+    expected, got, run = run_both(t, "[run]\nsource_pkgs = space.portion\n")
+    with t.difference("--source=A.B where A has no __init__.py"):
+        t.expect_equal(got, expected, f"data; {run}")
