@@ -15,7 +15,7 @@ def a_target_that_lies(t):
     target = Talk(t, t.py(TARGETS / "sample" / "liar.py"), traced=False)
     t.expect_equal(target.line(), "ready", "it begins")
     dumps = [["dump", "-p", target.pid, *more] for more in ((), ("--locals",), ("--json", "--locals"), ("--blocking",))]
-    samples = [["sample", "-q", "-p", target.pid, "-d", "1", "-r", "5000", "--idle", "-o", t.dir / "p", *more]
+    samples = [["sample", "-q", "-p", target.pid, "-d", "0.5", "-r", "5000", "--idle", "-o", t.dir / "p", *more]
                for more in ((), ("--blocking",))]
     for words in [*dumps, *samples]:
         run = t.run([t.program, *words], leave=True, preexec_fn=limited)

@@ -110,12 +110,14 @@ def threads_by_what_they_do(t):
     target = talk(t, "states.py")
 
     def functions(*options):
-        found, _ = sample(t, "-p", target.pid, "-r", "500", "-d", "1", *options, leave=True)
-        return {frame[0] for frames, _ in found for frame in frames}
+        found, _ = sample(t, "-p", target.pid, "-r", "500", "-d", "0.5", *options, leave=True)
+        names = {frame[0] for frames, _ in found for frame in frames}
+        t.expect("--idle" in options or "waits" not in names, "a thread that waits", options, names)
+        return names
 
-    t.expect("waits" not in functions() and "spins" in functions(), "without threads that wait")
-    t.expect({"waits", "spins", "sleeps"} <= functions("--idle"), "with threads that wait")
-    t.expect(not functions("--gil") & {"waits"}, "those that hold the GIL")
+    wait_for(t, "threads that run", lambda: "spins" in functions())
+    wait_for(t, "threads that wait as well", lambda: {"waits", "spins", "sleeps"} <= functions("--idle"))
+    wait_for(t, "those that hold the GIL", lambda: "spins" in functions("--gil"))
     end(target, clean=False)
 
 
@@ -189,7 +191,7 @@ def compiled_code_between(t):
     """sorted() stands between the function that calls it and the function that it calls."""
     target = talk(t, "native.py")
     out = t.dir / "profile"
-    run = t.run([t.program, "sample", "-q", "--native", "-f", "folded", "-o", out, "-p", target.pid, "-r", "50", "-d", "2"],
+    run = t.run([t.program, "sample", "-q", "--native", "-f", "folded", "-o", out, "-p", target.pid, "-r", "50", "-d", "1"],
                 leave=True)
     t.expect_equal(run.status, 0, f"status: {run}")
     end(target)
