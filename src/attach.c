@@ -58,9 +58,10 @@ static void supervise(const struct options *options, int keeper_socket, int mess
 		else
 			n++;
 	}
-	if (!n)
-		supervisor_leave(&s);
-	supervisor_run(&s);
+	if (n)
+		supervisor_run(&s);
+	else /* the data file stays as it is */
+		supervisor_tell(&s, FRONT_FINISHED, 0, "");
 	supervisor_deinit(&s);
 }
 

@@ -114,6 +114,14 @@ static bool waits_at(pid_t tid, raddr *pc)
 	return word != NULL;
 }
 
+/* One that came to a supervisor which was killed may still be at it, deep in what the agent calls. */
+static bool is_inside(const struct process *p, const struct remote *r)
+{
+	struct procfs_status status;
+
+	return procfs_status(p->pid, &status) == 0 && summon_is_inside(&p->program, r, status.ns_pid);
+}
+
 /* False if a thread is not where it can be told that it does not come back to our instructions. */
 static bool is_nowhere_near(const struct supervisor *sv, const struct process *p, const struct stops *stops)
 {
@@ -214,7 +222,8 @@ static void step_with(struct supervisor *s, struct process *p, const struct remo
 	if (!threads)
 		return;
 	if (e->state == ERRAND_TIDYING) {
-		if (!stops->complete || !is_nowhere_near(s, p, stops) || summon_end(&p->program, r) == -EAGAIN)
+		if (!stops->complete || !is_nowhere_near(s, p, stops) || is_inside(p, r) ||
+		    summon_end(&p->program, r) == -EAGAIN)
 			return;
 		if (e->request == AGENT_REQUEST_DETACH)
 			supervisor_tell_left(s, p, r);

@@ -392,6 +392,14 @@ static void stop_listening(struct state *s)
 	}
 }
 
+/* Whoever reads our standard error to its end does not wait for us. */
+static void fall_silent(struct state *s)
+{
+	log_set_fd(-1);
+	cleanup_closep(&s->message_fd);
+	s->message_fd = -1;
+}
+
 /* More than once for a command that is the first process of a container: told before its end, and after. */
 static void finish(struct state *s, bool python_ran)
 {
@@ -405,10 +413,7 @@ static void finish(struct state *s, bool python_ran)
 		log_warning("%u lines, files or functions did not fit and are missing", s->dropped);
 	log_info("%u Python %s measured, data in %s%s", s->n_measured, s->n_measured == 1 ? "process" : "processes",
 		 s->recorder->file.path, is_parallel(s) ? ".*" : "");
-	/* Whoever reads our standard error to its end waits for the command only. */
-	log_set_fd(-1);
-	cleanup_closep(&s->message_fd);
-	s->message_fd = -1;
+	fall_silent(s);
 	/* The next one may write the same file as soon as we have said that ours is there. */
 	if (!s->runs)
 		stop_listening(s);
@@ -622,6 +627,9 @@ void keeper_run(int socket, pid_t supervisor, struct recorder *recorder, int mes
 		s.next_save = now_ms() + recorder->options->save_every;
 	serve(&s);
 	waitpid(supervisor, NULL, 0);
+	/* What was attached to may run for long. */
+	if (recorder->options->pids.n)
+		fall_silent(&s);
 	outlive(&s);
 	if (s.unsaved)
 		save(&s);

@@ -368,6 +368,14 @@ bool summon_is_near(const struct program *p, raddr pc)
 	return arm_contains(&p->arm, pc) || (p->blob && pc - p->blob < boot_blob()->data);
 }
 
+bool summon_is_inside(const struct program *p, const struct remote *r, pid_t pid)
+{
+	uint32_t inside, of;
+
+	return p->blob && remote_read(r, DATA(inside), &inside, sizeof(inside)) == 0 && inside &&
+	       remote_read(r, DATA(inside_pid), &of, sizeof(of)) == 0 && of == (uint32_t)pid;
+}
+
 int summon_end(struct program *p, const struct remote *r)
 {
 	if (!p->arm.code)

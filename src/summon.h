@@ -43,5 +43,8 @@ int summon_cancel(struct program *p, const struct remote *r);
 /** May a thread that is at @p pc go to what summon_begin() has written? It is in there, or in the agent. */
 bool summon_is_near(const struct program *p, raddr pc);
 
+/** Is a thread of the process, @p pid in its own namespace, in the agent, or in what that has called? */
+bool summon_is_inside(const struct program *p, const struct remote *r, pid_t pid);
+
 /** Take away what summon_begin() has written; nobody may be near. -EAGAIN: something still leads there. Try again. */
 int summon_end(struct program *p, const struct remote *r) must_check;

@@ -19,6 +19,7 @@
 #include "attach/tracee.h"
 #include "base/log.h"
 #include "repair.h"
+#include "refusal.h"
 #include "summon.h"
 
 #define SEIZE_TRIES 20
@@ -483,8 +484,13 @@ int supervisor_attach(struct supervisor *s, pid_t pid, char why[CONTROL_TEXT_MAX
 		     !procfs_same_namespace(pid, getpid(), "pid");
 	p->program.fork_mode = fork_mode(s->options);
 	r = program_find(&p->program, pid, &s->images);
-	if (r == -ENOENT)
-		p->program.refusal = "there is no Python in it";
+	if (r == -ENOENT) {
+		struct refusal refusal;
+
+		refusal_not_python(pid, &refusal);
+		snprintf(why, CONTROL_TEXT_MAX, "%s", refusal.why);
+		return r;
+	}
 	if (r == 0)
 		r = errand_begin(s, p, AGENT_REQUEST_ATTACH);
 	return r < 0 ? refuse(p, r, why) : 0;

@@ -296,6 +296,8 @@ struct agent {
 	uint64_t aliases; /* struct agent_alias *: atomic head */
 	uint64_t heap; /* atomic: next free byte of the agent's own memory (heap.c) */
 	uint64_t trap_state; /* struct trap_state * */
+	uint32_t inside;     /* threads of process `inside_pid` that carry out a request, and return to where they came */
+	uint32_t inside_pid;
 };
 
 /* The first bytes of the blob; all are offsets from its start. */

@@ -4,6 +4,8 @@
  */
 #include "agent.h"
 
+#define SYS_getpid 39
+
 static void attach(void)
 {
 	uint64_t source = atomic_load(&agent_data.source);
@@ -49,6 +51,17 @@ static void carry_out(uint32_t request)
 	}
 }
 
+/* A forked child has none of the others. */
+static void come_in(void)
+{
+	uint32_t pid = (uint32_t)agent_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
+
+	if (agent_data.inside_pid != pid)
+		atomic_store(&agent_data.inside, 0);
+	agent_data.inside_pid = pid;
+	atomic_add(&agent_data.inside, 1);
+}
+
 hidden void agent_held(void)
 {
 	int *error = NULL, saved = 0;
@@ -56,6 +69,7 @@ hidden void agent_held(void)
 
 	if (!agent_make_writable())
 		return;
+	come_in();
 	if (agent_data.errno_location)
 		error = ((int *(*)(void))(uintptr_t)agent_data.errno_location)();
 	if (error)
@@ -67,4 +81,5 @@ hidden void agent_held(void)
 	agent_call_supervisor(AGENT_AT_DONE);
 	if (error)
 		*error = saved;
+	atomic_add(&agent_data.inside, -1);
 }

@@ -95,9 +95,9 @@ class Before:
 class Attached:
     """`pycov-trace -p` of one process or more."""
 
-    def __init__(self, t, *pids, options=(), wait=True, program=None, env=None):
-        self.t, self.pids = t, pids
-        self.argv = [program or t.program, "--data-file", str(t.data_file), *options]
+    def __init__(self, t, *pids, options=(), wait=True, program=None, env=None, data_file=None):
+        self.t, self.pids, self.data_file = t, pids, data_file or t.data_file
+        self.argv = [program or t.program, "--data-file", str(self.data_file), *options]
         for pid in pids:
             self.argv += ["-p", str(pid)]
         self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -127,14 +127,14 @@ class Attached:
 
     def end(self, sig=signal.SIGINT):
         """It leaves: what it did."""
-        if sig:
+        if sig and self.process.poll() is None:
             self.process.send_signal(sig)
         try:
             out, err = self.process.communicate(timeout=LIMIT)
         except subprocess.TimeoutExpired:
             raise Failure(f"pycov-trace does not leave: {self.seen!r}; {self.where()}") from None
         run = Run(self.argv, self.pid, self.process.returncode, out, self.seen + err)
-        run.data = read_data(self.t.data_file)
+        run.data = read_data(self.data_file)
         return run
 
     def leave(self, sig=signal.SIGINT):

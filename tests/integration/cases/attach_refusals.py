@@ -1,0 +1,190 @@
+"""What cannot be attached to: each with its reason, unharmed."""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+from harness import Skip, case, status_of
+from processes import Talk, tracer_of, wait_for
+
+from cases.foreign import pyenv
+
+ONCE = "debian-3.11"
+PROGRAM = "import sys\nsys.stdout.write('ready\\n')\nsys.stdout.flush()\nsys.stdin.readline()\nsys.exit(3)\n"
+
+
+def refused(t, pid, *reasons, argv=()):
+    run = t.run([*argv, t.program, "--data-file", t.data_file, "-p", str(pid)], leave=True)
+    t.expect(run.status == 1, "status", run)
+    for reason in reasons:
+        t.expect(reason in run.errors, f"{reason!r} is not said", run)
+    t.expect(not t.data_file.exists(), "there is a data file", run)
+    return run
+
+
+def unharmed(t, talk, *reasons, argv=()):
+    """Refused, and the program goes on."""
+    refused(t, talk.pid, *reasons, argv=argv)
+    wait_for(t, "no tracer", lambda: talk.tracer in (0, os.getpid()))
+    talk.say()
+    run = talk.end()
+    t.expect_equal((run.status, run.err), (3, b""), "end")
+
+
+def program(t, *command, **more):
+    talk = Talk(t, [*command, t.write("program.py", PROGRAM)], traced=False, **more)
+    t.expect_equal(talk.line(), "ready", "line")
+    return talk
+
+
+@case(only=ONCE)
+def nobody(t):
+    p = subprocess.Popen(["true"])
+    p.wait()
+    refused(t, p.pid, f"there is no process {p.pid}")
+
+
+@case(only=ONCE)
+def zombie(t):
+    p = subprocess.Popen(["true"])
+    wait_for(t, "zombie", lambda: status_of(p.pid).get("State", "").startswith("Z"))
+    refused(t, p.pid, "zombie")
+    p.wait()
+
+
+@case(only=ONCE)
+def kernel_thread(t):
+    if status_of(2).get("Name") != "kthreadd":
+        raise Skip("optional: no threads of the kernel are seen here")
+    refused(t, 2, "kthreadd", "thread of the kernel")
+
+
+@case(only=ONCE)
+def no_python(t):
+    p = subprocess.Popen(["sleep", "1000"])
+    wait_for(t, "exec", lambda: "sleep" in os.readlink(f"/proc/{p.pid}/exe"))
+    refused(t, p.pid, "Python", "sleep")
+    wait_for(t, "no tracer", lambda: tracer_of(p.pid) == 0)
+    p.terminate()
+    t.expect_equal(p.wait(), -signal.SIGTERM, "end")
+
+
+def other_version(t, version, word):
+    unharmed(t, program(t, pyenv(version)), word)
+
+
+@case(only=ONCE)
+def python_2_7(t):
+    other_version(t, "2.7", "Python 2 is not supported")
+
+
+@case(only=ONCE)
+def python_3_7(t):
+    other_version(t, "3.7", "Python 3.7 is not supported")
+
+
+@case(only=ONCE)
+def pypy(t):
+    if not os.path.exists("/usr/bin/pypy3"):
+        raise Skip("optional: no pypy3")
+    unharmed(t, program(t, "/usr/bin/pypy3"), "PyPy")
+
+
+@case(only=ONCE)
+def traced_by_another(t):
+    """By us."""
+    talk = program(t, *t.py())
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    PTRACE_SEIZE, PTRACE_DETACH = 0x4206, 17
+    t.expect_equal(libc.ptrace(PTRACE_SEIZE, talk.pid, None, None), 0, "PTRACE_SEIZE")
+    name = status_of(os.getpid())["Name"]
+    try:
+        refused(t, talk.pid, f"traced already, by {os.getpid()} ({name})", "end the other tracer first")
+    finally:
+        os.kill(talk.pid, signal.SIGSTOP)
+        os.waitpid(talk.pid, 0x40000000 | os.WUNTRACED)
+        t.expect_equal(libc.ptrace(PTRACE_DETACH, talk.pid, None, None), 0, "PTRACE_DETACH")
+        os.kill(talk.pid, signal.SIGCONT)
+    talk.say()
+    t.expect_equal(talk.end().status, 3, "end")
+
+
+@case(only=ONCE)
+def attached_to_already(t):
+    """A second pycov-trace."""
+    talk = Talk(t, t.py(t.write("program.py", PROGRAM)))
+    t.expect_equal(talk.line(), "ready", "line")
+    run = t.run([t.program, "--data-file", t.dir / "other", "-p", str(talk.pid)], leave=True)
+    t.expect(run.status == 1 and "traced already" in run.errors and "pycov-trace" in run.errors, "refusal", run)
+    talk.say()
+    t.expect_equal(talk.end().status, 3, "end")
+
+
+@case(only=ONCE)
+def thread(t):
+    talk = Talk(t, t.py("-c", "import sys, threading\nthreading.Thread(target=sys.stdin.readline).start()\n"
+                        "print(threading.enumerate()[1].native_id, flush=True)"), traced=False)
+    tid = int(talk.line())
+    refused(t, tid, f"{tid} is a thread of process {talk.pid}", f"give {talk.pid}")
+    talk.say()
+    t.expect_equal(talk.end().status, 0, "end")
+
+
+@case(only=ONCE)
+def itself_and_parents(t):
+    refused(t, os.getpid(), "choose another")
+    run = t.run(["sh", "-c", f"exec {t.program} --data-file {t.data_file} -p $$"])
+    t.expect(run.status == 1 and "pycov-trace" in run.errors, "its own pid", run)
+
+
+@case(only=ONCE)
+def of_another_user(t):
+    if os.geteuid():
+        raise Skip("optional: only root can be somebody else")
+    os.chmod(t.dir, 0o777)
+    talk = program(t, *t.py())
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    unharmed(t, talk, f"process {talk.pid}", "belongs to user 0", "as root (sudo)", argv=nobody)
+
+
+@case(only=ONCE)
+def not_dumpable(t):
+    if os.geteuid():
+        raise Skip("optional: only root can be somebody else")
+    os.chmod(t.dir, 0o777)
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    path = t.write("closed.py", "import ctypes\nctypes.CDLL(None).prctl(4, 0, 0, 0, 0)\n" + PROGRAM)
+    talk = Talk(t, [*nobody, "/usr/bin/python3.11", path], traced=False)
+    t.expect_equal(talk.line(), "ready", "line")
+    unharmed(t, talk, "closed to all but root", argv=nobody)
+
+
+SECCOMP = """\
+import ctypes, struct
+libc = ctypes.CDLL(None)
+# memfd_create(2) alone is forbidden
+code = struct.pack("<HBBI", 0x20, 0, 0, 0) + struct.pack("<HBBI", 0x15, 0, 1, 319)
+code += struct.pack("<HBBI", 0x06, 0, 0, 0x00050001) + struct.pack("<HBBI", 0x06, 0, 0, 0x7fff0000)
+kept = ctypes.create_string_buffer(code, len(code))
+program = ctypes.create_string_buffer(struct.pack("<HxxxxxxQ", 4, ctypes.addressof(kept)), 16)
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, program, 0, 0) == 0
+"""
+
+
+@case(only=ONCE)
+def behind_a_seccomp_filter(t):
+    talk = Talk(t, t.py(t.write("program.py", SECCOMP + PROGRAM)), traced=False)
+    t.expect_equal(talk.line(), "ready", "line")
+    unharmed(t, talk, "seccomp")
+
+
+@case(only=ONCE)
+def wrong_words(t):
+    for words in (["-p", "x"], ["-p", "0"], ["-p", "-1"], ["-p", "99999999999999"], ["--duration", "1", "true"],
+                  ["--with-children", "true"], ["-p", "1", "true"], ["-p", "1", "-d", "x"]):
+        run = t.run([t.program, "--data-file", t.data_file, *words])
+        t.expect(run.status == 2 and run.err, f"status of {words}", run)
