@@ -129,7 +129,7 @@ static int visit_file(struct walk *w, uint32_t offset, const struct region_file 
 		return 0;
 	r = spend(w, f->name_len);
 	if (!r && w->v->file)
-		r = w->v->file(w->v->arg, offset, f->name, f->name_len);
+		r = w->v->file(w->v->arg, offset, f->name, f->name_len, f->flags & REGION_FILE_REFUSED);
 	for (uint32_t i = 0; !r && w->v->lines && i < REGION_NEAR_CHUNKS; i++)
 		r = visit_chunk(w, offset, i, f->near[i]);
 	if (!r && w->v->lines)

@@ -38,7 +38,8 @@ void region_read_counters(int fd, struct region_counters *ret);
 /** What a walk reports. `name` is not terminated and may hold any byte. Any of the callbacks may be NULL; a non-zero
  * return ends the walk with it. `file` numbers are the same in both callbacks. */
 struct region_visitor {
-	int (*file)(void *arg, uint32_t file, const char *name, size_t len);
+	/** @p refused: by the agent, as it was told; nothing else is there of the file. */
+	int (*file)(void *arg, uint32_t file, const char *name, size_t len, bool refused);
 	/** 128 bytes of bits: line first_line + i for bit i. */
 	int (*lines)(void *arg, uint32_t file, uint32_t first_line, const unsigned char *bits, size_t n);
 	int (*code)(void *arg, const struct region_code *code, const char *qualname, const unsigned char *table);

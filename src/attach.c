@@ -41,14 +41,14 @@ struct supervised {
 	int socket;
 };
 
-static void supervise(const struct options *options, int keeper_socket, int message_fd, void *arg)
+static void supervise(const struct recorder *recorder, int keeper_socket, int message_fd, void *arg)
 {
 	const struct supervised *d = arg;
 	char why[CONTROL_TEXT_MAX];
 	struct supervisor s;
 	size_t n = 0;
 
-	supervisor_init(&s, options, keeper_socket, message_fd);
+	supervisor_init(&s, recorder->options, recorder->selection, keeper_socket, message_fd);
 	s.front = d->socket;
 	s.front_heard = dup(d->socket);
 	supervisor_tell(&s, FRONT_SUPERVISOR, getpid(), "");

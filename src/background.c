@@ -87,7 +87,7 @@ static void be_keeper(struct recorder *recorder, int fd, supervise_fn *supervise
 	if (supervisor == 0) {
 		close(sockets[0]);
 		cleanup_closep(&recorder->file.dirfd);
-		supervise(recorder->options, sockets[1], message_fd, arg);
+		supervise(recorder, sockets[1], message_fd, arg);
 		_exit(0);
 	}
 	close(sockets[1]);

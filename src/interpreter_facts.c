@@ -450,3 +450,22 @@ char *interpreter_stdlib_of(const char *path, unsigned int major, unsigned int m
 	}
 	return NULL;
 }
+
+char *interpreter_facts_landmark(struct interpreter_facts *facts, unsigned int major, unsigned int minor)
+{
+	static const char *const libs[] = {"lib", "lib64"};
+	const char *base = facts->base_prefix;
+
+	for (size_t i = 0; base && i < ARRAY_SIZE(libs); i++) {
+		_cleanup_free_ char *path = NULL, *real = NULL;
+
+		if (asprintf(&path, "%s/%s/python%u.%u/%s", strcmp(base, "/") ? base : "", libs[i], major, minor,
+			     landmarks[0]) < 0) {
+			path = NULL;
+			return NULL;
+		}
+		if (rootpath_real(&facts->root, path, &real) == 0 && rootpath_exists(&facts->root, real, false))
+			return take_ptr(path);
+	}
+	return NULL;
+}

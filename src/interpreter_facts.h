@@ -71,5 +71,11 @@ bool interpreter_facts_is_third_party(struct interpreter_facts *facts, const cha
  */
 char *interpreter_stdlib_of(const char *path, unsigned int major, unsigned int minor);
 
+/**
+ * The file that tells whether the standard library is where it is taken to be, as the interpreter names it: it runs it
+ * before all others. NULL if there is none; the caller frees.
+ */
+char *interpreter_facts_landmark(struct interpreter_facts *facts, unsigned int major, unsigned int minor);
+
 /** True if @p path, without links, is one of the directories or lies below one. */
 bool path_list_covers(const struct path_list *list, const char *path);

@@ -36,12 +36,20 @@ void program_deinit(struct program *p)
 	p->fork_mode = fork_mode;
 }
 
-void program_handed_over(struct program *p)
+void program_handed_over(struct program *p, struct run *ret)
 {
-	uint32_t id = p->run.id;
+	*ret = p->run;
+	run_init(&p->run);
+	p->run.id = ret->id;
+}
 
-	run_deinit(&p->run);
-	p->run.id = id;
+void program_tell_refused(const struct remote *r, raddr blob, const char *text)
+{
+	raddr at = blob + boot_blob()->data + offsetof(struct agent, refused);
+	uint32_t ready = 1;
+
+	if (remote_write(r, at + offsetof(struct agent_refused, text), text, AGENT_REFUSED_TEXT) == 0)
+		(void)!remote_write(r, at + offsetof(struct agent_refused, ready), &ready, sizeof(ready));
 }
 
 void program_fork(struct program *child, const struct program *parent)

@@ -61,8 +61,14 @@ int program_find(struct program *p, pid_t pid, struct images *images) must_check
 /** Nothing in the runtime's code leads to the agent any more. With the GIL held by the thread of @p r. */
 int program_unhook(struct program *p, const struct remote *r) must_check;
 
-/** The keeper has the run: its id alone is needed from now on. */
-void program_handed_over(struct program *p);
+/** The keeper has the run: its id alone is needed from now on. *@p ret takes the rest over. */
+void program_handed_over(struct program *p, struct run *ret);
+
+/**
+ * Tell the agent at @p blob which files nobody wants: AGENT_REFUSED_TEXT bytes. The program may be running, or be gone;
+ * @p r was opened when it was stopped.
+ */
+void program_tell_refused(const struct remote *r, raddr blob, const char *text);
 
 /** @p child is a copy of @p parent's image: the same run. */
 void program_fork(struct program *child, const struct program *parent);

@@ -147,18 +147,25 @@ void recorder_deinit(struct recorder *r)
 
 struct stdlib_search {
 	unsigned int minor;
+	const char *expected; /* the file that shows that it is where the executable says */
 	char *found;
 };
 
-static int search_stdlib(void *arg, uint32_t number, const char *name, size_t len)
+static int search_stdlib(void *arg, uint32_t number, const char *name, size_t len, bool refused)
 {
 	struct stdlib_search *s = arg;
-	_cleanup_free_ char *path = strndup(name, len);
+	_cleanup_free_ char *path = strndup(name, len), *found = NULL;
+	bool is_expected = path && s->expected && !strcmp(path, s->expected);
 
 	(void)number;
-	if (path)
-		s->found = interpreter_stdlib_of(path, 3, s->minor);
-	return s->found != NULL;
+	(void)refused;
+	if (path && (is_expected || !s->found))
+		found = interpreter_stdlib_of(path, 3, s->minor);
+	if (found) {
+		free(s->found);
+		s->found = take_ptr(found);
+	}
+	return is_expected;
 }
 
 static int find_facts(struct interpreter *it, const struct run *run)
@@ -170,19 +177,27 @@ static int find_facts(struct interpreter *it, const struct run *run)
 					  .executable = it->executable,
 					  .home = run->home,
 					  .user_base = run->user_base};
+	_cleanup_free_ char *expected = NULL;
 	char root[64];
-	int r = region_walk(run->region_fd, &v);
+	int r;
 
-	if (r < 0)
-		return r;
 	if (it->root_fd >= 0) {
 		snprintf(root, sizeof(root), "/proc/self/fd/%d", it->root_fd);
 		hints.root = root;
 	}
-	hints.stdlib_dir = search.found;
 	r = interpreter_facts_init(&it->facts, &hints);
+	if (r < 0)
+		return r;
+	search.expected = expected = interpreter_facts_landmark(&it->facts, hints.major, hints.minor);
+	r = region_walk(run->region_fd, &v);
+	/* It is elsewhere: in another interpreter's, as PYTHONHOME or an embedding program would have it. */
+	if (r == 0 && search.found) {
+		interpreter_facts_deinit(&it->facts);
+		hints.stdlib_dir = search.found;
+		r = interpreter_facts_init(&it->facts, &hints);
+	}
 	free(search.found);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 static bool same_text(const char *a, const char *b)
@@ -234,10 +249,20 @@ static bool has_name(const void *entry, const void *key)
 	return !strcmp(((const struct known_file *)entry)->name, key);
 }
 
+static enum log_level verdict_level(const struct recorder *r)
+{
+	return options_debug(r->options, "trace") ? LOG_LEVEL_ERROR : LOG_LEVEL_DEBUG;
+}
+
+static bool says_verdicts(const struct recorder *r)
+{
+	return log_enabled(verdict_level(r));
+}
+
 /* --debug=trace: each file, with the reason for or against it. */
 static void say_verdict(const struct recorder *r, const char *name, const struct verdict *verdict)
 {
-	enum log_level level = options_debug(r->options, "trace") ? LOG_LEVEL_ERROR : LOG_LEVEL_DEBUG;
+	enum log_level level = verdict_level(r);
 
 	if (!log_enabled(level))
 		return;
@@ -323,7 +348,7 @@ static int add_drain_file(struct drain *d, uint32_t number, struct record_file *
 	return 0;
 }
 
-static int on_file(void *arg, uint32_t number, const char *name, size_t len)
+static int on_file(void *arg, uint32_t number, const char *name, size_t len, bool refused)
 {
 	struct drain *d = arg;
 	_cleanup_free_ char *text = strndup(name, len);
@@ -337,6 +362,8 @@ static int on_file(void *arg, uint32_t number, const char *name, size_t len)
 		return -ENOMEM;
 	if (text[0] != '/' || strlen(text) != len)
 		return 0;
+	if (refused && !says_verdicts(d->recorder))
+		return 0;
 	hash = hash_bytes(&d->recorder->record.key, text, len);
 	known = hashmap_find(&d->interpreter->files, hash, has_name, text);
 	if (!known) {
@@ -344,6 +371,8 @@ static int on_file(void *arg, uint32_t number, const char *name, size_t len)
 		if (r < 0)
 			return r;
 	}
+	if (refused && known->path)
+		log_error("'%s' was refused, and should not have been", text);
 	if (!known->path)
 		return 0;
 	r = record_file_get(d->record, known->path, &d->current);

@@ -148,7 +148,7 @@ int repair(pid_t pid)
 	}
 	sigfillset(&set);
 	sigprocmask(SIG_SETMASK, &set, NULL);
-	supervisor_init(&s, &options, -1, -1);
+	supervisor_init(&s, &options, NULL, -1, -1);
 	r = supervisor_repair(&s, pid, why);
 	if (r == 1)
 		supervisor_run(&s);

@@ -484,6 +484,64 @@ void verdict_deinit(struct verdict *verdict)
 	*verdict = (struct verdict){ 0 };
 }
 
+static int add_but(struct selection_foresight *f, const char *before, const char *name, size_t len,
+		   const char *behind)
+{
+	if (asprintf(&f->but[f->n_but], "%s%.*s%s", before, (int)len, name, behind) < 0) {
+		f->but[f->n_but] = NULL;
+		return -ENOMEM;
+	}
+	f->n_but++;
+	return 0;
+}
+
+/** A directory of the source, or the outermost name of a package of it, as a directory or a module. */
+static int add_buts(const struct selection *sel, struct selection_foresight *f)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < sel->dirs.n && r == 0; i++)
+		r = add_but(f, "", sel->dirs.names[i], strlen(sel->dirs.names[i]), "/");
+	for (size_t i = 0; i < sel->packages.n && r == 0; i++) {
+		const char *name = sel->packages.names[i];
+
+		r = add_but(f, "/", name, strcspn(name, "."), "/");
+		if (r == 0)
+			r = add_but(f, "/", name, strcspn(name, "."), ".");
+	}
+	return r;
+}
+
+static void add_foreseen(struct selection_foresight *f, const struct path_list *list)
+{
+	for (size_t i = 0; i < list->n && f->n_dirs < ARRAY_SIZE(f->dirs); i++)
+		f->dirs[f->n_dirs++] = list->paths[i];
+}
+
+int selection_foresee(const struct selection *sel, const struct interpreter_facts *facts,
+		      struct selection_foresight *ret)
+{
+	bool has_source = selection_has_source(sel);
+
+	*ret = (struct selection_foresight){0};
+	/* A pattern may match anywhere. */
+	if (!has_source && sel->include.n)
+		return 0;
+	if (sel->dirs.n + 2 * sel->packages.n > ARRAY_SIZE(ret->but))
+		return 0;
+	if (has_source || !sel->pylib)
+		add_foreseen(ret, &facts->stdlib);
+	add_foreseen(ret, &facts->third_party);
+	return add_buts(sel, ret);
+}
+
+void selection_foresight_deinit(struct selection_foresight *foresight)
+{
+	for (size_t i = 0; i < foresight->n_but; i++)
+		free(foresight->but[i]);
+	*foresight = (struct selection_foresight){0};
+}
+
 struct walk {
 	const struct selection *sel;
 	struct rootpath *root;

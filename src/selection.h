@@ -54,6 +54,22 @@ int selection_judge(const struct selection *sel, struct interpreter_facts *facts
 void verdict_deinit(struct verdict *verdict);
 #define _cleanup_verdict_ _cleanup_(verdict_deinit)
 
+#define SELECTION_FORESEEN_MAX 32
+
+/** What can be said of files before they are known: those in `dirs` are refused, unless their path holds one of `but`. */
+struct selection_foresight {
+	const char *dirs[SELECTION_FORESEEN_MAX]; /* of the facts, without links; only files that are there without one */
+	size_t n_dirs;
+	char *but[SELECTION_FORESEEN_MAX]; /* owned */
+	size_t n_but;
+};
+
+/** Of files that the interpreter of @p facts runs. -ENOMEM. Free with selection_foresight_deinit() in each case. */
+int selection_foresee(const struct selection *sel, const struct interpreter_facts *facts,
+		      struct selection_foresight *ret) must_check;
+void selection_foresight_deinit(struct selection_foresight *foresight);
+#define _cleanup_foresight_ _cleanup_(selection_foresight_deinit)
+
 /** The path of a file, without links. A negative result ends the walk and is its result. */
 typedef int (*selection_file_fn)(void *arg, const char *path);
 

@@ -25,10 +25,12 @@
 #define SEIZE_TRIES 20
 #define LEAVE_PATIENCE 3000 /* milliseconds */
 
-void supervisor_init(struct supervisor *s, const struct options *options, int keeper_socket, int message_fd)
+void supervisor_init(struct supervisor *s, const struct options *options, const struct selection *selection,
+		     int keeper_socket, int message_fd)
 {
 	memset(s, 0, sizeof(*s));
 	s->options = options;
+	s->selection = selection;
 	s->keeper.socket = keeper_socket;
 	s->message_fd = message_fd;
 	s->front = s->front_heard = -1;
@@ -39,6 +41,7 @@ void supervisor_deinit(struct supervisor *s)
 {
 	processes_deinit(&s->processes);
 	images_deinit(&s->images);
+	foresight_deinit(&s->foresight);
 	cleanup_closep(&s->keeper.socket);
 	cleanup_closep(&s->message_fd);
 	cleanup_closep(&s->front);
@@ -61,14 +64,37 @@ static void tell_refusal(struct supervisor *s, struct process *p)
 }
 
 /* The program has a region that the keeper does not know yet: it keeps it from now on. */
-static void hand_over(struct supervisor *s, struct program *g)
+static void hand_over(struct supervisor *s, struct process *p, struct remote *mem)
 {
+	struct untold *u = &s->untold;
+	struct program *g = &p->program;
+
 	if (g->phase != PROGRAM_HOOKED || g->run.region_fd < 0)
 		return;
 	s->python_ran = true;
 	g->run.id = ++s->last_run;
 	keeper_add(&s->keeper, &g->run);
-	program_handed_over(g);
+	program_handed_over(g, &u->run);
+	/* A copy of a program knows what that was told. */
+	if (p->is_copy)
+		return run_deinit(&u->run);
+	u->is_there = true;
+	u->mem = *mem;
+	u->blob = g->blob;
+	mem->mem_fd = -1;
+}
+
+/* It takes a while, and the program need not wait: the interpreter has to come to life first. */
+static void tell(struct supervisor *s)
+{
+	struct untold *u = &s->untold;
+	const char *text = s->selection ? foresight_get(&s->foresight, s->selection, &u->run) : "";
+
+	if (*text)
+		program_tell_refused(&u->mem, u->blob, text);
+	remote_close(&u->mem);
+	run_deinit(&u->run);
+	u->is_there = false;
 }
 
 /* Is a process of run @id left, other than @but? */
@@ -173,7 +199,7 @@ static bool is_agent_call(struct supervisor *s, struct thread *t, int sig)
 		return false;
 	tell_refusal(s, t->process);
 	leave_run(s, t->process, before);
-	hand_over(s, &t->process->program);
+	hand_over(s, t->process, &mem);
 	return true;
 }
 
@@ -240,6 +266,8 @@ void supervisor_on_stop(struct supervisor *s, pid_t tid, int status)
 		tracee_listen(tid);
 	else
 		tracee_continue(tid, sig);
+	if (s->untold.is_there)
+		tell(s);
 }
 
 /* The command is dead, and nobody has been told yet. */

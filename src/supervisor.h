@@ -4,11 +4,23 @@
 #include <sys/types.h>
 
 #include "control.h"
+#include "foresight.h"
 #include "keeper.h"
 #include "process.h"
 
+/* A program that runs by now, and whose agent has to be told something. */
+struct untold {
+	bool is_there;
+	struct remote mem;
+	raddr blob;
+	struct run run;
+};
+
 struct supervisor {
 	const struct options *options;
+	const struct selection *selection;
+	struct foresight foresight;
+	struct untold untold;
 	struct keeper keeper;
 	struct images images;
 	struct processes processes;
@@ -42,8 +54,9 @@ struct front_message {
 	char text[CONTROL_TEXT_MAX];
 };
 
-/** @p keeper_socket and @p message_fd are taken over. */
-void supervisor_init(struct supervisor *s, const struct options *options, int keeper_socket, int message_fd);
+/** @p selection: NULL if nothing is recorded. @p keeper_socket and @p message_fd are taken over. */
+void supervisor_init(struct supervisor *s, const struct options *options, const struct selection *selection,
+		     int keeper_socket, int message_fd);
 void supervisor_deinit(struct supervisor *s);
 
 /** Trace @p pid, which waits for us. */

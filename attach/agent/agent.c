@@ -86,6 +86,7 @@ void agent_serve(enum agent_why why)
 		agent_data.rearm = why == AGENT_AT_FORK;
 		agent_data.chunks[0] = region;
 		atomic_store(&agent_data.region, region);
+		region_note_landmark();
 	}
 }
 

@@ -75,6 +75,10 @@ hidden int memcmp(const void *a, const void *b, size_t n);
 
 /** The file record for the co_filename @p str: 0 for `<...>` and what is no str. Touches no reference count. */
 hidden uint32_t region_file_of(const PyObject *str);
+/** True if the file of that record is refused: nothing of it need be recorded. */
+hidden bool region_is_refused(uint32_t file);
+/** The region is another one now: tell it what the refusals rest on. */
+hidden void region_note_landmark(void);
 /** Line @p line of @p file has run. */
 hidden void region_set_line(uint32_t file, int64_t line);
 /** Record the line table of @p code, of @p file, once. */
@@ -83,6 +87,17 @@ hidden void region_set_status(enum agent_status status);
 hidden struct region_header *region_header(void);
 /** Unmap the region and forget all that points into it. */
 hidden void region_leave(void);
+
+/* refused.c */
+
+/** True if @p name, of @p len bytes, is the file that all refusals rest on: they hold from now on. */
+hidden bool refused_note(const char *name, uint32_t len);
+/** The name of that file; NULL while it is not known. */
+hidden const char *refused_landmark(void);
+/** Is it certain that nobody wants the file @p name? */
+hidden bool refused_is(const char *name, uint32_t len);
+
+hidden size_t text_length(const char *text);
 
 /** Is @p str equal to the ASCII text @p text of @p len characters? */
 hidden bool str_equals(const PyObject *str, const char *text, size_t len);

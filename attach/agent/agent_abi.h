@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#define AGENT_ABI 1
+#define AGENT_ABI 2
 #define AGENT_SIZE_MAX (1u << 20) /* of its image */
 #define AGENT_MAGIC 0x54435650u /* "PVCT", written last: a blob without it is never entered */
 
@@ -136,8 +136,11 @@ struct region_file {
 	uint32_t name_len;
 	uint32_t far; /* atomic: offset of REGION_FAR_TOP offsets of REGION_FAR_LEAF offsets of line chunks */
 	uint32_t near[REGION_NEAR_CHUNKS]; /* atomic: offsets of line chunks */
+	uint32_t flags;
 	char name[];
 };
+
+#define REGION_FILE_REFUSED 1u /* nothing of it is recorded: see struct agent_refused */
 
 /* A code object that was met: what reports need to know of its lines without asking Python. */
 struct region_code {
@@ -156,7 +159,7 @@ struct region_code {
 #define REGION_CODE_ANNOTATE 1u /* an __annotate__ function: its lines are not statements */
 
 _Static_assert(sizeof(struct region_header) == 64 + 4 * (REGION_FILE_BUCKETS + REGION_CODE_BUCKETS), "region header");
-_Static_assert(sizeof(struct region_file) == 16 + 4 * REGION_NEAR_CHUNKS, "region file");
+_Static_assert(sizeof(struct region_file) == 20 + 4 * REGION_NEAR_CHUNKS, "region file");
 _Static_assert(sizeof(struct region_code) == 28, "region code");
 
 /* ------------------------------------------------------------------------------------- calling the supervisor */
@@ -234,12 +237,29 @@ struct agent_traps {
 	uint8_t adaptive[256];	     /* 3.11: what quickening turns it into, 0 for nothing */
 };
 
+/* ------------------------------------------------------------------------------------------ what nobody wants */
+
+/*
+ * Directories in which the selection refuses every file, so that their code need not be measured first. Worked out by
+ * the supervisor while the program runs on, from where its standard library should be; it holds once the interpreter has
+ * named the file `landmark`. A file is refused if its name is below one of the directories, literally and with no
+ * symbolic link on the way from there, and holds none of the texts that might be selected.
+ */
+#define AGENT_REFUSED_TEXT 2048u
+
+struct agent_refused {
+	uint32_t ready; /* atomic: `text` is complete */
+	uint32_t holds; /* the agent's own: the landmark was seen */
+	char text[AGENT_REFUSED_TEXT]; /* each closed by a zero: the landmark; directories, and ""; texts, and "" */
+};
+
 /* --------------------------------------------------------------------------------------------- the agent's own */
 
 struct agent_interp {
 	uint64_t interp;  /* atomic: PyInterpreterState *, 0 when free */
 	uint64_t disable; /* sys.monitoring.DISABLE */
-	uint64_t callback;
+	int64_t line_event; /* the number of LINE */
+	uint64_t set_local_events; /* sys.monitoring's function; a reference */
 	uint32_t tool_id;
 	uint32_t state; /* atomic */
 };
@@ -284,12 +304,13 @@ struct agent {
 	uint32_t rearm;	    /* the region was renewed: what has run before counts again */
 	struct agent_traps traps;
 	uint64_t resume[HOOK_COUNT]; /* relocated first instructions of the hooked functions */
+	struct agent_refused refused; /* written later, at any time */
 
 	uint64_t region; /* atomic: where chunk 0 is mapped; 0: nothing is recorded */
 	uint64_t chunks[REGION_CHUNKS];
 
 	struct agent_interp interps[AGENT_INTERPS];
-	uint64_t method_def[4]; /* PyMethodDef of the LINE callback */
+	uint64_t method_def[2][4]; /* PyMethodDef of the callbacks for LINE and PY_START */
 	uint64_t frame_setters[2]; /* 3.13+: the runtime's own of frame.f_trace_opcodes and frame.f_trace */
 	struct agent_file_cache file_cache[AGENT_FILE_CACHE];
 	uint64_t code_cache[AGENT_CODE_CACHE][2];

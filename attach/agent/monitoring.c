@@ -1,8 +1,10 @@
 /*
  * The line source of CPython 3.12 and later: the interpreter's own one-shot line events (PEP 669).
  *
- * A C function is registered for LINE and global events are set; the callback sets the line's bit and returns DISABLE,
- * whereupon CPython takes the probe out of its bytecode. Each interpreter has a monitoring state of its own, so this is
+ * PY_START is a global event, so that no code object is missed, however it came to be run: at its first call it asks for
+ * LINE in that code object alone, unless its file is refused. C functions are registered for both; that of LINE sets the
+ * line's bit. They return DISABLE, whereupon CPython takes the probe out of its bytecode. Into a program that runs already
+ * we come too late for the start of what is being run: there LINE is global. Each interpreter has a monitoring state of its own, so this is
  * done at the first code object that is run in each. The callback's `self` is a capsule: when the interpreter drops the
  * callback (it ends, or the tool id is given away), the capsule's destructor frees our record of it, so that the next
  * interpreter at the same address is installed afresh.
@@ -36,42 +38,57 @@ static bool was_met(PyObject *code)
 	return false;
 }
 
-/* Code that was loaded before we came is met when it first runs. */
-static void note_code(PyObject *code, uint32_t file)
+/* Whose callback @self is of, when it was called for a code object. */
+static struct agent_interp *called_for(PyObject *self, PyObject *const *args, int64_t nargs)
 {
-	if (file && !was_met(code))
+	struct agent_interp *it = API(void *, PyCapsule_GetPointer, PyObject *, const char *)(self, capsule_name);
+
+	if (it && nargs >= 2 && is_code(args[0]))
+		return it;
+	API(void, PyErr_Clear, void)();
+	return NULL;
+}
+
+static PyObject *disable_new(const struct agent_interp *it)
+{
+	PyObject *disable = (PyObject *)it->disable;
+
+	API(void, Py_IncRef, PyObject *)(disable);
+	return disable;
+}
+
+/* Are the lines of @code wanted? */
+static bool is_wanted(const PyObject *code)
+{
+	const struct agent_layout *l = &agent_data.layout;
+	uint32_t file = region_file_of(load_ptr(code, l->code_filename));
+
+	return file && !region_is_refused(file) &&
+	       !(l->skip_annotate && str_equals(load_ptr(code, l->code_name), "__annotate__", 12));
+}
+
+/* Code that was loaded before we came is met when it first runs. */
+static void note_code(PyObject *code)
+{
+	uint32_t file = region_file_of(load_ptr(code, agent_data.layout.code_filename));
+
+	if (file && !region_is_refused(file) && !was_met(code))
 		region_add_code(code, file);
 }
 
 /* LINE callback: (code, line_number) -> DISABLE. */
 static PyObject *on_line(PyObject *self, PyObject *const *args, int64_t nargs)
 {
-	struct agent_interp *it = API(void *, PyCapsule_GetPointer, PyObject *, const char *)(self, capsule_name);
-	const struct agent_layout *l = &agent_data.layout;
-	PyObject *code, *disable;
-	uint32_t file;
+	struct agent_interp *it = called_for(self, args, nargs);
 
-	if (!it || nargs < 2 || !is_code(args[0])) {
-		API(void, PyErr_Clear, void)();
+	if (!it)
 		return none_new();
-	}
-	code = args[0];
-	file = region_file_of(load_ptr(code, l->code_filename));
 	if (agent_data.is_late)
-		note_code(code, file);
-	if (file && !(l->skip_annotate && str_equals(load_ptr(code, l->code_name), "__annotate__", 12)))
-		region_set_line(file, API(long, PyLong_AsLong, PyObject *)(args[1]));
-	disable = (PyObject *)it->disable;
-	API(void, Py_IncRef, PyObject *)(disable);
-	return disable;
-}
-
-static void on_capsule_gone(PyObject *capsule)
-{
-	struct agent_interp *it = API(void *, PyCapsule_GetPointer, PyObject *, const char *)(capsule, capsule_name);
-
-	if (it)
-		atomic_store(&it->interp, 0);
+		note_code(args[0]);
+	if (!agent_data.is_late || is_wanted(args[0]))
+		region_set_line(region_file_of(load_ptr(args[0], agent_data.layout.code_filename)),
+				API(long, PyLong_AsLong, PyObject *)(args[1]));
+	return disable_new(it);
 }
 
 static PyObject *attr(PyObject *o, const char *name)
@@ -85,10 +102,22 @@ static void drop(PyObject *o)
 		API(void, Py_DecRef, PyObject *)(o);
 }
 
-/* Call method @name of @o with the @n arguments @args, which are taken over. */
-static PyObject *call(PyObject *o, const char *name, PyObject **args, int n)
+static void on_capsule_gone(PyObject *capsule)
 {
-	PyObject *method = attr(o, name), *tuple = API(PyObject *, PyTuple_New, int64_t)(n), *ret = NULL;
+	struct agent_interp *it = API(void *, PyCapsule_GetPointer, PyObject *, const char *)(capsule, capsule_name);
+	PyObject *setter = it ? (PyObject *)it->set_local_events : NULL;
+
+	if (!it)
+		return;
+	it->set_local_events = 0;
+	atomic_store(&it->interp, 0);
+	drop(setter);
+}
+
+/* Call @f with the @n arguments @args, which are taken over. */
+static PyObject *call_function(PyObject *f, PyObject **args, int n)
+{
+	PyObject *tuple = API(PyObject *, PyTuple_New, int64_t)(n), *ret = NULL;
 
 	for (int i = 0; i < n; i++) {
 		if (tuple && args[i])
@@ -100,10 +129,18 @@ static PyObject *call(PyObject *o, const char *name, PyObject **args, int n)
 			tuple = NULL;
 		}
 	}
-	if (method && tuple)
-		ret = API(PyObject *, PyObject_CallObject, PyObject *, PyObject *)(method, tuple);
-	drop(method);
+	if (f && tuple)
+		ret = API(PyObject *, PyObject_CallObject, PyObject *, PyObject *)(f, tuple);
 	drop(tuple);
+	return ret;
+}
+
+/* Call method @name of @o. */
+static PyObject *call(PyObject *o, const char *name, PyObject **args, int n)
+{
+	PyObject *method = attr(o, name), *ret = call_function(method, args, n);
+
+	drop(method);
 	return ret;
 }
 
@@ -133,17 +170,20 @@ static int take_tool_id(PyObject *monitoring)
 	return -1;
 }
 
-/* The callback for @it: a builtin function whose self is a capsule around @it. */
-static PyObject *callback_new(struct agent_interp *it)
+typedef PyObject *callback(PyObject *self, PyObject *const *args, int64_t nargs);
+
+/* The callback number @which for @it: a builtin function whose self is a capsule around @it. */
+static PyObject *callback_new(struct agent_interp *it, unsigned int which, callback *function)
 {
-	uint64_t *def = agent_data.method_def; /* PyMethodDef: the interpreter keeps a pointer to it */
+	uint64_t *def = agent_data.method_def[which]; /* PyMethodDef: the interpreter keeps a pointer to it */
 	PyObject *capsule, *f;
 
 	def[0] = (uint64_t)capsule_name;
-	def[1] = (uint64_t)on_line;
+	def[1] = (uint64_t)function;
 	def[2] = METH_FASTCALL;
-	capsule = API(PyObject *, PyCapsule_New, void *, const char *, void (*)(PyObject *))(it, capsule_name,
-											     on_capsule_gone);
+	/* One of them is enough to tell that the interpreter is gone. */
+	capsule = API(PyObject *, PyCapsule_New, void *, const char *, void (*)(PyObject *))(
+		it, capsule_name, which == 0 ? on_capsule_gone : NULL);
 	if (!capsule)
 		return NULL;
 	f = API(PyObject *, PyCFunction_NewEx, void *, PyObject *, PyObject *)(def, capsule, NULL);
@@ -170,6 +210,28 @@ static long event_number(PyObject *monitoring, const char *name)
 	return ret;
 }
 
+/* Make @events those that the tool wants in @code, beside the global ones. */
+static void set_local_events(const struct agent_interp *it, PyObject *code, long events)
+{
+	PyObject *args[] = {integer(it->tool_id), code, integer(events)};
+
+	API(void, Py_IncRef, PyObject *)(code);
+	if (!ok(call_function((PyObject *)it->set_local_events, args, 3)))
+		API(void, PyErr_Clear, void)();
+}
+
+/* PY_START callback: (code, offset) -> DISABLE. */
+static PyObject *on_start(PyObject *self, PyObject *const *args, int64_t nargs)
+{
+	struct agent_interp *it = called_for(self, args, nargs);
+
+	if (!it)
+		return none_new();
+	if (is_wanted(args[0]))
+		set_local_events(it, args[0], it->line_event);
+	return disable_new(it);
+}
+
 /* --------------------------------------------------------------------------------- what a debugger would miss */
 
 /*
@@ -193,12 +255,8 @@ static void want_instructions(const struct agent_interp *it, PyObject *code, boo
 	PyObject *monitoring = API(PyObject *, PySys_GetObject, const char *)("monitoring");
 	long event = monitoring ? event_number(monitoring, "INSTRUCTION") : -1;
 
-	if (event > 0) {
-		PyObject *args[] = {integer(it->tool_id), code, integer(want ? event : 0)};
-
-		API(void, Py_IncRef, PyObject *)(code);
-		ok(call(monitoring, "set_local_events", args, 3));
-	}
+	if (event > 0)
+		set_local_events(it, code, (is_wanted(code) ? it->line_event : 0) | (want ? event : 0));
 	API(void, PyErr_Clear, void)();
 }
 
@@ -284,13 +342,30 @@ static void patch_frame_setters(void)
 
 /* ----------------------------------------------------------------------------------------------------- install */
 
+/* Have @function, number @which, called for @event. */
+static bool register_callback(struct agent_interp *it, PyObject *monitoring, unsigned int which, long event,
+			      callback *function)
+{
+	PyObject *args[] = {integer(it->tool_id), integer(event), callback_new(it, which, function)};
+
+	return ok(call(monitoring, "register_callback", args, 3));
+}
+
+static bool set_events(const struct agent_interp *it, PyObject *monitoring, long events)
+{
+	PyObject *args[] = {integer(it->tool_id), integer(events)};
+
+	return ok(call(monitoring, "set_events", args, 2));
+}
+
 static enum agent_status install(struct agent_interp *it)
 {
 	PyObject *monitoring = API(PyObject *, PySys_GetObject, const char *)("monitoring"), *disable;
 	long line = monitoring ? event_number(monitoring, "LINE") : -1;
+	long start = line > 0 ? event_number(monitoring, "PY_START") : -1;
 	int id;
 
-	if (line <= 0)
+	if (start <= 0)
 		return AGENT_STATUS_NO_MONITORING;
 	disable = attr(monitoring, "DISABLE");
 	if (!disable)
@@ -301,11 +376,11 @@ static enum agent_status install(struct agent_interp *it)
 	if (id < 0)
 		return AGENT_STATUS_NO_TOOL_ID;
 	it->tool_id = (uint32_t)id;
-
-	PyObject *reg[] = {integer(id), integer(line), callback_new(it)};
-	PyObject *set[] = {integer(id), integer(line)};
-
-	if (!ok(call(monitoring, "register_callback", reg, 3)) || !ok(call(monitoring, "set_events", set, 2))) {
+	it->line_event = line;
+	/* To be had when sys is empty already, and destructors run. */
+	it->set_local_events = (uint64_t)attr(monitoring, "set_local_events");
+	if (!register_callback(it, monitoring, 0, line, on_line) || !register_callback(it, monitoring, 1, start, on_start) ||
+	    !set_events(it, monitoring, agent_data.is_late ? line : start)) {
 		PyObject *args[] = {integer(id)};
 
 		API(void, PyErr_Clear, void)();
@@ -371,14 +446,16 @@ static void uninstall(struct agent_interp *it)
 {
 	PyObject *monitoring = API(PyObject *, PySys_GetObject, const char *)("monitoring");
 	long line = monitoring ? event_number(monitoring, "LINE") : -1;
+	long start = line > 0 ? event_number(monitoring, "PY_START") : -1;
 
-	if (line > 0 && it->tool_id) {
-		PyObject *set[] = {integer(it->tool_id), integer(0)};
-		PyObject *reg[] = {integer(it->tool_id), integer(line), none_new()};
+	if (start > 0 && it->tool_id) {
+		PyObject *start_args[] = {integer(it->tool_id), integer(start), none_new()};
+		PyObject *line_args[] = {integer(it->tool_id), integer(line), none_new()};
 		PyObject *drop_id[] = {integer(it->tool_id)};
 
-		ok(call(monitoring, "set_events", set, 2));
-		ok(call(monitoring, "register_callback", reg, 3));
+		set_events(it, monitoring, 0);
+		ok(call(monitoring, "register_callback", start_args, 3));
+		ok(call(monitoring, "register_callback", line_args, 3));
 		ok(call(monitoring, "free_tool_id", drop_id, 1));
 	}
 	it->tool_id = 0;
@@ -439,7 +516,7 @@ static bool add_code(PyObject *code)
 {
 	uint32_t file = region_file_of(load_ptr(code, agent_data.layout.code_filename));
 
-	if (file)
+	if (file && !region_is_refused(file))
 		region_add_code(code, file);
 	return file != 0;
 }

@@ -123,6 +123,17 @@ static uint32_t find_file(const char *name, uint32_t len, uint32_t hash)
 	return 0;
 }
 
+/* The refusals hold as soon as their landmark has a record, whether it came before they did or not. */
+static bool is_refused(const char *name, uint32_t len)
+{
+	const char *landmark = atomic_load(&agent_data.refused.holds) ? NULL : refused_landmark();
+	uint32_t n = landmark ? (uint32_t)text_length(landmark) : 0;
+
+	if (landmark && !refused_note(name, len) && find_file(landmark, n, hash_bytes(landmark, n, 1)))
+		refused_note(landmark, n);
+	return refused_is(name, len);
+}
+
 static uint32_t add_file(const char *name, uint32_t len)
 {
 	uint32_t hash = hash_bytes(name, len, 1);
@@ -140,11 +151,27 @@ static uint32_t add_file(const char *name, uint32_t len)
 	}
 	file->hash = hash;
 	file->name_len = len;
+	file->flags = is_refused(name, len) ? REGION_FILE_REFUSED : 0;
 	memcpy(file->name, name, len);
 	file->next = atomic_load(head);
 	while (!__atomic_compare_exchange_n(head, &file->next, at, true, __ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
 		;
 	return at;
+}
+
+bool region_is_refused(uint32_t at)
+{
+	const struct region_file *file = at ? region_at(at) : NULL;
+
+	return file && file->flags & REGION_FILE_REFUSED;
+}
+
+void region_note_landmark(void)
+{
+	const char *landmark = refused_landmark();
+
+	if (landmark && atomic_load(&agent_data.refused.holds))
+		add_file(landmark, (uint32_t)text_length(landmark));
 }
 
 /* ---------------------------------------------------------------------------------------------------- strings */

@@ -360,7 +360,8 @@ bool traps_plant_code(PyObject *code)
 
 	if (!file)
 		return false;
-	if (record_find(code))
+	/* What is below it may be of another file. */
+	if (region_is_refused(file) || record_find(code))
 		return true;
 	region_add_code(code, file);
 	if (s->nrecords >= s->nbuckets && !grow_buckets(s))

@@ -11,6 +11,8 @@ void traps_rearm(void)
 	for (uint32_t i = 0; i < s->nbuckets; i++) {
 		for (struct trap_record *r = s->buckets[i]; r; r = r->next) {
 			r->file = region_file_of(load_ptr(r->code, l->code_filename));
+			if (region_is_refused(r->file))
+				continue;
 			region_add_code(r->code, r->file);
 			record_plant(r);
 		}

@@ -23,7 +23,7 @@ static void use(struct seen *seen, const void *data, size_t len)
 	seen->bytes += len;
 }
 
-static int on_file(void *arg, uint32_t file, const char *name, size_t len)
+static int on_file(void *arg, uint32_t file, const char *name, size_t len, bool refused)
 {
 	use(arg, name, len);
 	return 0;

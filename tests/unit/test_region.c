@@ -21,7 +21,7 @@ struct seen {
 	uint32_t last_line;
 };
 
-static int on_file(void *arg, uint32_t file, const char *name, size_t len)
+static int on_file(void *arg, uint32_t file, const char *name, size_t len, bool refused)
 {
 	struct seen *s = arg;
 

@@ -72,6 +72,40 @@ def venv(t):
     t.expect(str(third) not in run.data, "a third-party module of the venv was measured", sorted(run.data))
 
 
+LINKS = """\
+import os, sys
+import plain
+import linked
+import package.module
+os.symlink(sys.argv[1], os.path.join(os.path.dirname(plain.__file__), "late.py"))
+import late
+"""
+
+
+@case()
+def links_among_refused_files(t):
+    """What a link leads to counts, also where every file is refused as a rule, and where one is made meanwhile."""
+    made = t.run(t.py("-m", "venv", "--without-pip", t.dir / "venv"), limit=2 * LIMIT)
+    if made.status:
+        raise Skip(f"no venv module: {made.errors[-100:]}")
+    site = next((t.dir / "venv" / "lib").glob("python3*")) / "site-packages"
+    own = {name: Path(t.write(f"own/{name}", "x = 1\n"))
+           for name in ("linked.py", "late.py", "package/__init__.py", "package/module.py")}
+    plain = site / "plain.py"
+    plain.write_text("x = 1\n")
+    (site / "linked.py").symlink_to(own["linked.py"])
+    (site / "package").symlink_to(t.dir / "own" / "package")
+    path = t.write("app.py", LINKS)
+    command = t.inside(t.dir / "venv" / "bin" / "python", "-B", path, own["late.py"])
+    for options, expected in (([], [path, *own.values()]), (["--source=plain"], [plain]),
+                              (["--source=package.module"], [own["package/module.py"]]),
+                              ([f"--source={site}"], [plain, own["linked.py"], own["late.py"]]), ([f"--source={t.dir}/own"], list(own.values()))):
+        (site / "late.py").unlink(missing_ok=True)
+        run = t.trace(command, options)
+        t.expect_equal((run.status, run.err), (0, b""), f"end with {options}")
+        t.expect_equal(sorted(run.data), sorted(map(str, expected)), f"files with {options}")
+
+
 @case()
 def shim(t):
     """As pyenv's shims do: a shell script that execs, found on the PATH."""
