@@ -145,7 +145,7 @@ static int visit_code(struct walk *w, uint32_t offset, const struct region_code 
 		return 0;
 	if (spend(w, len) < 0)
 		return -EBADMSG;
-	return w->v->code(w->v->arg, c, c->data, (const unsigned char *)c->data + c->name_len);
+	return w->v->code(w->v->arg, offset, c, c->data, (const unsigned char *)c->data + c->name_len);
 }
 
 static int walk_chain(struct walk *w, uint32_t offset, bool files)

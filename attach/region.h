@@ -42,7 +42,9 @@ struct region_visitor {
 	int (*file)(void *arg, uint32_t file, const char *name, size_t len, bool refused);
 	/** 128 bytes of bits: line first_line + i for bit i. */
 	int (*lines)(void *arg, uint32_t file, uint32_t first_line, const unsigned char *bits, size_t n);
-	int (*code)(void *arg, const struct region_code *code, const char *qualname, const unsigned char *table);
+	/** @p number is its own, from now on. */
+	int (*code)(void *arg, uint32_t number, const struct region_code *code, const char *qualname,
+		    const unsigned char *table);
 	void *arg;
 };
 /** Forget which lines have run; what runs meanwhile may be forgotten or not. Errors as region_walk(). */

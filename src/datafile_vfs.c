@@ -38,7 +38,7 @@ static int file_read(sqlite3_file *file, void *buf, int n, sqlite3_int64 offset)
 	size_t done = 0, want = (size_t)n;
 
 	while (done < want) {
-		ssize_t r = pread(vfs->fd, (char *)buf + done, want - done, offset + (off_t)done);
+		ssize_t r = vfs->fd < 0 ? 0 : pread(vfs->fd, (char *)buf + done, want - done, offset + (off_t)done);
 
 		if (r < 0 && errno == EINTR)
 			continue;
@@ -85,9 +85,9 @@ static int file_sync(sqlite3_file *file, int flags)
 
 static int file_size(sqlite3_file *file, sqlite3_int64 *ret)
 {
-	struct stat st;
+	struct stat st = {0};
 
-	if (fstat(vfs_of(file)->fd, &st) < 0)
+	if (vfs_of(file)->fd >= 0 && fstat(vfs_of(file)->fd, &st) < 0)
 		return failed(vfs_of(file), SQLITE_IOERR_FSTAT);
 	*ret = st.st_size;
 	return SQLITE_OK;

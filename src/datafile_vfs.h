@@ -8,7 +8,7 @@
 struct datafile_vfs {
 	sqlite3_vfs vfs;
 	char name[40];
-	int fd;
+	int fd;	   /* -1: none yet; nothing may have to be written before there is one */
 	int error; /* negative errno of the first system call that failed, or 0 */
 };
 

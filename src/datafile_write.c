@@ -66,7 +66,7 @@ static const char samples_sql[] = "create table if not exists pycov_trace_sample
 				  " (file_id integer, line integer, samples integer,"
 				  " unique (file_id, line));";
 
-struct writer {
+struct datafile_draft {
 	struct datafile *file;
 	struct datafile_vfs vfs;
 	sqlite3 *db;
@@ -74,7 +74,7 @@ struct writer {
 	sqlite3_int64 *context_ids; /* row of a context, by its id in the record */
 };
 
-static void writer_deinit(struct writer *w)
+static void writer_deinit(struct datafile_draft *w)
 {
 	for (size_t i = 0; i < N_STATEMENTS; i++)
 		sqlite3_finalize(w->statements[i]);
@@ -83,7 +83,7 @@ static void writer_deinit(struct writer *w)
 }
 
 /** The errno of what SQLite says: that of the system call if one failed. */
-static int writer_result(struct writer *w, int code)
+static int writer_result(struct datafile_draft *w, int code)
 {
 	int r = -EIO;
 
@@ -99,13 +99,13 @@ static int writer_result(struct writer *w, int code)
 			     w->db ? sqlite3_errmsg(w->db) : sqlite3_errstr(code));
 }
 
-static int writer_exec(struct writer *w, const char *sql)
+static int writer_exec(struct datafile_draft *w, const char *sql)
 {
 	return writer_result(w, sqlite3_exec(w->db, sql, NULL, NULL, NULL));
 }
 
 /* Prepared when first needed: most data files need two or three of them. */
-static int writer_statement(struct writer *w, enum statement which, sqlite3_stmt **ret)
+static int writer_statement(struct datafile_draft *w, enum statement which, sqlite3_stmt **ret)
 {
 	int r = 0;
 
@@ -117,7 +117,7 @@ static int writer_statement(struct writer *w, enum statement which, sqlite3_stmt
 	return r;
 }
 
-static int writer_step(struct writer *w, sqlite3_stmt *statement)
+static int writer_step(struct datafile_draft *w, sqlite3_stmt *statement)
 {
 	int r = writer_result(w, sqlite3_step(statement));
 
@@ -125,7 +125,7 @@ static int writer_step(struct writer *w, sqlite3_stmt *statement)
 	return r;
 }
 
-static int insert_text(struct writer *w, enum statement which, sqlite3_int64 id, const char *text)
+static int insert_text(struct datafile_draft *w, enum statement which, sqlite3_int64 id, const char *text)
 {
 	sqlite3_stmt *insert;
 	int r;
@@ -139,7 +139,7 @@ static int insert_text(struct writer *w, enum statement which, sqlite3_int64 id,
 }
 
 /** Fill the blob that the last insert made with the numbits of @p set, piece by piece. */
-static int fill_numbits(struct writer *w, const char *table, const struct lineset *set)
+static int fill_numbits(struct datafile_draft *w, const char *table, const struct lineset *set)
 {
 	_cleanup_free_ char *chunk = malloc(NUMBITS_CHUNK);
 	size_t size = lineset_numbits_size(set);
@@ -163,7 +163,7 @@ static int fill_numbits(struct writer *w, const char *table, const struct linese
 }
 
 /** Bind the numbits of @p set to parameter @p at of @p insert, run it, and see to large ones. */
-static int insert_numbits(struct writer *w, sqlite3_stmt *insert, int at, const char *table,
+static int insert_numbits(struct datafile_draft *w, sqlite3_stmt *insert, int at, const char *table,
 			  const struct lineset *set)
 {
 	size_t size = lineset_numbits_size(set);
@@ -182,7 +182,7 @@ static int insert_numbits(struct writer *w, sqlite3_stmt *insert, int at, const 
 	return r < 0 ? r : fill_numbits(w, table, set);
 }
 
-static int write_contexts(struct writer *w, const struct record *rec)
+static int write_contexts(struct datafile_draft *w, const struct record *rec)
 {
 	_cleanup_free_ struct record_context **contexts = NULL;
 	sqlite3_int64 id = 1;
@@ -207,7 +207,7 @@ static int write_contexts(struct writer *w, const struct record *rec)
 	return r;
 }
 
-static int write_lines(struct writer *w, sqlite3_int64 id, const struct record_lines *lines)
+static int write_lines(struct datafile_draft *w, sqlite3_int64 id, const struct record_lines *lines)
 {
 	sqlite3_stmt *insert;
 	int r;
@@ -222,7 +222,7 @@ static int write_lines(struct writer *w, sqlite3_int64 id, const struct record_l
 	return insert_numbits(w, insert, 3, "line_bits", &lines->lines);
 }
 
-static int write_arcs(struct writer *w, sqlite3_int64 id, const struct record_lines *lines)
+static int write_arcs(struct datafile_draft *w, sqlite3_int64 id, const struct record_lines *lines)
 {
 	sqlite3_stmt *insert;
 	int r = writer_statement(w, INSERT_ARC, &insert);
@@ -237,7 +237,7 @@ static int write_arcs(struct writer *w, sqlite3_int64 id, const struct record_li
 	return r;
 }
 
-static int write_executable(struct writer *w, sqlite3_int64 id, const struct lineset *lines)
+static int write_executable(struct datafile_draft *w, sqlite3_int64 id, const struct lineset *lines)
 {
 	sqlite3_stmt *insert;
 	int r;
@@ -251,7 +251,7 @@ static int write_executable(struct writer *w, sqlite3_int64 id, const struct lin
 	return insert_numbits(w, insert, 2, "pycov_trace_executable", lines);
 }
 
-static int write_function(struct writer *w, sqlite3_int64 id,
+static int write_function(struct datafile_draft *w, sqlite3_int64 id,
 			  const struct record_function *function)
 {
 	sqlite3_stmt *insert;
@@ -266,7 +266,7 @@ static int write_function(struct writer *w, sqlite3_int64 id,
 	return insert_numbits(w, insert, 4, "pycov_trace_function", &function->executable);
 }
 
-static int write_functions(struct writer *w, sqlite3_int64 id, const struct record_file *file)
+static int write_functions(struct datafile_draft *w, sqlite3_int64 id, const struct record_file *file)
 {
 	_cleanup_free_ struct record_function **functions = NULL;
 	size_t n;
@@ -286,7 +286,7 @@ static int write_functions(struct writer *w, sqlite3_int64 id, const struct reco
 	return 0;
 }
 
-static int write_samples(struct writer *w, sqlite3_int64 id, const struct record_file *file)
+static int write_samples(struct datafile_draft *w, sqlite3_int64 id, const struct record_file *file)
 {
 	sqlite3_stmt *insert;
 	int r;
@@ -305,7 +305,7 @@ static int write_samples(struct writer *w, sqlite3_int64 id, const struct record
 	return r;
 }
 
-static int write_file(struct writer *w, sqlite3_int64 id, const struct record_file *file, bool has_arcs)
+static int write_file(struct datafile_draft *w, sqlite3_int64 id, const struct record_file *file, bool has_arcs)
 {
 	int r;
 
@@ -322,7 +322,7 @@ static int write_file(struct writer *w, sqlite3_int64 id, const struct record_fi
 	return r < 0 ? r : write_samples(w, id, file);
 }
 
-static int write_files(struct writer *w, const struct record *rec)
+static int write_files(struct datafile_draft *w, const struct record *rec)
 {
 	_cleanup_free_ struct record_file **files = NULL;
 	sqlite3_int64 id = 0;
@@ -344,26 +344,51 @@ static int write_files(struct writer *w, const struct record *rec)
 	return 0;
 }
 
-int datafile_sql_write(struct datafile *file, int fd, const struct record *rec)
+/** The tables, in memory. */
+static int begin(struct datafile_draft *w)
 {
-	_cleanup_(writer_deinit) struct writer w = { .file = file };
+	int r = writer_result(w, datafile_vfs_open(&w->vfs, -1, &w->db));
+
+	if (r == 0)
+		r = writer_exec(w, prepare_sql);
+	return r < 0 ? r : writer_exec(w, schema_sql);
+}
+
+void datafile_draft_free(struct datafile_draft *draft)
+{
+	if (draft)
+		writer_deinit(draft);
+	free(draft);
+}
+
+int datafile_draft_new(struct datafile *file, struct datafile_draft **ret)
+{
+	struct datafile_draft *new = calloc(1, sizeof(*new));
 	int r;
 
-	r = writer_result(&w, datafile_vfs_open(&w.vfs, fd, &w.db));
+	if (!new)
+		return datafile_fail(file, -ENOMEM, "%s", strerror(ENOMEM));
+	new->file = file;
+	r = begin(new);
+	if (r < 0)
+		datafile_draft_free(new);
+	else
+		*ret = new;
+	return r;
+}
+
+int datafile_sql_write(struct datafile_draft *w, int fd, const struct record *rec)
+{
+	int r;
+
+	w->vfs.fd = fd;
+	r = writer_exec(w, rec->has_arcs ? "insert into meta values ('has_arcs', '1')"
+					 : "insert into meta values ('has_arcs', '0')");
 	if (r < 0)
 		return r;
-	r = writer_exec(&w, prepare_sql);
+	r = write_contexts(w, rec);
 	if (r < 0)
 		return r;
-	r = writer_exec(&w, schema_sql);
-	if (r == 0)
-		r = writer_exec(&w, rec->has_arcs ? "insert into meta values ('has_arcs', '1')"
-						  : "insert into meta values ('has_arcs', '0')");
-	if (r < 0)
-		return r;
-	r = write_contexts(&w, rec);
-	if (r < 0)
-		return r;
-	r = write_files(&w, rec);
-	return r < 0 ? r : writer_exec(&w, "commit");
+	r = write_files(w, rec);
+	return r < 0 ? r : writer_exec(w, "commit");
 }

@@ -33,6 +33,10 @@ struct message {
 	unsigned char run[RUN_MESSAGE_MAX];
 };
 
+/* Milliseconds from a program's start to the first look at its region, and to one more at most. */
+#define FIRST_LOOK 6
+#define FIRST_LOOK_AT_ANOTHER 100
+#define LOOK_PERIOD_MAX 5000
 #define OUTLIVE_PERIOD 50 /* milliseconds between looks at regions that nobody reports on */
 #define MESSAGE_HEAD offsetof(struct message, run)
 
@@ -124,6 +128,9 @@ struct kept {
 	struct kept *next;
 	struct run run;
 	bool is_dirty; /* a process of it has ended since it was drained */
+	struct drained drained;
+	int64_t look_at; /* when to drain it in advance */
+	int64_t look_wait;
 	/* --parallel-mode: */
 	struct record record;
 	struct datafile file; /* dirfd -1: not named yet */
@@ -138,6 +145,7 @@ struct state {
 	unsigned int n_measured;
 	uint32_t dropped;
 	bool unsaved;
+	bool had_look;
 	char failure[CONTROL_TEXT_MAX]; /* of the latest save; "": none */
 	int resetter; /* who asked for a reset and waits for the answer; 0: nobody */
 	int64_t start; /* CLOCK_MONOTONIC, ms */
@@ -189,9 +197,14 @@ static bool is_parallel(const struct state *s)
 	return s->recorder->options->parallel_mode;
 }
 
+static struct record *record_of(struct state *s, struct kept *k)
+{
+	return is_parallel(s) ? &k->record : &s->recorder->record;
+}
+
 static void drain(struct state *s, struct kept *k)
 {
-	int r = recorder_drain(s->recorder, &k->run, is_parallel(s) ? &k->record : &s->recorder->record);
+	int r = recorder_drain(s->recorder, &k->run, record_of(s, k), &k->drained);
 
 	s->unsaved = true;
 	k->is_dirty = false;
@@ -267,6 +280,7 @@ static void kept_free(struct kept *k)
 {
 	run_deinit(&k->run);
 	record_deinit(&k->record);
+	free(k->drained.bits);
 	datafile_deinit(&k->file);
 	free(k);
 }
@@ -302,6 +316,9 @@ static void add(struct state *s, const struct message *m, size_t len, int *fds)
 		return;
 	}
 	k->run.root_fd = take_fd(fds[1]);
+	/* What the first one teaches of its interpreter is good for the others, which may be many, and short. */
+	k->look_wait = s->had_look ? FIRST_LOOK_AT_ANOTHER : FIRST_LOOK;
+	k->look_at = now_ms() + k->look_wait;
 	k->next = s->runs;
 	s->runs = k;
 }
@@ -518,13 +535,47 @@ static bool handle_message(struct state *s)
 	return true;
 }
 
+/*
+ * While nothing is to be heard: do beforehand what else the end of the command, and its parent, would have to wait for.
+ * What comes of it is not saved for that.
+ */
+static void look_ahead(struct state *s)
+{
+	int64_t now = now_ms();
+
+	for (struct kept *k = s->runs; k; k = k->next) {
+		int64_t start = now_ms();
+
+		if (now < k->look_at)
+			continue;
+		if (recorder_drain_early(s->recorder, &k->run, record_of(s, k), &k->drained) == 0)
+			s->had_look = true;
+		k->look_wait = k->look_wait * 4 < LOOK_PERIOD_MAX ? k->look_wait * 4 : LOOK_PERIOD_MAX;
+		k->look_at = now_ms() + k->look_wait + 20 * (now_ms() - start);
+	}
+	if (!is_parallel(s) && s->had_look)
+		datafile_prepare(&s->recorder->file);
+}
+
+static int64_t next_look(const struct state *s)
+{
+	int64_t due = INT64_MAX;
+
+	for (const struct kept *k = s->runs; k; k = k->next)
+		if (k->look_at < due)
+			due = k->look_at;
+	return due;
+}
+
 /* Until the file may, or must, be written. */
 static int time_to_wait(const struct state *s)
 {
-	int64_t due = s->unsaved ? s->may_save : INT64_MAX, now = now_ms();
+	int64_t due = s->unsaved ? s->may_save : INT64_MAX, now = now_ms(), look = next_look(s);
 
 	if (s->next_save && s->next_save < due)
 		due = s->next_save;
+	if (look < due)
+		due = look;
 	if (due == INT64_MAX)
 		return -1;
 	return due <= now ? 0 : due - now > 1000000 ? 1000000 : (int)(due - now);
@@ -582,6 +633,8 @@ static void serve(struct state *s)
 		/* Nothing more to hear for now: a good moment to write. */
 		if (!heard || s->next_save)
 			save_if_due(s);
+		if (!heard)
+			look_ahead(s);
 	}
 	cleanup_closep(&s->socket);
 	s->socket = -1;

@@ -168,6 +168,7 @@ static int search_stdlib(void *arg, uint32_t number, const char *name, size_t le
 	return is_expected;
 }
 
+/* 1 if they are sure: the library was seen in the region. */
 static int find_facts(struct interpreter *it, const struct run *run)
 {
 	struct stdlib_search search = {.minor = run->hexversion >> 16 & 0xff};
@@ -179,6 +180,7 @@ static int find_facts(struct interpreter *it, const struct run *run)
 					  .user_base = run->user_base};
 	_cleanup_free_ char *expected = NULL;
 	char root[64];
+	bool is_sure;
 	int r;
 
 	if (it->root_fd >= 0) {
@@ -190,6 +192,7 @@ static int find_facts(struct interpreter *it, const struct run *run)
 		return r;
 	search.expected = expected = interpreter_facts_landmark(&it->facts, hints.major, hints.minor);
 	r = region_walk(run->region_fd, &v);
+	is_sure = search.found != NULL;
 	/* It is elsewhere: in another interpreter's, as PYTHONHOME or an embedding program would have it. */
 	if (r == 0 && search.found) {
 		interpreter_facts_deinit(&it->facts);
@@ -197,7 +200,7 @@ static int find_facts(struct interpreter *it, const struct run *run)
 		r = interpreter_facts_init(&it->facts, &hints);
 	}
 	free(search.found);
-	return r < 0 ? r : 0;
+	return r < 0 ? r : is_sure;
 }
 
 static bool same_text(const char *a, const char *b)
@@ -214,7 +217,8 @@ static bool same_directory(int a, int b)
 	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-static int interpreter_get(struct recorder *r, const struct run *run, struct interpreter **ret)
+/* -EAGAIN, only when it is @early: it has not come to life yet. */
+static int interpreter_get(struct recorder *r, const struct run *run, bool early, struct interpreter **ret)
 {
 	struct interpreter *it;
 	int e;
@@ -234,9 +238,9 @@ static int interpreter_get(struct recorder *r, const struct run *run, struct int
 	it->library = run->library ? strdup(run->library) : NULL;
 	it->root_fd = run->root_fd >= 0 ? fcntl(run->root_fd, F_DUPFD_CLOEXEC, 3) : -1;
 	e = find_facts(it, run);
-	if (e < 0) {
+	if (e < 0 || (e == 0 && early)) {
 		interpreter_free(it);
-		return e;
+		return e < 0 ? e : -EAGAIN;
 	}
 	it->next = r->interpreters;
 	r->interpreters = it;
@@ -326,6 +330,7 @@ struct drain {
 	struct record *record;
 	const char *context;
 	struct interpreter *interpreter;
+	struct drained *drained;
 	struct drain_file *files; /* sorted by number once all are in */
 	size_t n, room;
 	struct record_file *current; /* NULL: not wanted */
@@ -422,14 +427,38 @@ static void add_line(void *arg, int32_t line)
 		c->error = lineset_add(&c->lines, (uint32_t)line);
 }
 
-static int on_code(void *arg, const struct region_code *code, const char *qualname, const unsigned char *table)
+/* The bit of code object @number, which is a multiple of four; NULL without memory. */
+static unsigned char *drained_bits(struct drained *d, uint32_t number)
+{
+	size_t at = number / 32;
+
+	if (at >= d->size) {
+		size_t size = 2 * at + 4096;
+		unsigned char *bits = realloc(d->bits, size);
+
+		if (!bits)
+			return NULL;
+		memset(bits + d->size, 0, size - d->size);
+		d->bits = bits;
+		d->size = size;
+	}
+	return &d->bits[at];
+}
+
+static int on_code(void *arg, uint32_t number, const struct region_code *code, const char *qualname,
+		   const unsigned char *table)
 {
 	struct drain *d = arg;
 	struct record_file *file = find_file(d, code->file);
+	unsigned char *bits = drained_bits(d->drained, number), bit = (unsigned char)(1u << number / 4 % 8);
 	struct code_lines c = {0};
 	char name[512];
 	int r;
 
+	if (!bits)
+		return -ENOMEM;
+	if (*bits & bit)
+		return 0;
 	if (!file || code->flags & REGION_CODE_ANNOTATE || code->firstlineno < 0)
 		return 0;
 	lineset_init(&c.lines);
@@ -445,6 +474,8 @@ static int on_code(void *arg, const struct region_code *code, const char *qualna
 	if (r == 0 && c.lines.count)
 		r = record_file_add_function(d->record, file, name, (uint32_t)code->firstlineno, &c.lines);
 	lineset_deinit(&c.lines);
+	if (r == 0)
+		*bits |= bit;
 	return r;
 }
 
@@ -464,19 +495,31 @@ static void context_of(const struct recorder *recorder, const struct run *run, c
 			*p = '?';
 }
 
-int recorder_drain(struct recorder *recorder, const struct run *run, struct record *record)
+static int drain(struct recorder *recorder, const struct run *run, struct record *record, struct drained *drained,
+		 bool early)
 {
 	char context[CONTEXT_MAX];
-	struct drain d = {.recorder = recorder, .record = record, .context = context};
+	struct drain d = {.recorder = recorder, .record = record, .context = context, .drained = drained};
 	struct region_visitor v = {on_file, on_lines, on_code, &d};
 	int r;
 
 	context_of(recorder, run, context, sizeof(context));
-	r = interpreter_get(recorder, run, &d.interpreter);
+	r = interpreter_get(recorder, run, early, &d.interpreter);
 	if (r == 0)
 		r = region_walk(run->region_fd, &v);
 	free(d.files);
 	return r;
+}
+
+int recorder_drain(struct recorder *recorder, const struct run *run, struct record *record, struct drained *drained)
+{
+	return drain(recorder, run, record, drained, false);
+}
+
+int recorder_drain_early(struct recorder *recorder, const struct run *run, struct record *record,
+			 struct drained *drained)
+{
+	return drain(recorder, run, record, drained, true);
 }
 
 struct unexecuted {

@@ -24,8 +24,22 @@ struct recorder {
 int recorder_init(struct recorder *recorder, const struct options *options) must_check;
 void recorder_deinit(struct recorder *recorder);
 
-/** Add what the region of @p run holds now to @p record; its processes may run on or be dead. */
-int recorder_drain(struct recorder *recorder, const struct run *run, struct record *record) must_check;
+/** The code objects of a run that are in the record already. All zeros: none. */
+struct drained {
+	unsigned char *bits; /* by their numbers */
+	size_t size;
+};
+
+/**
+ * Add what the region of @p run holds now to @p record; its processes may run on or be dead. @p drained is of the same
+ * run and the same record, each time.
+ */
+int recorder_drain(struct recorder *recorder, const struct run *run, struct record *record,
+		   struct drained *drained) must_check;
+
+/** The same while the program runs, so that less is left to do. -EAGAIN: its interpreter has not come to life yet. */
+int recorder_drain_early(struct recorder *recorder, const struct run *run, struct record *record,
+			 struct drained *drained) must_check;
 
 /**
  * Add the files of a --source that never ran. In parallel mode each comes once: the files are made to be combined, and

@@ -35,7 +35,8 @@ static int on_lines(void *arg, uint32_t file, uint32_t first, const unsigned cha
 	return 0;
 }
 
-static int on_code(void *arg, const struct region_code *code, const char *qualname, const unsigned char *table)
+static int on_code(void *arg, uint32_t number, const struct region_code *code, const char *qualname,
+		   const unsigned char *table)
 {
 	use(arg, qualname, code->name_len);
 	use(arg, table, code->table_len);
