@@ -329,6 +329,23 @@ def write_much(t, files, functions, lines):
 
 
 @case(only=ONE)
+def without_scripts(t):
+    """All rows are shown where scripts are not allowed, those too that wait in long tables."""
+    write_much(t, 1100, 1, 10)
+    html(t)
+
+    def check(b):
+        for scripts, expected in ((True, False), (False, True)):
+            b.ask("/goog/cdp/execute", {"cmd": "Emulation.setScriptExecutionDisabled", "params": {"value": not scripts}})
+            b.open("index.html")
+            styles = b.ask("/goog/cdp/execute", {"cmd": "Runtime.evaluate", "params": {"returnByValue": True, "expression": (
+                "[...document.querySelectorAll('tbody tr')].filter(r => r.offsetHeight).length")}})
+            t.expect_equal(styles["result"].get("value") == 1102, expected, f"all rows, scripts: {scripts}: {styles}")
+
+    in_browser(t, check)
+
+
+@case(only=ONE)
 def much_of_it(t):
     files, functions, lines = (5000, 10, 50000) if FULL else (1200, 2, 5000)
     spent = {}
