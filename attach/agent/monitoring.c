@@ -387,6 +387,9 @@ static enum agent_status install(struct agent_interp *it)
 		ok(call(monitoring, "free_tool_id", args, 1));
 		return AGENT_STATUS_NO_MONITORING;
 	}
+	/* Code that has not run since an earlier attach keeps what was disabled then. */
+	if (agent_data.is_late)
+		ok(call(monitoring, "restart_events", NULL, 0));
 	patch_frame_setters();
 	return AGENT_STATUS_MEASURING;
 }

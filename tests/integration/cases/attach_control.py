@@ -1,0 +1,263 @@
+"""What is said to a pycov-trace that is attached, and how it ends."""
+
+import os
+import re
+import signal
+import time
+
+from attaching import HERE, Attached, Before, is_armed
+from harness import FULL, LIMIT, case, read_data, status_of
+from processes import TWO, Talk, row, tracer_of, wait_for
+
+PATH = str(HERE / "steps.py")
+MARKED = {n: line.rpartition("# ")[2] for n, line in enumerate(open(PATH).read().splitlines(), 1) if "# " in line}
+
+
+def begin(t, kind="1"):
+    talk = Talk(t, t.py("-W", "ignore", PATH, kind), traced=False)
+    t.expect_equal(talk.line(), "ready", "line")
+    return talk
+
+
+def ask(t, talk, word, answer):
+    talk.say(word)
+    t.expect_equal(talk.line(), str(answer), f"answer to {word}")
+
+
+def finish(t, talk):
+    end = talk.end()
+    t.expect_equal((end.status, end.out, end.err), (6, b"", b""), "end")
+
+
+def steps(t):
+    """The functions that have run, by the file as it is now."""
+    lines = (read_data(t.data_file) or {}).get(PATH, set())
+    return {MARKED[n] for n in lines & MARKED.keys()}
+
+
+def expect_steps(t, *words):
+    t.expect_equal(steps(t), set(words), "what has run")
+
+
+@row()
+def save_reset_status(t):
+    for kind in "1", "busy":
+        talk = begin(t, kind)
+        ask(t, talk, "three", 3)
+        ours = Attached(t, talk.pid)
+        ask(t, talk, "one", 1)
+        for of in talk.pid, t.data_file:
+            t.expect_equal(ours.control("save", of), (0, ""), "save")
+        expect_steps(t, "one")
+        status, text = ours.control("status")
+        t.expect(status == 0 and re.match(r"1 process, 1 file, \d+ lines?, \d+ s$", text), "status", text)
+        t.expect_equal(ours.control("reset"), (0, ""), "reset")
+        ask(t, talk, "two", 2)
+        ours.control("save")
+        expect_steps(t, "two")
+        t.expect_equal(ours.control("reset", t.data_file), (0, ""), "reset")
+        ask(t, talk, "one", 1)
+        ask(t, talk, "two", 2)
+        ours.leave()
+        expect_steps(t, "one", "two")
+        finish(t, talk)
+
+
+@row()
+def attached_to_twice(t):
+    """The second time all counts again."""
+    talk = begin(t)
+    before = Before(t, talk.pid)
+    for _ in range(3):
+        ours = Attached(t, talk.pid)
+        ask(t, talk, "one", 1)
+        ours.leave()
+        expect_steps(t, "one")
+        before.expect_same()
+        ask(t, talk, "two", 2)
+    finish(t, talk)
+
+
+@row(TWO)
+def signals(t):
+    for sig in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
+        talk = begin(t)
+        ours = Attached(t, talk.pid)
+        ask(t, talk, "one", 1)
+        ours.leave(sig)
+        t.expect_equal(tracer_of(talk.pid), 0, f"TracerPid after {sig.name}")
+        ask(t, talk, "two", 2)
+        expect_steps(t, "one")
+        finish(t, talk)
+
+
+@row(TWO)
+def duration(t):
+    talk = begin(t)
+    start = time.monotonic()
+    Attached(t, talk.pid, options=["--duration", "0.5"], wait=False).leave(sig=0)
+    t.expect(time.monotonic() - start >= 0.5, "it ended too early", time.monotonic() - start)
+    t.expect_equal(tracer_of(talk.pid), 0, "TracerPid")
+    finish(t, talk)
+
+
+@row(TWO)
+def end_of_the_program(t):
+    """Its end is ours."""
+    for kill in False, True:
+        talk = begin(t)
+        ours = Attached(t, talk.pid)
+        ask(t, talk, "two", 2)
+        if kill:
+            talk.process.kill()
+        talk.process.stdin.close()
+        talk.process.stdin = None
+        run = ours.end(sig=0)
+        t.expect_equal(run.status, 0, f"status: {run}")
+        t.expect_equal(talk.process.wait(LIMIT), -9 if kill else 6, "status of the program")
+        expect_steps(t, "two")
+
+
+@row(TWO)
+def several(t):
+    talks = [begin(t) for _ in range(3)]
+    ours = Attached(t, *(talk.pid for talk in talks))
+    for talk, word, answer in zip(talks, ("one", "two", "three"), (1, 2, 3)):
+        ask(t, talk, word, answer)
+    ours.leave()
+    expect_steps(t, "one", "two", "three")
+    for talk in talks:
+        t.expect_equal(talk.tracer, 0, "TracerPid")
+        talk.process.stdin.close()
+        t.expect_equal(talk.process.wait(LIMIT), 6, "status")
+
+
+@row(TWO)
+def new_children(t):
+    talk = begin(t)
+    ours = Attached(t, talk.pid)
+    ask(t, talk, "fork", 1)
+    ours.leave()
+    expect_steps(t, "fork")
+    ask(t, talk, "fork", 1)
+    finish(t, talk)
+
+
+@row(TWO)
+def exec_in_the_middle(t):
+    talk = begin(t)
+    ours = Attached(t, talk.pid)
+    ask(t, talk, "one", 1)
+    talk.say("execute")
+    t.expect_equal(talk.line(), "ready", "line after the exec")
+    ask(t, talk, "two", 2)
+    ours.leave()
+    expect_steps(t, "one", "two")
+    ask(t, talk, "three", 3)
+    t.expect_equal(talk.tracer, 0, "TracerPid")
+    finish(t, talk)
+
+
+POOL = """\
+import multiprocessing, os, sys, time
+def work(n):
+    return n + 1  # hit
+def early(n):
+    time.sleep(0.1)
+    return os.getpid()
+if __name__ == "__main__":
+    with multiprocessing.get_context("fork").Pool(3) as pool:
+        pool.map(early, range(6), 1)
+        print("ready", flush=True)
+        sys.stdin.readline()
+        print(pool.map(work, range(100), 1) == list(range(1, 101)), flush=True)
+        sys.stdin.readline()
+        print(sum(pool.map(work, range(5), 1)), flush=True)
+"""
+
+
+@row(TWO)
+def children_that_are_there(t):
+    path = t.write("pool.py", POOL)
+    talk = Talk(t, t.py(path), traced=False)
+    t.expect_equal(talk.line(), "ready", "line")
+    ours = Attached(t, talk.pid, options=["--with-children"], wait=False)
+    children = [int(c) for tid in os.listdir(f"/proc/{talk.pid}/task")
+                for c in open(f"/proc/{talk.pid}/task/{tid}/children").read().split()]
+    for pid in [talk.pid, *children]:
+        wait_for(t, "armed", is_armed(pid))
+    talk.say()
+    t.expect_equal(talk.line(), "True", "line")
+    run = ours.leave()
+    t.expect(3 in run.data.get(path, ()), "what the workers ran", run)
+    for pid in [talk.pid, *children]:
+        t.expect_equal(tracer_of(pid), 0, "TracerPid")
+    talk.say()
+    t.expect_equal(talk.line(), "15", "line")
+    t.expect_equal(talk.end().status, 0, "status")
+
+
+@row(TWO)
+def many_threads(t):
+    talk = begin(t, "500" if FULL else "200")
+    before = Before(t, talk.pid)
+    for _ in range(2):
+        ours = Attached(t, talk.pid)
+        ask(t, talk, "one", 1)
+        ours.leave()
+        expect_steps(t, "one")
+    before.expect_same()
+    ask(t, talk, "two", 2)
+    finish(t, talk)
+
+
+@row()
+def forks_all_the_time(t):
+    talk = begin(t, "forks")
+    for _ in range(20 if FULL else 3):
+        ours = Attached(t, talk.pid)
+        ask(t, talk, "three", 3)
+        wait_for(t, "lines of children", lambda: ours.control("save") == (0, "") and steps(t) >= {"one", "two"})
+        ours.leave()
+        expect_steps(t, "one", "two", "three")
+        t.expect_equal(talk.tracer, 0, "TracerPid")
+    finish(t, talk)
+
+
+def resources(pid):
+    status = status_of(pid)
+    return (int(status["VmRSS"].split()[0]), len(open(f"/proc/{pid}/maps").readlines()), len(os.listdir(f"/proc/{pid}/fd")))
+
+
+@row()
+def no_growth(t):
+    for kind in "1", "busy":
+        talk = begin(t, kind)
+        ask(t, talk, "one", 1)
+        rounds = 500 if FULL else 12
+        for i in range(rounds):
+            Attached(t, talk.pid).leave()
+            if i == 3:
+                first = resources(talk.pid)
+        last = resources(talk.pid)
+        t.expect(last[0] <= first[0] + 1024 and last[1] <= first[1] + 4 and last[2] == first[2],
+                 f"{rounds} times: from RSS, maps, descriptors {first} to {last}")
+        ours = Attached(t, talk.pid)
+        ask(t, talk, "two", 2)
+        ours.leave()
+        expect_steps(t, "two")
+        finish(t, talk)
+
+
+@case(only="pyenv-3.8 debian-3.11 pyenv-3.12 sid-3.15")
+def while_it_starts(t):
+    """At moments of the program's start, the loader's included."""
+    script = t.write("starts.py", "import json, threading, asyncio\ndef f(n):\n    return n + 1\nimport time\n"
+                     "time.sleep(0.1)\nprint(f(1), flush=True)\n")
+    for i in range(300 if FULL else 12):
+        talk = Talk(t, t.py(script), traced=False)
+        time.sleep(i % 12 * 0.008)  # the moment itself is what is random here
+        ours = Attached(t, talk.pid, wait=False)
+        end = talk.end(leave=True)
+        t.expect_equal((end.status, end.out, end.err), (0, b"2\n", b""), "end")
+        ours.end(sig=0)
