@@ -266,7 +266,8 @@ int target_read_stopped(struct target *t, struct target_thread *thread)
 	return r;
 }
 
-/* Two looks that see the same: the first one saw one moment. */
+/* Looks that see the same: the first one saw one moment. Two may be deceived alike, in a loop that comes round meanwhile:
+ * one in a thousand was, of a program that does nothing but make short calls. */
 int target_read_stack(struct target *t, struct target_thread *thread)
 {
 	int r = -EAGAIN;
@@ -274,6 +275,8 @@ int target_read_stack(struct target *t, struct target_thread *thread)
 	for (int i = 0; i < STACK_TRIES; i++) {
 		r = walk(t, thread);
 		if (r == 0)
+			r = check(t, thread);
+		if (r == 1)
 			r = check(t, thread);
 		if (r == 1)
 			return 0;

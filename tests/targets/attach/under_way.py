@@ -82,8 +82,8 @@ def in_read():
 
 
 def busy():
-    waiter = threading.Thread(target=wait_and_stop)
-    waiter.start()
+    waiter = threading.Thread(target=wait_and_stop)  # hit or not
+    waiter.start()  # hit or not
     spin()  # hit or not
     waiter.join()  # hit in busy
     return 1  # hit in busy
@@ -92,8 +92,8 @@ def busy():
 def busy_thread():
     spinner = threading.Thread(target=spin)
     spinner.start()
-    waiter = threading.Thread(target=wait_and_stop)
-    waiter.start()
+    waiter = threading.Thread(target=wait_and_stop)  # hit or not
+    waiter.start()  # hit or not
     spinner.join()  # hit or not
     waiter.join()  # hit in busy_thread
     return 1  # hit in busy_thread

@@ -62,8 +62,9 @@ def until_killed():
         time.sleep(10)
 
 
-def stopped():
+def stopped(go_on):
     os.kill(os.getpid(), signal.SIGSTOP)
+    os.read(go_on, 1)
     in_child()
     os._exit(5)
 
@@ -79,11 +80,15 @@ def child_signals():
     for f in (in_child, os.abort, lambda: os._exit(9), lambda: os.kill(os.getpid(), 9)):
         pid = fork(f)
         say("SIGCHLD", info(pid), os.waitpid(pid, 0)[1] & ~0x80)
-    pid = fork(stopped)
+    go_on, said = os.pipe()
+    pid = fork(lambda: stopped(go_on))
     say("stopped", info(pid), os.waitpid(pid, os.WUNTRACED)[1])
     say("nothing new", os.waitpid(pid, os.WNOHANG | os.WUNTRACED | os.WCONTINUED))
     os.kill(pid, signal.SIGCONT)
     say("continued", os.WIFCONTINUED(os.waitpid(pid, os.WCONTINUED)[1]))
+    os.write(said, b"x")  # not before: the end of a process takes what was to be said of it with it
+    os.close(said)
+    os.close(go_on)
     found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     say("waitid", CODES.get(found.si_code), found.si_status, os.waitpid(pid, 0)[1])
     while signal.sigtimedwait([signal.SIGCHLD], 0):
