@@ -131,6 +131,24 @@ int arm_unset(struct arm *a, const struct remote *r)
 	return e;
 }
 
+int arm_inherit(struct arm *a, const struct remote *r)
+{
+	size_t fixed = (size_t)(arm_word - arm_code);
+	unsigned char code[ARM_CODE_MAX];
+	int e = remote_read(r, a->code, code, a->code_len);
+
+	if (e < 0)
+		return e;
+	if (memcmp(code, arm_code, fixed)) {
+		e = arm_clean(a, r);
+		return e < 0 ? e : -ENOENT;
+	}
+	if (a->is_hooked)
+		return arm_set(a, r);
+	a->is_hooked = true;
+	return arm_unset(a, r);
+}
+
 bool arm_is_waiting(const struct arm *a, const struct remote *r)
 {
 	uint64_t word;

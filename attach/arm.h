@@ -57,6 +57,12 @@ bool arm_is_in_way(const struct arm *a, raddr pc);
 
 /** Give the thread of thread state @p tstate our trace function. -EBUSY: it has one. */
 int arm_trace(const struct arm *a, const struct remote *r, raddr tstate, const struct arm_tracing *tracing) must_check;
+/**
+ * @p a is a copy, for a forked child that has not run yet: make its memory what @p a says, as it may have been copied
+ * a moment before. -ENOENT: the instructions are not there; @p a is none then.
+ */
+int arm_inherit(struct arm *a, const struct remote *r) must_check;
+
 /** The address of a function int (*)(void *) for a pending call. */
 raddr arm_pending_function(const struct arm *a);
 

@@ -1,11 +1,14 @@
 #include "errand.h"
 
 #include <errno.h>
+#include <linux/kcmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "attach/procfs.h"
 #include "attach/tracee.h"
@@ -301,6 +304,25 @@ int errand_begin(struct supervisor *s, struct process *p, enum agent_request req
 	if (e == 0)
 		p->errand = (struct errand){ERRAND_PREPARED, request, now_ms(), 0};
 	return e;
+}
+
+/* After vfork(2) the memory is the parent's, and nothing is to be done twice. */
+static bool shares_memory(pid_t a, pid_t b)
+{
+	return syscall(SYS_kcmp, a, b, KCMP_VM, 0, 0) == 0;
+}
+
+void errand_inherit(struct supervisor *s, struct process *child, pid_t of)
+{
+	_cleanup_remote_ struct remote mem = {.mem_fd = -1};
+	struct errand was = child->errand;
+
+	if (was.state == ERRAND_NONE || shares_memory(child->pid, of) || remote_open(&mem, child->pid) < 0 ||
+	    summon_inherit(&child->program, &mem) != -ENOENT)
+		return;
+	child->errand = (struct errand){0};
+	if (was.state != ERRAND_TIDYING)
+		(void)!errand_begin(s, child, was.request);
 }
 
 void errand_cancel(struct supervisor *s, struct process *p)

@@ -29,6 +29,9 @@ struct errand {
 /** Begin; an earlier one must be over. Errors as summon_begin(). */
 int errand_begin(struct supervisor *s, struct process *p, enum agent_request request) must_check;
 
+/** @p child is a copy that has not run yet, with what was under way in its parent @p of. */
+void errand_inherit(struct supervisor *s, struct process *child, pid_t of);
+
 /** Call off what is waiting; it is tidied up. */
 void errand_cancel(struct supervisor *s, struct process *p);
 

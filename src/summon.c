@@ -156,6 +156,16 @@ int summon_set(struct program *p, const struct remote *r, const struct summon_th
 	return arm_set(&p->arm, r);
 }
 
+int summon_inherit(struct program *p, const struct remote *r)
+{
+	int e = arm_inherit(&p->arm, r);
+
+	/* The thread that was at it has no copy. */
+	if (e == 0 && p->arm.is_hooked && p->blob)
+		e = tell_agent(p, r, p->request);
+	return e;
+}
+
 int summon_leave_alone(struct program *p, const struct remote *r)
 {
 	uint32_t alone = 1;

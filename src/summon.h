@@ -34,6 +34,9 @@ int summon_set(struct program *p, const struct remote *r, const struct summon_th
 /** Bring whoever holds the GIL: one of @p threads, which are all that run, or one that waits. */
 void summon_hurry(const struct program *p, const struct remote *r, const struct summon_thread *threads, size_t n);
 
+/** @p p is that of a forked child, which has not run yet. -ENOENT: nothing of it is there, begin anew. */
+int summon_inherit(struct program *p, const struct remote *r) must_check;
+
 /** Whoever comes does without us what he comes for. */
 int summon_leave_alone(struct program *p, const struct remote *r) must_check;
 

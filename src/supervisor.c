@@ -125,12 +125,13 @@ static void end_program(struct supervisor *s, struct process *p, bool execs)
 }
 
 /* A copy of a process for whose agent somebody is to come waits for that as well. */
-static void take_after(struct process *child, const struct process *parent)
+static void take_after(struct supervisor *s, struct process *child, const struct process *parent)
 {
 	program_fork(&child->program, &parent->program);
 	child->errand = parent->errand;
 	child->has_left = parent->has_left;
 	child->is_copy = child->is_known = true;
+	errand_inherit(s, child, parent->pid);
 }
 
 static struct thread *adopt(struct supervisor *s, pid_t tid)
@@ -144,7 +145,7 @@ static struct thread *adopt(struct supervisor *s, pid_t tid)
 	t = processes_add(&s->processes, tid, status.tgid);
 	parent = processes_find(&s->processes, status.ppid);
 	if (t && tid == status.tgid && !t->process->is_known && parent && parent->process != t->process) {
-		take_after(t->process, parent->process);
+		take_after(s, t->process, parent->process);
 	}
 	return t;
 }
@@ -167,7 +168,7 @@ static void on_fork(struct supervisor *s, struct thread *parent, bool is_vfork)
 		return;
 	/* It may have been adopted, and have exec'd, before. */
 	if (!child->process->is_known)
-		take_after(child->process, parent->process);
+		take_after(s, child->process, parent->process);
 	child->process->is_borrowed = is_vfork && child->process->program.blob == parent->process->program.blob;
 }
 

@@ -42,8 +42,9 @@ def forks():
         pid = os.fork()
         if not pid:
             os._exit(one() + two())
-        if os.waitpid(pid, 0)[1] != 3 << 8:
-            print("a child ended wrongly", flush=True)
+        status = os.waitpid(pid, 0)[1]
+        if status != 3 << 8:
+            print("a child ended with", hex(status), flush=True)
 
 
 def sleep():

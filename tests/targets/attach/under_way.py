@@ -69,7 +69,7 @@ def wait_and_stop():
 
 def spin():
     """No calls, and nothing that waits."""
-    x = 0
+    x = 0  # hit or not
     while not stop:  # hit or not
         x += 1  # hit or not
     y = x  # hit in busy, busy_thread
@@ -90,8 +90,8 @@ def busy():
 
 
 def busy_thread():
-    spinner = threading.Thread(target=spin)
-    spinner.start()
+    spinner = threading.Thread(target=spin)  # hit or not
+    spinner.start()  # hit or not
     waiter = threading.Thread(target=wait_and_stop)  # hit or not
     waiter.start()  # hit or not
     spinner.join()  # hit or not
