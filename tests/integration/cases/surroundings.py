@@ -215,8 +215,11 @@ class Terminal:
 
 @case()
 def job_control(t):
-    path = t.write("app.py", "import sys, os\nprint('read' + 'y', os.tcgetpgrp(0) == os.getpgrp(), flush=True)\n"
-                   "for line in sys.stdin:\n    print('got', line.strip(), flush=True)  # hit\n"
+    # A signal just before a read would leave its handler waiting for the read's end: look before.
+    path = t.write("app.py", "import sys, os, select\nprint('read' + 'y', os.tcgetpgrp(0) == os.getpgrp(), flush=True)\n"
+                   "while True:\n    if not select.select([0], [], [], 0.05)[0]:\n        continue\n"
+                   "    line = sys.stdin.readline()\n    print('got', line.strip(), flush=True)  # hit\n"
+                   "    if not line:\n        break\n"
                    "print('never')  # miss\n")
     for command in (t.py(path), t.traced(t.py(path))):
         shell = Terminal(t)
