@@ -27,11 +27,15 @@ def expect_unharmed(t, talk, when):
     t.expect(len(threads) == 5, f"threads, {when}", len(threads))
 
 
-def expect_records(t, talk, when):
-    """Another one attaches, records and leaves."""
+def attach_and_record(t, talk, when):
     ours = Attached(t, talk.pid)
     wait_for(t, f"lines, {when}", lambda: re.search(r" [2-9]\d lines", ours.control("status")[1]))
-    ours.leave()
+    return ours
+
+
+def expect_records(t, talk, when):
+    """Another one attaches, records and leaves."""
+    attach_and_record(t, talk, when).leave()
 
 
 def finish(t, talk):
@@ -116,7 +120,7 @@ def all_of_us(t):
 def what_is_in_the_foreground(t):
     """The supervisor leaves as if it had been told to."""
     talk = begin(t)
-    ours = Attached(t, talk.pid)
+    ours = attach_and_record(t, talk, "at first")
     os.kill(ours.pid, signal.SIGKILL)
     ours.process.wait(LIMIT)
     expect_unharmed(t, talk, "killed")
