@@ -7,6 +7,7 @@
 #include "repair.h"
 #include "symbols/elf_symbol.h"
 
+#define THREADS_MAX 100000
 #define CALLS_TO_DO_BIT 4 /* _PY_CALLS_TO_DO_BIT, 3.13+ */
 #define DATA(field) (p->blob + boot_blob()->data + offsetof(struct agent, field))
 
@@ -281,33 +282,49 @@ static bool pending_has(const struct program *p, const struct remote *r, const s
 	return false;
 }
 
-static int add_pending(const struct program *p, const struct remote *r, const struct holder *h)
+/* 1 if it was put into the list, 0 if it is there already. */
+static int queue_call(const struct program *p, const struct remote *r, raddr interp)
 {
 	const struct layout *l = &p->runtime->py.layout;
 	uint64_t call[3] = {arm_pending_function(&p->arm), 0, 0};
-	uint64_t breaker;
 	struct pending q;
 	int e;
 
-	if (!read_pending(p, r, h->interp, &q) || !pending_is_free(p, r, &q))
+	if (!read_pending(p, r, interp, &q) || !pending_is_free(p, r, &q))
 		return -EAGAIN;
-	if (!pending_has(p, r, &q)) {
-		if ((q.next + 1) % l->pending.n_calls == q.first || (q.next == q.first && q.count > 0))
-			return -EAGAIN;
-		e = remote_write(r, call_at(l, &q, q.next), call, (size_t)l->pending.call_size);
-		if (e == 0)
-			e = write_int(r, q.at + (raddr)l->pending.next, (q.next + 1) % l->pending.n_calls);
-		if (e == 0)
-			e = write_int(r, q.at + (raddr)l->pending.count, l->tstate.eval_breaker > 0 ? q.count + 1 : 1);
-		if (e < 0)
-			return e;
-	}
+	if (pending_has(p, r, &q))
+		return 0;
+	if ((q.next + 1) % l->pending.n_calls == q.first || (q.next == q.first && q.count > 0))
+		return -EAGAIN;
+	e = remote_write(r, call_at(l, &q, q.next), call, (size_t)l->pending.call_size);
+	if (e == 0)
+		e = write_int(r, q.at + (raddr)l->pending.next, (q.next + 1) % l->pending.n_calls);
+	if (e == 0)
+		e = write_int(r, q.at + (raddr)l->pending.count, l->tstate.eval_breaker > 0 ? q.count + 1 : 1);
+	return e < 0 ? e : 1;
+}
+
+/* Have the thread of that state, or in 3.12 any, look at what is pending. */
+static int set_breaker(const struct program *p, const struct remote *r, raddr interp, raddr tstate)
+{
+	const struct layout *l = &p->runtime->py.layout;
+	uint64_t breaker;
+
 	if (l->tstate.eval_breaker <= 0)
-		return write_int(r, h->interp + (raddr)l->interp.eval_breaker, 1);
-	if (!read_word(r, h->tstate + (raddr)l->tstate.eval_breaker, &breaker))
+		return write_int(r, interp + (raddr)l->interp.eval_breaker, 1);
+	if (!read_word(r, tstate + (raddr)l->tstate.eval_breaker, &breaker))
 		return -EFAULT;
+	if (breaker & CALLS_TO_DO_BIT)
+		return 0;
 	breaker |= CALLS_TO_DO_BIT;
-	return remote_write(r, h->tstate + (raddr)l->tstate.eval_breaker, &breaker, sizeof(breaker));
+	return remote_write(r, tstate + (raddr)l->tstate.eval_breaker, &breaker, sizeof(breaker));
+}
+
+static int add_pending(const struct program *p, const struct remote *r, const struct holder *h)
+{
+	int e = queue_call(p, r, h->interp);
+
+	return e < 0 ? e : set_breaker(p, r, h->interp, h->tstate);
 }
 
 /* --------------------------------------------------------------------------------------------------- hurry, and end */
@@ -329,14 +346,32 @@ static void hurry_waiting(const struct program *p, const struct remote *r, const
 	(void)!set_trace(p, r, h);
 }
 
+/* Nobody has the GIL. A thread may come back to it by a way of its own: where PyEval_RestoreThread() was inlined, as in
+ * some builds into reads of files. From 3.12 on it can be met all the same, when it next looks at what is pending. */
+static void hurry_all(const struct program *p, const struct remote *r)
+{
+	const struct layout *l = &p->runtime->py.layout;
+	raddr runtime = runtime_addr(p, p->runtime->py.runtime), interp, tstate;
+
+	if (!l->has_monitoring || !read_word(r, runtime + (raddr)l->runtime.interpreters_main, &interp) || !interp ||
+	    queue_call(p, r, interp) != 1 || !read_word(r, interp + (raddr)l->interp.threads_head, &tstate))
+		return;
+	for (int i = 0; tstate && i < THREADS_MAX; i++)
+		if (set_breaker(p, r, interp, tstate) < 0 || !read_word(r, tstate + (raddr)l->tstate.next, &tstate))
+			return;
+}
+
 void summon_hurry(const struct program *p, const struct remote *r, const struct summon_thread *threads, size_t n)
 {
 	const struct layout *l = &p->runtime->py.layout;
 	struct holder h;
 	uint64_t id;
 
-	if (!arm_is_waiting(&p->arm, r) || !find_holder(p, r, &h) ||
-	    !read_word(r, h.tstate + (raddr)l->tstate.thread_id, &id))
+	if (!arm_is_waiting(&p->arm, r))
+		return;
+	if (!find_holder(p, r, &h))
+		return hurry_all(p, r);
+	if (!read_word(r, h.tstate + (raddr)l->tstate.thread_id, &id))
 		return;
 	for (size_t i = 0; i < n; i++) {
 		if (threads[i].fs_base != id)
@@ -364,7 +399,7 @@ static bool is_led_to(const struct program *p, const struct remote *r)
 		return read_pending(p, r, interp, &q) && pending_has(p, r, &q);
 	if (!read_word(r, interp + (raddr)l->interp.threads_head, &tstate))
 		return false;
-	for (int i = 0; tstate && i < 100000; i++) {
+	for (int i = 0; tstate && i < THREADS_MAX; i++) {
 		if (read_word(r, tstate + (raddr)l->tstate.c_tracefunc, &f) && arm_contains(&p->arm, f))
 			return true;
 		if (!read_word(r, tstate + (raddr)l->tstate.next, &tstate))
