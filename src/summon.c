@@ -174,11 +174,6 @@ int summon_leave_alone(struct program *p, const struct remote *r)
 	return p->blob ? remote_write(r, DATA(is_alone), &alone, sizeof(alone)) : -ENOENT;
 }
 
-int summon_cancel(struct program *p, const struct remote *r)
-{
-	return p->arm.code ? arm_unset(&p->arm, r) : 0;
-}
-
 /* ------------------------------------------------------------------------------------------------ who has the GIL */
 
 struct holder {
@@ -304,6 +299,24 @@ static int queue_call(const struct program *p, const struct remote *r, raddr int
 	return e < 0 ? e : 1;
 }
 
+/* Take it out again, if it is the last one and nobody is at the list: whoever looks finds nothing to do. */
+static void unqueue_call(const struct program *p, const struct remote *r, raddr interp)
+{
+	const struct layout *l = &p->runtime->py.layout;
+	struct pending q;
+	int32_t last;
+	uint64_t f;
+
+	if (!read_pending(p, r, interp, &q) || q.first == q.next || !pending_is_free(p, r, &q))
+		return;
+	last = (q.next + l->pending.n_calls - 1) % l->pending.n_calls;
+	if (!read_word(r, call_at(l, &q, last), &f) || f != arm_pending_function(&p->arm))
+		return;
+	if (write_int(r, q.at + (raddr)l->pending.next, last) == 0)
+		(void)!write_int(r, q.at + (raddr)l->pending.count,
+				 l->tstate.eval_breaker > 0 ? q.count - 1 : q.first != last);
+}
+
 /* Have the thread of that state, or in 3.12 any, look at what is pending. */
 static int set_breaker(const struct program *p, const struct remote *r, raddr interp, raddr tstate)
 {
@@ -406,6 +419,17 @@ static bool is_led_to(const struct program *p, const struct remote *r)
 			return false;
 	}
 	return false;
+}
+
+int summon_cancel(struct program *p, const struct remote *r)
+{
+	raddr runtime = runtime_addr(p, p->runtime->py.runtime), interp;
+	int e = p->arm.code ? arm_unset(&p->arm, r) : 0;
+
+	if (p->arm.code && p->runtime->py.layout.has_monitoring &&
+	    read_word(r, runtime + (raddr)p->runtime->py.layout.runtime.interpreters_main, &interp) && interp)
+		unqueue_call(p, r, interp);
+	return e;
 }
 
 bool summon_is_near(const struct program *p, raddr pc)
