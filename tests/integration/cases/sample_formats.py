@@ -39,7 +39,8 @@ def sampled(t, target, name, *options):
 
     def stacks():
         sample(t, target, "-f", name, "-o", path, *options)
-        return profiles.READERS[name](path.read_bytes())
+        found = profiles.READERS[name](path.read_bytes())
+        return found if any(len(stack) > 1 for stack in found) else None  # not of the first thread alone
 
     return wait_for(t, f"samples in {name}", stacks)
 
@@ -50,8 +51,10 @@ def ends(t, target):
 
 
 def expect_spin(t, name, stacks, function, file):
-    """All that ran is the spinning thread, in its three lines; the first thread only waits."""
-    for stack in stacks:
+    """All that ran is the spinning thread, in its three lines; the first thread waits, once it has come to it."""
+    spinning = [stack for stack in stacks if len(stack) > 1]
+    t.expect(spinning, f"a stack of the spinning thread in {name}", stacks)
+    for stack in spinning:
         where = (name, stack)
         t.expect(all(len(frame) == 3 for frame in stack), "frames", *where)
         t.expect_equal([frame[0] for frame in stack[-2:]], ["outer", function], f"innermost functions of {where}")
