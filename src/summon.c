@@ -299,7 +299,8 @@ static int queue_call(const struct program *p, const struct remote *r, raddr int
 	return e < 0 ? e : 1;
 }
 
-/* Take it out again, if it is the last one and nobody is at the list: whoever looks finds nothing to do. */
+/* Take it out again, if it is the last one and nobody is at the list: whoever looks finds nothing to do. Only while all
+ * threads that run are stopped: one that takes it out at the same moment would leave the list in disorder. */
 static void unqueue_call(const struct program *p, const struct remote *r, raddr interp)
 {
 	const struct layout *l = &p->runtime->py.layout;
@@ -423,13 +424,7 @@ static bool is_led_to(const struct program *p, const struct remote *r)
 
 int summon_cancel(struct program *p, const struct remote *r)
 {
-	raddr runtime = runtime_addr(p, p->runtime->py.runtime), interp;
-	int e = p->arm.code ? arm_unset(&p->arm, r) : 0;
-
-	if (p->arm.code && p->runtime->py.layout.has_monitoring &&
-	    read_word(r, runtime + (raddr)p->runtime->py.layout.runtime.interpreters_main, &interp) && interp)
-		unqueue_call(p, r, interp);
-	return e;
+	return p->arm.code ? arm_unset(&p->arm, r) : 0;
 }
 
 bool summon_is_near(const struct program *p, raddr pc)
@@ -445,10 +440,21 @@ bool summon_is_inside(const struct program *p, const struct remote *r, pid_t pid
 	       remote_read(r, DATA(inside_pid), &of, sizeof(of)) == 0 && of == (uint32_t)pid;
 }
 
+static void take_back_call(const struct program *p, const struct remote *r)
+{
+	const struct layout *l = &p->runtime->py.layout;
+	raddr interp;
+
+	if (l->has_monitoring &&
+	    read_word(r, runtime_addr(p, p->runtime->py.runtime) + (raddr)l->runtime.interpreters_main, &interp) && interp)
+		unqueue_call(p, r, interp);
+}
+
 int summon_end(struct program *p, const struct remote *r)
 {
 	if (!p->arm.code)
 		return 0;
+	take_back_call(p, r);
 	if (p->arm.is_hooked || is_led_to(p, r))
 		return -EAGAIN;
 	return arm_clean(&p->arm, r);
