@@ -277,6 +277,16 @@ static bool pending_has(const struct program *p, const struct remote *r, const s
 	return false;
 }
 
+/* How many there are up to @next; in 3.12 whether there are any. Worked out anew: one of us may have been killed between
+ * one word and the next. */
+static int write_count(const struct program *p, const struct remote *r, const struct pending *q, int32_t next)
+{
+	const struct layout *l = &p->runtime->py.layout;
+	int32_t n = (next - q->first + l->pending.n_calls) % l->pending.n_calls;
+
+	return write_int(r, q->at + (raddr)l->pending.count, l->tstate.eval_breaker > 0 ? n : n > 0);
+}
+
 /* 1 if it was put into the list, 0 if it is there already. */
 static int queue_call(const struct program *p, const struct remote *r, raddr interp)
 {
@@ -288,14 +298,14 @@ static int queue_call(const struct program *p, const struct remote *r, raddr int
 	if (!read_pending(p, r, interp, &q) || !pending_is_free(p, r, &q))
 		return -EAGAIN;
 	if (pending_has(p, r, &q))
-		return 0;
+		return write_count(p, r, &q, q.next);
 	if ((q.next + 1) % l->pending.n_calls == q.first || (q.next == q.first && q.count > 0))
 		return -EAGAIN;
 	e = remote_write(r, call_at(l, &q, q.next), call, (size_t)l->pending.call_size);
 	if (e == 0)
 		e = write_int(r, q.at + (raddr)l->pending.next, (q.next + 1) % l->pending.n_calls);
 	if (e == 0)
-		e = write_int(r, q.at + (raddr)l->pending.count, l->tstate.eval_breaker > 0 ? q.count + 1 : 1);
+		e = write_count(p, r, &q, (q.next + 1) % l->pending.n_calls);
 	return e < 0 ? e : 1;
 }
 
@@ -314,8 +324,7 @@ static void unqueue_call(const struct program *p, const struct remote *r, raddr 
 	if (!read_word(r, call_at(l, &q, last), &f) || f != arm_pending_function(&p->arm))
 		return;
 	if (write_int(r, q.at + (raddr)l->pending.next, last) == 0)
-		(void)!write_int(r, q.at + (raddr)l->pending.count,
-				 l->tstate.eval_breaker > 0 ? q.count - 1 : q.first != last);
+		(void)!write_count(p, r, &q, last);
 }
 
 /* Have the thread of that state, or in 3.12 any, look at what is pending. */
