@@ -1,4 +1,5 @@
 #include "attach/native.h"
+#include "base/clock.h"
 
 #include <elfutils/libdwfl.h>
 #include <errno.h>
@@ -8,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "attach/remote.h"
 #include "attach/tracee.h"
@@ -31,14 +31,6 @@ struct native {
 	struct hashmap symbols;
 	struct hash_key key;
 };
-
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 /* Names are those of the target's root, which may not be ours. */
 static int find_elf(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base, char **path, Elf **elf)
@@ -66,7 +58,7 @@ static int set_data(Dwfl_Module *module, void **data, const char *name, Dwarf_Ad
 /* Read the list of what is mapped. */
 static void report(struct native *n)
 {
-	n->reported_ns = now_ns();
+	n->reported_ns = clock_ns();
 	dwfl_report_begin(n->dwfl);
 	(void)!dwfl_linux_proc_report(n->dwfl, n->pid);
 	dwfl_report_end(n->dwfl, NULL, NULL);
@@ -216,7 +208,7 @@ static void look_up(struct native *n, struct native_symbol *symbol)
 	Dwfl_Module *module = dwfl_addrmodule(n->dwfl, symbol->ip);
 	const char *name, *function;
 
-	if (!module && now_ns() - n->reported_ns > REPORT_AGAIN_NS) { /* loaded meanwhile */
+	if (!module && clock_ns() - n->reported_ns > REPORT_AGAIN_NS) { /* loaded meanwhile */
 		report(n);
 		module = dwfl_addrmodule(n->dwfl, symbol->ip);
 	}

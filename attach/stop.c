@@ -1,4 +1,5 @@
 #include "attach/stop.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -12,17 +13,9 @@
 #define SPIN_NS INT64_C(200000) /* most threads stop within some microseconds */
 #define PAUSE_NS 100000
 
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 static void pause_since(int64_t start)
 {
-	if (now_ns() - start < SPIN_NS)
+	if (clock_ns() - start < SPIN_NS)
 		sched_yield();
 	else
 		nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
@@ -45,14 +38,14 @@ static int next_event(pid_t tid, bool is_child, siginfo_t *info)
 
 static int wait_for_stop(pid_t tid, bool is_child, siginfo_t *info)
 {
-	int64_t start = now_ns();
+	int64_t start = clock_ns();
 
 	for (;;) {
 		int r = next_event(tid, is_child, info);
 
 		if (r != -EAGAIN)
 			return r;
-		if (now_ns() - start > LIMIT_NS)
+		if (clock_ns() - start > LIMIT_NS)
 			return -ETIMEDOUT;
 		pause_since(start);
 	}

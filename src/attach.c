@@ -17,6 +17,7 @@
 #include "attach/procfs.h"
 #include "attach/threads.h"
 #include "background.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "control.h"
 #include "refusal.h"
@@ -165,14 +166,6 @@ struct front {
 	int64_t start, end; /* CLOCK_MONOTONIC, ms */
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static void clear_status(struct front *f)
 {
 	if (f->has_status_line)
@@ -283,7 +276,7 @@ static bool hear(struct front *f)
 
 static int timeout_of(const struct front *f)
 {
-	int64_t now = now_ms(), left = f->end ? f->end - now : STATUS_PERIOD;
+	int64_t now = clock_ms(), left = f->end ? f->end - now : STATUS_PERIOD;
 
 	if (left < 0)
 		left = 0;
@@ -296,7 +289,7 @@ static void say_waiting(struct front *f)
 	size_t n = f->n_targets - f->n_attached - f->n_refused - f->n_over;
 	char text[128];
 
-	if (f->said_waiting || f->told || now_ms() - f->start < SILENCE)
+	if (f->said_waiting || f->told || clock_ms() - f->start < SILENCE)
 		return;
 	f->said_waiting = true;
 	if (!n || n > f->n_targets)
@@ -327,7 +320,7 @@ static void watch(struct front *f)
 			return;
 		if (n > 0 && p[1].revents)
 			take_signal(f);
-		if (f->end && now_ms() >= f->end) {
+		if (f->end && clock_ms() >= f->end) {
 			leave(f);
 			f->end = 0;
 		}
@@ -373,7 +366,7 @@ static int result_of(struct front *f)
 
 int attach(struct recorder *recorder)
 {
-	struct front f = {.options = recorder->options, .is_terminal = isatty(2), .gone = -1, .start = now_ms()};
+	struct front f = {.options = recorder->options, .is_terminal = isatty(2), .gone = -1, .start = clock_ms()};
 	_cleanup_free_ struct targets *targets = calloc(1, sizeof(*targets));
 	struct supervised d = {.targets = targets};
 	int sockets[2], r;

@@ -12,25 +12,13 @@
 
 #include "attach/procfs.h"
 #include "attach/tracee.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "summon.h"
 #include "supervisor.h"
 
 #define STOP_LIMIT 20000000ll /* nanoseconds that we wait for threads to stop */
 #define STOP_NAP 30000l
-
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static int64_t now_ms(void)
-{
-	return now_ns() / 1000000;
-}
 
 /* ---------------------------------------------------------------------------------------------- threads that run */
 
@@ -158,13 +146,13 @@ static int interrupt_running(const struct supervisor *sv, const struct process *
 /* Stop the threads that run, for as short as can be. */
 static int stop_running(struct supervisor *sv, struct process *p, struct stops *stops)
 {
-	int64_t limit = now_ns() + STOP_LIMIT;
+	int64_t limit = clock_ns() + STOP_LIMIT;
 
 	stops->list = calloc(p->threads + 1, sizeof(*stops->list));
 	if (!stops->list)
 		return -ENOMEM;
 	interrupt_running(sv, p, stops);
-	while (!(stops->complete = wait_for(stops)) && now_ns() < limit)
+	while (!(stops->complete = wait_for(stops)) && clock_ns() < limit)
 		nanosleep(&(struct timespec){0, STOP_NAP}, NULL);
 	return 0;
 }
@@ -205,13 +193,13 @@ static void carried_out(struct supervisor *s, struct process *p, const struct re
 		supervisor_left(s, p);
 	say_attached(s, p);
 	p->errand.state = ERRAND_TIDYING;
-	p->errand.next = now_ms() + 2;
+	p->errand.next = clock_ms() + 2;
 }
 
 /* The longer nobody comes, the less it is worth to look. */
 static int64_t period(const struct errand *e)
 {
-	int64_t age = now_ms() - e->since;
+	int64_t age = clock_ms() - e->since;
 
 	return age < 100 ? 3 : age < 2000 ? 20 : 100;
 }
@@ -255,7 +243,7 @@ static void step(struct supervisor *s, struct process *p)
 		step_with(s, p, &mem, &stops);
 		resume(s, &stops);
 	}
-	p->errand.next = now_ms() + (p->errand.state == ERRAND_TIDYING ? 20 : period(&p->errand));
+	p->errand.next = clock_ms() + (p->errand.state == ERRAND_TIDYING ? 20 : period(&p->errand));
 }
 
 static bool is_due(const struct process *p, int64_t now)
@@ -282,12 +270,12 @@ static struct process *find_due(const struct supervisor *s, int64_t now, int64_t
 
 int errands_step(struct supervisor *s)
 {
-	int64_t next, now = now_ms();
+	int64_t next, now = clock_ms();
 	struct process *p;
 
 	while ((p = find_due(s, now, &next)))
 		step(s, p);
-	now = now_ms();
+	now = clock_ms();
 	return next == INT64_MAX ? -1 : next <= now ? 0 : (int)(next - now);
 }
 
@@ -303,7 +291,7 @@ int errand_begin(struct supervisor *s, struct process *p, enum agent_request req
 	if (e == 0)
 		e = summon_begin(&p->program, &mem, request);
 	if (e == 0)
-		p->errand = (struct errand){ERRAND_PREPARED, request, now_ms(), 0};
+		p->errand = (struct errand){ERRAND_PREPARED, request, clock_ms(), 0};
 	return e;
 }
 

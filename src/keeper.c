@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "control.h"
 #include "symbols/cpython.h"
@@ -153,14 +154,6 @@ struct state {
 	int64_t may_save; /* when the next write of the file is due, at the earliest; CLOCK_MONOTONIC, ms */
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* What the agent has to say of itself, now that its program ends. */
 static const char *complaint_of(enum agent_status status)
 {
@@ -248,7 +241,7 @@ static void save_own_file(struct state *s, struct kept *k)
 
 static void save(struct state *s)
 {
-	int64_t start = now_ms();
+	int64_t start = clock_ms();
 
 	for (struct kept *k = s->runs; k; k = k->next)
 		if (k->is_dirty)
@@ -261,7 +254,7 @@ static void save(struct state *s)
 		for (struct kept *k = s->runs; k; k = k->next)
 			save_own_file(s, k);
 	/* A tree of short processes must not keep us writing the same large file all the time. */
-	s->may_save = now_ms() + 10 * (now_ms() - start);
+	s->may_save = clock_ms() + 10 * (clock_ms() - start);
 }
 
 static struct kept *kept_new(void)
@@ -318,7 +311,7 @@ static void add(struct state *s, const struct message *m, size_t len, int *fds)
 	k->run.root_fd = take_fd(fds[1]);
 	/* What the first one teaches of its interpreter is good for the others, which may be many, and short. */
 	k->look_wait = s->had_look ? FIRST_LOOK_AT_ANOTHER : FIRST_LOOK;
-	k->look_at = now_ms() + k->look_wait;
+	k->look_at = clock_ms() + k->look_wait;
 	k->next = s->runs;
 	s->runs = k;
 }
@@ -478,7 +471,7 @@ static void status(struct state *s, int client)
 	drain_all(s);
 	say_totals(s, processes_of(s), text, sizeof(text));
 	snprintf(text + strlen(text), sizeof(text) - strlen(text), ", %lld s",
-		 (long long)(now_ms() - s->start) / 1000);
+		 (long long)(clock_ms() - s->start) / 1000);
 	control_answer(client, text);
 }
 
@@ -541,17 +534,17 @@ static bool handle_message(struct state *s)
  */
 static void look_ahead(struct state *s)
 {
-	int64_t now = now_ms();
+	int64_t now = clock_ms();
 
 	for (struct kept *k = s->runs; k; k = k->next) {
-		int64_t start = now_ms();
+		int64_t start = clock_ms();
 
 		if (now < k->look_at)
 			continue;
 		if (recorder_drain_early(s->recorder, &k->run, record_of(s, k), &k->drained) == 0)
 			s->had_look = true;
 		k->look_wait = k->look_wait * 4 < LOOK_PERIOD_MAX ? k->look_wait * 4 : LOOK_PERIOD_MAX;
-		k->look_at = now_ms() + k->look_wait + 20 * (now_ms() - start);
+		k->look_at = clock_ms() + k->look_wait + 20 * (clock_ms() - start);
 	}
 	if (!is_parallel(s) && s->had_look)
 		datafile_prepare(&s->recorder->file);
@@ -570,7 +563,7 @@ static int64_t next_look(const struct state *s)
 /* Until the file may, or must, be written. */
 static int time_to_wait(const struct state *s)
 {
-	int64_t due = s->unsaved ? s->may_save : INT64_MAX, now = now_ms(), look = next_look(s);
+	int64_t due = s->unsaved ? s->may_save : INT64_MAX, now = clock_ms(), look = next_look(s);
 
 	if (s->next_save && s->next_save < due)
 		due = s->next_save;
@@ -583,7 +576,7 @@ static int time_to_wait(const struct state *s)
 
 static void save_if_due(struct state *s)
 {
-	int64_t now = now_ms();
+	int64_t now = clock_ms();
 
 	if (s->next_save && now >= s->next_save) {
 		drain_all(s);
@@ -673,11 +666,11 @@ static void listen_for_requests(struct state *s, pid_t supervisor)
 
 void keeper_run(int socket, pid_t supervisor, struct recorder *recorder, int message_fd)
 {
-	struct state s = {.recorder = recorder, .socket = socket, .message_fd = message_fd, .start = now_ms()};
+	struct state s = {.recorder = recorder, .socket = socket, .message_fd = message_fd, .start = clock_ms()};
 
 	listen_for_requests(&s, supervisor);
 	if (recorder->options->save_every)
-		s.next_save = now_ms() + recorder->options->save_every;
+		s.next_save = clock_ms() + recorder->options->save_every;
 	serve(&s);
 	waitpid(supervisor, NULL, 0);
 	/* What was attached to may run for long. */

@@ -12,11 +12,11 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "attach/procfs.h"
 #include "attach/threads.h"
 #include "attach/tracee.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "repair.h"
 #include "refusal.h"
@@ -597,18 +597,10 @@ static void each_process(struct supervisor *s, void (*f)(struct supervisor *s, s
 	}
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 void supervisor_leave(struct supervisor *s)
 {
 	s->is_leaving = true;
-	s->leave_by = now_ms() + LEAVE_PATIENCE;
+	s->leave_by = clock_ms() + LEAVE_PATIENCE;
 }
 
 /* A thread that sleeps long comes when it wakes, and does what is left to be done without us. */
@@ -628,7 +620,7 @@ static bool has_left(struct supervisor *s)
 	each_process(s, leave_process);
 	if (!errands_pending(s, AGENT_REQUEST_NONE) && !errands_untidy(s))
 		return true;
-	if (now_ms() < s->leave_by)
+	if (clock_ms() < s->leave_by)
 		return false;
 	each_process(s, leave_alone);
 	return true;
@@ -662,7 +654,7 @@ static void step_reset(struct supervisor *s)
 	each_process(s, begin_reset);
 	s->n_to_reset = errands_pending(s, AGENT_REQUEST_RESET);
 	each_process(s, count_to_reset);
-	if (s->n_to_reset && now_ms() < s->leave_by)
+	if (s->n_to_reset && clock_ms() < s->leave_by)
 		return;
 	keeper_reset_done(&s->keeper, s->n_to_reset);
 	s->is_resetting = false;
@@ -699,7 +691,7 @@ static void hear_keeper(struct supervisor *s)
 	if (!keeper_wants_reset(&s->keeper))
 		return;
 	s->is_resetting = true;
-	s->leave_by = now_ms() + LEAVE_PATIENCE;
+	s->leave_by = clock_ms() + LEAVE_PATIENCE;
 	each_process(s, ask_for_reset);
 }
 

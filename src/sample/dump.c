@@ -8,6 +8,7 @@
 
 #include "attach/procfs.h"
 #include "attach/stop.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/utf8.h"
 #include "sample/access.h"
@@ -204,14 +205,6 @@ static void put_json_thread(const struct dump *d, const struct target *t, const 
 
 /* ------------------------------------------------------------------------------------------------------------- both */
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 static void take_a_break(void)
 {
 	nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
@@ -231,11 +224,11 @@ static int read_stack(struct target *t, struct target_thread *thread)
 
 static int list(struct target *t)
 {
-	int r = target_list(t, now_ns());
+	int r = target_list(t, clock_ns());
 
 	for (int i = 0; i < TRIES && r == -EAGAIN; i++) {
 		take_a_break();
-		r = target_list(t, now_ns());
+		r = target_list(t, clock_ns());
 	}
 	return r;
 }

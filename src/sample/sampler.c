@@ -8,6 +8,7 @@
 
 #include "attach/procfs.h"
 #include "attach/stop.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "sample/access.h"
 
@@ -18,10 +19,7 @@
 
 uint64_t sampler_now(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;
+	return (uint64_t)clock_ns();
 }
 
 int sampler_init(struct sampler *s, const struct sampler_options *options, struct profile *profile)
