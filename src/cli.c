@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,6 +202,19 @@ enum cli_result cli_parse(const struct cli_command *command, void *arg, int argc
 	}
 	*operand = optind;
 	return CLI_RUN;
+}
+
+int cli_parse_pid(const char *text, pid_t *ret)
+{
+	char *end;
+	long pid;
+
+	errno = 0;
+	pid = strtol(text, &end, 10);
+	if (!*text || *end || errno || pid <= 0 || pid > INT32_MAX)
+		return -EINVAL;
+	*ret = (pid_t)pid;
+	return 0;
 }
 
 /* ------------------------------------------------------------------------------------------------------- the lists */

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/cleanup.h"
 
@@ -48,6 +49,17 @@ enum cli_result {
 
 /** Apply the options. @p *operand is the index of the first operand; operands are moved behind the options. */
 enum cli_result cli_parse(const struct cli_command *command, void *arg, int argc, char **argv, int *operand) must_check;
+
+/** True if that result of cli_parse() ends the command, with *@p status. Else *@p status stays. */
+static inline bool cli_is_over(enum cli_result result, int *status)
+{
+	if (result != CLI_RUN)
+		*status = result == CLI_DONE ? 0 : CLI_EXIT_USAGE;
+	return result != CLI_RUN;
+}
+
+/** A process id, the whole of @p text. -EINVAL. */
+int cli_parse_pid(const char *text, pid_t *ret) must_check;
 
 /** Say what is wrong with the command line: "MESSAGE. See pycov-trace COMMAND --help." */
 enum cli_result cli_wrong(const struct cli_command *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -113,14 +113,8 @@ static int run_combine(int argc, char **argv)
 	struct data_options o = {0};
 	int operand, status = 1;
 
-	switch (cli_parse(&command_combine, &o, argc, argv, &operand)) {
-	case CLI_DONE:
-		return 0;
-	case CLI_WRONG:
-		return CLI_EXIT_USAGE;
-	case CLI_RUN:
-		break;
-	}
+	if (cli_is_over(cli_parse(&command_combine, &o, argc, argv, &operand), &status))
+		return status;
 	if (o.quiet)
 		log_set_level(LOG_LEVEL_ERROR);
 	if (read_settings(&o) == 0)
@@ -163,14 +157,8 @@ static int run_erase(int argc, char **argv)
 	struct data_options o = {0};
 	int operand, status = 1;
 
-	switch (cli_parse(&command_erase, &o, argc, argv, &operand)) {
-	case CLI_DONE:
-		return 0;
-	case CLI_WRONG:
-		return CLI_EXIT_USAGE;
-	case CLI_RUN:
-		break;
-	}
+	if (cli_is_over(cli_parse(&command_erase, &o, argc, argv, &operand), &status))
+		return status;
 	if (operand < argc) {
 		cli_wrong(&command_erase, "no operand is possible: %s", argv[operand]);
 		return CLI_EXIT_USAGE;

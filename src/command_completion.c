@@ -20,16 +20,10 @@ static int write_completion(completion_fn write)
 static int run(int argc, char **argv)
 {
 	completion_fn write;
-	int operand;
+	int operand, status;
 
-	switch (cli_parse(&command_completion, NULL, argc, argv, &operand)) {
-	case CLI_DONE:
-		return 0;
-	case CLI_WRONG:
-		return CLI_EXIT_USAGE;
-	case CLI_RUN:
-		break;
-	}
+	if (cli_is_over(cli_parse(&command_completion, NULL, argc, argv, &operand), &status))
+		return status;
 	write = argc - operand == 1 ? completion_find(argv[operand]) : NULL;
 	if (write)
 		return write_completion(write);

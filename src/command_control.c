@@ -65,16 +65,10 @@ static const char *explain(int error)
 static int run(const struct cli_command *command, int argc, char **argv, bool is_question)
 {
 	char answer[CONTROL_TEXT_MAX];
-	int operand, r;
+	int operand, r, status;
 
-	switch (cli_parse(command, NULL, argc, argv, &operand)) {
-	case CLI_DONE:
-		return 0;
-	case CLI_WRONG:
-		return CLI_EXIT_USAGE;
-	case CLI_RUN:
-		break;
-	}
+	if (cli_is_over(cli_parse(command, NULL, argc, argv, &operand), &status))
+		return status;
 	if (argc - operand != 1 || !*argv[operand]) {
 		cli_wrong(command, "one process or data file is needed");
 		return CLI_EXIT_USAGE;

@@ -143,16 +143,10 @@ static int show(const struct debug_options *o, bool data)
 static int run(int argc, char **argv)
 {
 	struct debug_options o = {0};
-	int operand;
+	int operand, status;
 
-	switch (cli_parse(&command_debug, &o, argc, argv, &operand)) {
-	case CLI_DONE:
-		return 0;
-	case CLI_WRONG:
-		return CLI_EXIT_USAGE;
-	case CLI_RUN:
-		break;
-	}
+	if (cli_is_over(cli_parse(&command_debug, &o, argc, argv, &operand), &status))
+		return status;
 	if (argc - operand == 1 && (!strcmp(argv[operand], "config") || !strcmp(argv[operand], "data")))
 		return show(&o, !strcmp(argv[operand], "data"));
 	cli_wrong(&command_debug, "what to show is needed: config or data");

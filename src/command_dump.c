@@ -19,18 +19,9 @@ enum {
 };
 
 struct arguments {
-	long pid;
+	pid_t pid;
 	struct dump_options options;
 };
-
-static int parse_pid(const char *text, long *ret)
-{
-	char *end;
-
-	errno = 0;
-	*ret = strtol(text, &end, 10);
-	return *text && !*end && !errno && *ret > 0 && *ret <= INT32_MAX ? 0 : -EINVAL;
-}
 
 static int apply(void *arg, int id, const char *value)
 {
@@ -38,7 +29,7 @@ static int apply(void *arg, int id, const char *value)
 
 	switch (id) {
 	case ID_PID:
-		return parse_pid(value, &a->pid);
+		return cli_parse_pid(value, &a->pid);
 	case ID_LOCALS:
 		a->options.locals = true;
 		return 0;
@@ -67,22 +58,16 @@ static int run(int argc, char **argv)
 {
 	struct arguments a = {0};
 	struct refusal refusal;
-	int operand, r;
+	int operand, r, status;
 
-	switch (cli_parse(&command_dump, &a, argc, argv, &operand)) {
-	case CLI_DONE:
-		return 0;
-	case CLI_WRONG:
-		return CLI_EXIT_USAGE;
-	case CLI_RUN:
-		break;
-	}
+	if (cli_is_over(cli_parse(&command_dump, &a, argc, argv, &operand), &status))
+		return status;
 	if (argc - operand > 1 || (a.pid != 0) == (argc - operand == 1) ||
-	    (a.pid == 0 && parse_pid(argv[operand], &a.pid) < 0)) {
+	    (a.pid == 0 && cli_parse_pid(argv[operand], &a.pid) < 0)) {
 		cli_wrong(&command_dump, "one process id is needed");
 		return CLI_EXIT_USAGE;
 	}
-	r = dump((pid_t)a.pid, &a.options, &refusal);
+	r = dump(a.pid, &a.options, &refusal);
 	if (r < 0)
 		refusal_tell(&refusal);
 	return r < 0;

@@ -1,30 +1,19 @@
 #include "command_repair.h"
 
-#include <stdint.h>
-#include <stdlib.h>
-
 #include "repair.h"
 
 static int run(int argc, char **argv)
 {
-	char *end = NULL;
-	int operand;
-	long pid;
+	int operand, status;
+	pid_t pid;
 
-	switch (cli_parse(&command_repair, NULL, argc, argv, &operand)) {
-	case CLI_DONE:
-		return 0;
-	case CLI_WRONG:
-		return CLI_EXIT_USAGE;
-	case CLI_RUN:
-		break;
-	}
-	pid = argc - operand == 1 ? strtol(argv[operand], &end, 10) : 0;
-	if (pid <= 0 || pid > INT32_MAX || *end) {
+	if (cli_is_over(cli_parse(&command_repair, NULL, argc, argv, &operand), &status))
+		return status;
+	if (argc - operand != 1 || cli_parse_pid(argv[operand], &pid) < 0) {
 		cli_wrong(&command_repair, "the id of a process is needed");
 		return CLI_EXIT_USAGE;
 	}
-	return repair((pid_t)pid);
+	return repair(pid);
 }
 
 const struct cli_command command_repair = {

@@ -140,16 +140,10 @@ static int run(int argc, char **argv)
 	struct sample_options o = {
 		.sampler = {.rate = RATE_DEFAULT, .subprocesses = true},
 	};
-	int operand;
+	int operand, status;
 
-	switch (cli_parse(&command_sample, &o, argc, argv, &operand)) {
-	case CLI_DONE:
-		return 0;
-	case CLI_WRONG:
-		return CLI_EXIT_USAGE;
-	case CLI_RUN:
-		break;
-	}
+	if (cli_is_over(cli_parse(&command_sample, &o, argc, argv, &operand), &status))
+		return status;
 	if ((o.pid != 0) == (operand < argc)) {
 		cli_wrong(&command_sample, "a process (-p PID) or a command is needed");
 		return CLI_EXIT_USAGE;

@@ -96,16 +96,10 @@ static const struct cli_option options[] = {
 static int run(int argc, char **argv)
 {
 	struct top_options o = {.interval = 1, .sampler = {.rate = RATE_DEFAULT, .subprocesses = true}};
-	int operand;
+	int operand, status;
 
-	switch (cli_parse(&command_top, &o, argc, argv, &operand)) {
-	case CLI_DONE:
-		return 0;
-	case CLI_WRONG:
-		return CLI_EXIT_USAGE;
-	case CLI_RUN:
-		break;
-	}
+	if (cli_is_over(cli_parse(&command_top, &o, argc, argv, &operand), &status))
+		return status;
 	if (argc - operand > 1 || (o.pid != 0) == (argc - operand == 1) ||
 	    (o.pid == 0 && parse_pid(argv[operand], &o.pid) < 0)) {
 		cli_wrong(&command_top, "one process id is needed");

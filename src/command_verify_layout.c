@@ -154,16 +154,10 @@ static int verify(struct arguments *a, const char *path)
 static int run(int argc, char **argv)
 {
 	struct arguments a = {0};
-	int operand;
+	int operand, status;
 
-	switch (cli_parse(&command_verify_layout, &a, argc, argv, &operand)) {
-	case CLI_DONE:
-		return 0;
-	case CLI_WRONG:
-		return CLI_EXIT_USAGE;
-	case CLI_RUN:
-		break;
-	}
+	if (cli_is_over(cli_parse(&command_verify_layout, &a, argc, argv, &operand), &status))
+		return status;
 	if (argc - operand != (a.pid ? 0 : 1)) {
 		cli_wrong(&command_verify_layout, "one process (-p PID) or file is needed");
 		return CLI_EXIT_USAGE;

@@ -86,17 +86,15 @@ static int parse_seconds(const char *text, int *ret)
 
 static int add_pid(struct pid_list *list, const char *value)
 {
-	char *end;
-	long pid = strtol(value, &end, 10);
-	pid_t *items;
+	pid_t *items, pid;
 
-	if (*end || end == value || pid <= 0 || pid > INT32_MAX)
+	if (cli_parse_pid(value, &pid) < 0)
 		return -EINVAL;
 	items = realloc(list->items, (list->n + 1) * sizeof(*items));
 	if (!items)
 		return -ENOMEM;
 	list->items = items;
-	items[list->n++] = (pid_t)pid;
+	items[list->n++] = pid;
 	return 0;
 }
 
