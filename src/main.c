@@ -5,10 +5,10 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "attach.h"
-#include "commands.h"
-#include "launch.h"
-#include "recorder.h"
+#include "commands/commands.h"
+#include "supervisor/attach.h"
+#include "supervisor/launch.h"
+#include "supervisor/recorder.h"
 
 #define EXIT_OWN 1
 

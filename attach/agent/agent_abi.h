@@ -18,7 +18,7 @@
 
 /* ------------------------------------------------------------------------------------------------ the C-API */
 
-/* Exported symbols of the runtime that the agent uses. Not every version has all: src/images.c says which must be there. */
+/* Exported symbols of the runtime that the agent uses. Not every version has all: supervisor/images.c says which must be. */
 #define AGENT_API(X)                                                                                          \
 	X(PyEval_EvalCode)                                                                                    \
 	X(PyEval_EvalCodeEx)                                                                                  \

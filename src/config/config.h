@@ -9,7 +9,7 @@
 #pragma once
 
 #include "base/cleanup.h"
-#include "cli.h"
+#include "cli/cli.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -15,9 +15,9 @@
 #include "base/hashmap.h"
 #include "base/log.h"
 #include "data/data_files.h"
+#include "data/datafile.h"
 #include "data/path_aliases.h"
-#include "datafile.h"
-#include "record.h"
+#include "data/record.h"
 
 #define CHUNK (1 << 20)
 

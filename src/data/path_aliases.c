@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/hashmap.h"
-#include "glob.h"
-#include "rootpath.h"
+#include "selection/glob.h"
+#include "selection/rootpath.h"
 
 #define KNOWN_MAX 100000
 

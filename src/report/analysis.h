@@ -5,7 +5,7 @@
 #pragma once
 
 #include "base/cleanup.h"
-#include "record.h"
+#include "data/record.h"
 #include "report/source.h"
 #include "report/syntax.h"
 

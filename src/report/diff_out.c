@@ -3,8 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "output/json_out.h"
 #include "base/printable.h"
-#include "json_out.h"
 
 #define TAB 8
 

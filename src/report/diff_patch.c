@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "json_out.h"
+#include "output/json_out.h"
 #include "report/diff.h"
 #include "report/diff_out.h"
 #include "report/names.h"

@@ -2,12 +2,12 @@
 #include <errno.h>
 #include <string.h>
 
-#include "datafile.h"
-#include "json_out.h"
+#include "output/json_out.h"
+#include "data/datafile.h"
 #include "report/diff.h"
 #include "report/diff_out.h"
 #include "report/line_regex.h"
-#include "selection.h"
+#include "selection/selection.h"
 
 #define RED 31
 #define GREEN 32

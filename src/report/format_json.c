@@ -3,7 +3,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "json_out.h"
+#include "output/json_out.h"
 #include "report/formats.h"
 #include "report/line_regex.h"
 

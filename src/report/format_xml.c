@@ -7,9 +7,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "output/xml_out.h"
 #include "report/formats.h"
 #include "report/names.h"
-#include "xml_out.h"
 
 #define DTD_URL "https://raw.githubusercontent.com/cobertura/web/master/htdocs/xml/coverage-04.dtd"
 #define HIT (UINT32_C(1) << 31)

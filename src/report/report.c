@@ -8,10 +8,10 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "data/data_files.h"
+#include "data/datafile.h"
 #include "data/path_aliases.h"
-#include "datafile.h"
 #include "report/analyze.h"
-#include "selection.h"
+#include "selection/selection.h"
 
 struct report {
 	const struct report_options *options;

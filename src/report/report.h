@@ -5,7 +5,7 @@
 #pragma once
 
 #include "base/cleanup.h"
-#include "cli.h"
+#include "cli/cli.h"
 #include "report/analysis.h"
 
 struct config;

@@ -5,7 +5,7 @@
 #include <sys/types.h>
 
 #include "base/cleanup.h"
-#include "refusal.h"
+#include "supervisor/refusal.h"
 
 struct dump_options {
 	bool json, locals, blocking;

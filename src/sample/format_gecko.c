@@ -7,7 +7,7 @@
  */
 #include "sample/output.h"
 
-#include "json_out.h"
+#include "output/json_out.h"
 #include "sample/summary.h"
 
 

@@ -4,7 +4,7 @@
  */
 #include "sample/output.h"
 
-#include "json_out.h"
+#include "output/json_out.h"
 #include "sample/short_name.h"
 #include "sample/summary.h"
 

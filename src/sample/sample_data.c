@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "datafile.h"
+#include "data/datafile.h"
 
 #define CONTEXT "sampled"
 

@@ -6,11 +6,11 @@
  */
 #pragma once
 
-#include "refusal.h"
 #include "sample/descendants.h"
 #include "sample/profile.h"
 #include "sample/runtime.h"
 #include "sample/target.h"
+#include "supervisor/refusal.h"
 
 struct sampler_options {
 	unsigned int rate; /* per second */

@@ -1,5 +1,5 @@
 /* A data file that is read. The input is the file. */
-#include "datafile.h"
+#include "data/datafile.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "json_out.h"
+#include "output/json_out.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

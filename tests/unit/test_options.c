@@ -1,4 +1,4 @@
-/* src/options.c: the command line. */
+/* src/cli/options.c: the command line. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "options.h"
+#include "cli/options.h"
 
 #define PARSE(o, ...) parse(o, (char *[]){(char *)"pycov-trace", __VA_ARGS__, NULL})
 

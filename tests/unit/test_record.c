@@ -1,4 +1,4 @@
-#include "record.h"
+#include "data/record.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* src/refusal.c: each reason that can be brought about here. */
+/* src/supervisor/refusal.c: each reason that can be brought about here. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "attach/procfs.h"
-#include "refusal.h"
+#include "supervisor/refusal.h"
 
 /* A child that waits to be killed, after @p prepare in it. */
 static pid_t start(void (*prepare)(void))

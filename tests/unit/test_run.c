@@ -1,4 +1,4 @@
-/* src/run.c: what goes from the supervisor to the keeper comes out as it went in, and nothing else comes out. */
+/* src/supervisor/run.c: what goes from the supervisor to the keeper comes out as it went in, and nothing else comes out. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "run.h"
+#include "supervisor/run.h"
 
 static size_t encode(unsigned char buf[RUN_MESSAGE_MAX])
 {

@@ -1,7 +1,7 @@
-#include "glob.h"
-#include "interpreter_facts.h"
-#include "rootpath.h"
-#include "selection.h"
+#include "selection/glob.h"
+#include "selection/interpreter_facts.h"
+#include "selection/rootpath.h"
+#include "selection/selection.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-#include "xml_out.h"
+#include "output/xml_out.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

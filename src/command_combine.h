@@ -1,6 +1,0 @@
-/** `pycov-trace combine`: several data files made one. `pycov-trace erase`: the data files removed. */
-#pragma once
-
-#include "cli.h"
-
-extern const struct cli_command command_combine, command_erase;

@@ -1,6 +1,0 @@
-/** `pycov-trace save|reset|status PID|FILE`: a word with a pycov-trace that is running. */
-#pragma once
-
-#include "cli.h"
-
-extern const struct cli_command command_save, command_reset, command_status;

@@ -1,6 +1,0 @@
-/** `pycov-trace debug`: what is in the configuration and data files. */
-#pragma once
-
-#include "cli.h"
-
-extern const struct cli_command command_debug;

@@ -1,6 +1,0 @@
-/** `pycov-trace diff`: two runs compared, or a change and what ran of it. */
-#pragma once
-
-#include "cli.h"
-
-extern const struct cli_command command_diff;

@@ -1,6 +1,0 @@
-/** `pycov-trace html`: a folder of pages to look at. */
-#pragma once
-
-#include "cli.h"
-
-extern const struct cli_command command_html;

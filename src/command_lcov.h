@@ -1,6 +1,0 @@
-#pragma once
-
-#include "cli.h"
-
-/** `pycov-trace lcov`: write a report that genhtml reads. */
-extern const struct cli_command command_lcov;

@@ -1,6 +1,0 @@
-#pragma once
-
-#include "cli.h"
-
-/** `pycov-trace report`: the table on the terminal. */
-extern const struct cli_command command_report;

@@ -1,0 +1,166 @@
+#include "commands/sample.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "sample/sample.h"
+
+#define RATE_DEFAULT 100
+#define RATE_MAX 1000000
+
+enum {
+	ID_PID = 'p',
+	ID_RATE = 'r',
+	ID_DURATION = 'd',
+	ID_FORMAT = 'f',
+	ID_OUTPUT = 'o',
+	ID_NATIVE = 'n',
+	ID_GIL = 'g',
+	ID_IDLE = 'i',
+	ID_THREADS = 't',
+	ID_SUBPROCESSES = 's',
+	ID_FUNCTION = 'F',
+	ID_VERBOSE = 'v',
+	ID_QUIET = 'q',
+	ID_NO_SUBPROCESSES = 256,
+	ID_BLOCKING,
+	ID_NONBLOCKING,
+	ID_FULL_FILENAMES,
+	ID_DATA_FILE,
+	ID_APPEND = 'a',
+};
+
+static int parse_number(const char *text, double min, double max, double *ret)
+{
+	char *end;
+
+	*ret = strtod(text, &end);
+	return *text && !*end && isfinite(*ret) && *ret >= min && *ret <= max ? 0 : -EINVAL;
+}
+
+static int set_number(struct sample_options *o, int id, const char *text)
+{
+	double number;
+	int r = 0;
+
+	switch (id) {
+	case ID_PID:
+		r = parse_number(text, 1, INT32_MAX, &number);
+		o->pid = r < 0 ? 0 : (pid_t)number;
+		return r == 0 && o->pid == number ? 0 : -EINVAL;
+	case ID_RATE:
+		r = parse_number(text, 1, RATE_MAX, &number);
+		o->sampler.rate = r < 0 ? 0 : (unsigned int)number;
+		return r;
+	default:
+		return parse_number(text, 0, 1e9, &o->duration);
+	}
+}
+
+static int set_flag(struct sample_options *o, int id)
+{
+	const struct {
+		int id;
+		bool *flag, value;
+	} flags[] = {
+		{ID_NATIVE, &o->sampler.native, true},
+		{ID_GIL, &o->sampler.gil, true},
+		{ID_IDLE, &o->sampler.idle, true},
+		{ID_THREADS, &o->view.threads, true},
+		{ID_SUBPROCESSES, &o->sampler.subprocesses, true},
+		{ID_NO_SUBPROCESSES, &o->sampler.subprocesses, false},
+		{ID_BLOCKING, &o->sampler.blocking, true},
+		{ID_NONBLOCKING, &o->sampler.blocking, false},
+		{ID_FULL_FILENAMES, &o->view.full_filenames, true},
+		{ID_FUNCTION, &o->view.functions, true},
+		{ID_APPEND, &o->append, true},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+		if (flags[i].id == id)
+			*flags[i].flag = flags[i].value;
+	return 0;
+}
+
+static int apply(void *arg, int id, const char *value)
+{
+	struct sample_options *o = arg;
+
+	switch (id) {
+	case ID_PID:
+	case ID_RATE:
+	case ID_DURATION:
+		return set_number(o, id, value);
+	case ID_FORMAT:
+		o->format = profile_format_find(value);
+		return o->format ? 0 : -EINVAL;
+	case ID_OUTPUT:
+		o->output = value;
+		return 0;
+	case ID_DATA_FILE:
+		o->data_file = value;
+		return 0;
+	case ID_VERBOSE:
+		o->verbose = 1;
+		return 0;
+	case ID_QUIET:
+		o->verbose = -1;
+		return 0;
+	}
+	return set_flag(o, id);
+}
+
+static const struct cli_option options[] = {
+	{ID_PID, "pid", "PID", "sample this process, instead of running a command", false},
+	{ID_RATE, "rate", "N", "samples per second (100)", false},
+	{ID_DURATION, "duration", "SECONDS", "end after so long (at the end of the process, or at Ctrl-C)", false},
+	{ID_FORMAT, "format", "NAME", "folded, flamegraph, speedscope, pprof, gecko or table (table)", false},
+	{ID_OUTPUT, "output", "FILE", "write the profile there", true},
+	{ID_DATA_FILE, "data-file", "FILE", "write the sampled lines to this data file, in the context \"sampled\"", true},
+	{ID_APPEND, "append", NULL, "add to the data file instead of replacing it", false},
+	{ID_NATIVE, "native", NULL, "also frames of compiled code; stops each thread while it is read", false},
+	{ID_GIL, "gil", NULL, "only threads that hold the GIL", false},
+	{ID_IDLE, "idle", NULL, "also threads that wait", false},
+	{ID_THREADS, "threads", NULL, "tell threads apart", false},
+	{ID_SUBPROCESSES, "subprocesses", NULL, "also the processes that it starts (the default)", false},
+	{ID_NO_SUBPROCESSES, "no-subprocesses", NULL, "not those", false},
+	{ID_BLOCKING, "blocking", NULL, "stop each thread while it is read", false},
+	{ID_NONBLOCKING, "nonblocking", NULL, "stop nothing (the default)", false},
+	{ID_FULL_FILENAMES, "full-filenames", NULL, "do not shorten the names of files", false},
+	{ID_FUNCTION, "function", NULL, "do not tell the lines of a function apart", false},
+	{ID_VERBOSE, "verbose", NULL, "say more", false},
+	{ID_QUIET, "quiet", NULL, "say nothing but errors", false},
+};
+
+static int run(int argc, char **argv)
+{
+	struct sample_options o = {
+		.sampler = {.rate = RATE_DEFAULT, .subprocesses = true},
+	};
+	int operand, status;
+
+	if (cli_is_over(cli_parse(&command_sample, &o, argc, argv, &operand), &status))
+		return status;
+	if ((o.pid != 0) == (operand < argc)) {
+		cli_wrong(&command_sample, "a process (-p PID) or a command is needed");
+		return CLI_EXIT_USAGE;
+	}
+	log_set_level(o.verbose > 0 ? LOG_LEVEL_DEBUG : o.verbose < 0 ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO);
+	o.command = operand < argc ? argv + operand : NULL;
+	return sample_run(&o);
+}
+
+const struct cli_command command_sample = {
+	.name = "sample",
+	.operands = "-p PID | [--] COMMAND [ARG...]",
+	.summary = "sample where the time goes, in a running process or in a command",
+	.text = "\nReads the stacks of all threads so many times a second, from outside; nothing in the processes is changed.\n",
+	.options = options,
+	.n_options = ARRAY_SIZE(options),
+	.flags = CLI_STOP_AT_OPERAND,
+	.apply = apply,
+	.run = run,
+};

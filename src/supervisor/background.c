@@ -1,0 +1,135 @@
+#include "supervisor/background.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "base/log.h"
+#include "supervisor/keeper.h"
+
+/* What is meant for the command should not stop us: as far as we may. */
+static void lift_limits(void)
+{
+	static const int kinds[] = {RLIMIT_AS, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_NOFILE};
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		struct rlimit limit;
+
+		if (getrlimit(kinds[i], &limit) < 0)
+			continue;
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(kinds[i], &limit);
+	}
+}
+
+/* Keep nothing of the caller's but what messages need. Returns where those go. */
+static int leave_surroundings(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), message_fd = fcntl(2, F_DUPFD_CLOEXEC, 3);
+	sigset_t set;
+
+	sigfillset(&set);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	signal(SIGXFSZ, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+	lift_limits();
+	log_set_fd(message_fd);
+	for (int fd = 0; fd < 3; fd++)
+		dup2(null, fd);
+	if (null > 2)
+		close(null);
+	(void)!chdir("/");
+	return message_fd;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+/* @keep is put in order. */
+static void close_others(int *keep, size_t n)
+{
+	int from = 3;
+
+	qsort(keep, n, sizeof(*keep), by_value);
+	for (size_t i = 0; i < n; i++) {
+		if (keep[i] < from)
+			continue;
+		if (keep[i] > from)
+			syscall(SYS_close_range, from, keep[i] - 1, 0);
+		from = keep[i] + 1;
+	}
+	syscall(SYS_close_range, from, ~0u, 0);
+}
+
+/* The keeper is the supervisor's parent, so that it outlives it and knows when it ends. */
+static void be_keeper(struct recorder *recorder, int fd, supervise_fn *supervise, void *arg)
+{
+	int message_fd = leave_surroundings(), sockets[2];
+	int keep[] = {message_fd, fd, recorder->file.dirfd};
+	pid_t supervisor;
+
+	close_others(keep, ARRAY_SIZE(keep));
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
+		return log_error("cannot start the supervisor: %s", strerror(errno));
+	supervisor = fork();
+	if (supervisor < 0)
+		return log_error("cannot start the supervisor: %s", strerror(errno));
+	if (supervisor == 0) {
+		close(sockets[0]);
+		cleanup_closep(&recorder->file.dirfd);
+		supervise(recorder, sockets[1], message_fd, arg);
+		_exit(0);
+	}
+	close(sockets[1]);
+	close(fd);
+	keeper_run(sockets[0], supervisor, recorder, message_fd);
+}
+
+/* Orphans come back to us: the first process of a pid namespace, or one that has asked for it. */
+static bool is_reaper(void)
+{
+	int subreaper = 0;
+
+	return getpid() == 1 || (prctl(PR_GET_CHILD_SUBREAPER, &subreaper) == 0 && subreaper);
+}
+
+/*
+ * A grandchild, whose parent has ended: the command will not find it among its children. As the child of a reaper it
+ * stays what it is, a child without a signal, for which wait() does not wait.
+ */
+int background_start(struct recorder *recorder, int fd, supervise_fn *supervise, void *arg)
+{
+	/* No signal tells us of its end: not one the command would find pending, nor one the caller may ignore. */
+	bool reaper = is_reaper();
+	pid_t middle = (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, 0);
+	int status;
+
+	if (middle < 0)
+		return -errno;
+	if (middle == 0) {
+		pid_t last;
+
+		setsid();
+		last = reaper ? 0 : fork();
+		if (last == 0) {
+			be_keeper(recorder, fd, supervise, arg);
+			recorder_deinit(recorder);
+		}
+		_exit(last < 0);
+	}
+	if (reaper)
+		return 0;
+	while (waitpid(middle, &status, __WALL) < 0 && errno == EINTR)
+		;
+	return status == 0 ? 0 : -EAGAIN;
+}

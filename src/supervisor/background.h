@@ -1,0 +1,13 @@
+/**
+ * The two processes behind a run: the keeper, and its child the supervisor. They are nobody's children, in a session of
+ * their own, and have nothing of the caller's open but a copy of standard error.
+ */
+#pragma once
+
+#include "supervisor/recorder.h"
+
+/** What the supervisor does; it owns both descriptors. */
+typedef void supervise_fn(const struct recorder *recorder, int keeper_socket, int message_fd, void *arg);
+
+/** Start them. @p fd is kept open in the supervisor. Returns in the caller only. */
+int background_start(struct recorder *recorder, int fd, supervise_fn *supervise, void *arg) must_check;

@@ -1,0 +1,355 @@
+#include "supervisor/errand.h"
+
+#include <errno.h>
+#include <linux/kcmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "attach/procfs.h"
+#include "attach/tracee.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "supervisor/summon.h"
+#include "supervisor/supervisor.h"
+
+#define STOP_LIMIT 20000000ll /* nanoseconds that we wait for threads to stop */
+#define STOP_NAP 30000l
+
+/* ---------------------------------------------------------------------------------------------- threads that run */
+
+struct stopped {
+	int status;	  /* of waitid(2), 0: it has not stopped yet */
+	struct summon_thread thread;
+};
+
+struct stops {
+	struct stopped *list;
+	size_t n;
+	bool complete; /* all threads that run are among them, and stopped */
+};
+
+/* Not in a system call: an interruption wakes nothing. */
+static bool runs(pid_t tid)
+{
+	char path[64], byte = 0;
+	_cleanup_fclose_ FILE *file = NULL;
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
+	file = fopen(path, "re");
+	return file && fread(&byte, 1, 1, file) == 1 && byte == 'r';
+}
+
+/* It had just gone into a system call, after all, and would come out of it with EINTR, which its program would not have
+ * seen without us: let it go in again. If there is a signal for it as well, that is what it comes out for. */
+static void mend_interrupted(pid_t tid, struct user_regs_struct *regs)
+{
+	struct procfs_status status;
+
+	if ((int64_t)regs->orig_rax < 0 || (int64_t)regs->rax != -EINTR || procfs_status(tid, &status) < 0 ||
+	    status.pending)
+		return;
+	regs->rax = regs->orig_rax;
+	regs->rip -= 2;
+	(void)!tracee_set_regs(tid, regs);
+}
+
+static bool note_stop(struct stopped *s, int status)
+{
+	struct user_regs_struct regs;
+
+	s->status = status;
+	if (tracee_get_regs(s->thread.tid, &regs) < 0)
+		return false;
+	if (stop_classify(status) == STOP_NEW)
+		mend_interrupted(s->thread.tid, &regs);
+	s->thread.pc = regs.rip;
+	s->thread.fs_base = regs.fs_base;
+	return true;
+}
+
+static bool wait_for(struct stops *stops)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < stops->n; i++) {
+		struct stopped *s = &stops->list[i];
+		siginfo_t info = {0};
+
+		if (s->status)
+			continue;
+		if (waitid(P_PID, (id_t)s->thread.tid, &info, WSTOPPED | WNOHANG | __WALL) == 0 && info.si_pid)
+			all = note_stop(s, info.si_status) && all;
+		else
+			all = false;
+	}
+	return all;
+}
+
+/* Where a thread is in the kernel: "NUMBER ARGS... SP PC". It may be on its way back to our instructions. */
+static bool waits_at(pid_t tid, raddr *pc)
+{
+	_cleanup_fclose_ FILE *file = NULL;
+	char path[64], line[256], *word;
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
+	file = fopen(path, "re");
+	if (!file || !fgets(line, sizeof(line), file))
+		return false;
+	word = strrchr(line, ' ');
+	*pc = word ? strtoull(word, NULL, 16) : 0;
+	return word != NULL;
+}
+
+/* One that came to a supervisor which was killed may still be at it, deep in what the agent calls. */
+static bool is_inside(const struct process *p, const struct remote *r)
+{
+	struct procfs_status status;
+
+	return procfs_status(p->pid, &status) == 0 && summon_is_inside(&p->program, r, status.ns_pid);
+}
+
+/* False if a thread is not where it can be told that it does not come back to our instructions. */
+static bool is_nowhere_near(const struct supervisor *sv, const struct process *p, const struct stops *stops)
+{
+	raddr pc;
+
+	for (size_t i = 0; i < stops->n; i++)
+		if (summon_is_near(&p->program, stops->list[i].thread.pc))
+			return false;
+	for (size_t i = 0; i < sv->processes.threads.n_slots; i++) {
+		const struct thread *t = sv->processes.threads.slots[i].entry;
+
+		if (t && t->process == p && waits_at(t->tid, &pc) && summon_is_near(&p->program, pc))
+			return false;
+	}
+	return true;
+}
+
+static int interrupt_running(const struct supervisor *sv, const struct process *p, struct stops *stops)
+{
+	for (size_t i = 0; i < sv->processes.threads.n_slots; i++) {
+		const struct thread *t = sv->processes.threads.slots[i].entry;
+
+		if (!t || t->process != p || !runs(t->tid))
+			continue;
+		if (tracee_interrupt(t->tid) == 0)
+			stops->list[stops->n++] = (struct stopped){.thread.tid = t->tid};
+	}
+	return 0;
+}
+
+/* Stop the threads that run, for as short as can be. */
+static int stop_running(struct supervisor *sv, struct process *p, struct stops *stops)
+{
+	int64_t limit = clock_ns() + STOP_LIMIT;
+
+	stops->list = calloc(p->threads + 1, sizeof(*stops->list));
+	if (!stops->list)
+		return -ENOMEM;
+	interrupt_running(sv, p, stops);
+	while (!(stops->complete = wait_for(stops)) && clock_ns() < limit)
+		nanosleep(&(struct timespec){0, STOP_NAP}, NULL);
+	return 0;
+}
+
+/* They go on with what their stops stand for. One that has not stopped by now will be let go as it does. */
+static void resume(struct supervisor *sv, struct stops *stops)
+{
+	for (size_t i = 0; i < stops->n; i++)
+		if (stops->list[i].status)
+			supervisor_on_stop(sv, stops->list[i].thread.tid, stops->list[i].status);
+	free(stops->list);
+}
+
+static struct summon_thread *threads_of(const struct stops *stops, size_t *n)
+{
+	struct summon_thread *ret = calloc(stops->n + 1, sizeof(*ret));
+
+	*n = 0;
+	for (size_t i = 0; ret && i < stops->n; i++)
+		if (stops->list[i].status)
+			ret[(*n)++] = stops->list[i].thread;
+	return ret;
+}
+
+/* ------------------------------------------------------------------------------------------------------- the steps */
+
+static void say_attached(struct supervisor *s, struct process *p)
+{
+	/* Not of children that were born meanwhile: nobody named them. */
+	if (p->errand.request == AGENT_REQUEST_ATTACH && !p->is_copy)
+		supervisor_tell(s, FRONT_ATTACHED, p->pid, "");
+}
+
+static void carried_out(struct supervisor *s, struct process *p, const struct remote *r)
+{
+	(void)!summon_cancel(&p->program, r);
+	if (p->errand.request == AGENT_REQUEST_DETACH)
+		supervisor_left(s, p);
+	say_attached(s, p);
+	p->errand.state = ERRAND_TIDYING;
+	p->errand.next = clock_ms() + 2;
+}
+
+/* The longer nobody comes, the less it is worth to look. */
+static int64_t period(const struct errand *e)
+{
+	int64_t age = clock_ms() - e->since;
+
+	return age < 100 ? 3 : age < 2000 ? 20 : 100;
+}
+
+static void step_with(struct supervisor *s, struct process *p, const struct remote *r, const struct stops *stops)
+{
+	_cleanup_free_ struct summon_thread *threads = NULL;
+	struct errand *e = &p->errand;
+	size_t n;
+
+	threads = threads_of(stops, &n);
+	if (!threads)
+		return;
+	if (e->state == ERRAND_TIDYING) {
+		if (!stops->complete || !is_nowhere_near(s, p, stops) || is_inside(p, r) ||
+		    summon_end(&p->program, r) == -EAGAIN)
+			return;
+		if (e->request == AGENT_REQUEST_DETACH)
+			supervisor_tell_left(s, p, r);
+		*e = (struct errand){0};
+		return;
+	}
+	if (e->state == ERRAND_PREPARED && stops->complete && summon_set(&p->program, r, threads, n) == 0)
+		e->state = ERRAND_WAITING;
+	if (e->state == ERRAND_WAITING && stops->complete)
+		summon_hurry(&p->program, r, threads, n);
+}
+
+static void step(struct supervisor *s, struct process *p)
+{
+	_cleanup_remote_ struct remote mem = {.mem_fd = -1};
+	struct stops stops = {0};
+
+	if (remote_open(&mem, p->pid) < 0) {
+		p->errand = (struct errand){0};
+		return;
+	}
+	if (p->errand.state == ERRAND_WAITING && p->program.is_carried_out)
+		return carried_out(s, p, &mem);
+	if (stop_running(s, p, &stops) == 0) {
+		step_with(s, p, &mem, &stops);
+		resume(s, &stops);
+	}
+	p->errand.next = clock_ms() + (p->errand.state == ERRAND_TIDYING ? 20 : period(&p->errand));
+}
+
+static bool is_due(const struct process *p, int64_t now)
+{
+	return p->errand.state == ERRAND_WAITING && p->program.is_carried_out ? true : p->errand.next <= now;
+}
+
+/* A step may let processes come and go: start anew after each. */
+static struct process *find_due(const struct supervisor *s, int64_t now, int64_t *next)
+{
+	*next = INT64_MAX;
+	for (size_t i = 0; i < s->processes.threads.n_slots; i++) {
+		const struct thread *t = s->processes.threads.slots[i].entry;
+
+		if (!t || t->process->errand.state == ERRAND_NONE)
+			continue;
+		if (is_due(t->process, now))
+			return t->process;
+		if (t->process->errand.next < *next)
+			*next = t->process->errand.next;
+	}
+	return NULL;
+}
+
+int errands_step(struct supervisor *s)
+{
+	int64_t next, now = clock_ms();
+	struct process *p;
+
+	while ((p = find_due(s, now, &next)))
+		step(s, p);
+	now = clock_ms();
+	return next == INT64_MAX ? -1 : next <= now ? 0 : (int)(next - now);
+}
+
+int errand_begin(struct supervisor *s, struct process *p, enum agent_request request)
+{
+	_cleanup_remote_ struct remote mem = {.mem_fd = -1};
+	int e;
+
+	(void)s;
+	if (p->errand.state != ERRAND_NONE)
+		return -EBUSY;
+	e = remote_open(&mem, p->pid);
+	if (e == 0)
+		e = summon_begin(&p->program, &mem, request);
+	if (e == 0)
+		p->errand = (struct errand){ERRAND_PREPARED, request, clock_ms(), 0};
+	return e;
+}
+
+/* After vfork(2) the memory is the parent's, and nothing is to be done twice. */
+static bool shares_memory(pid_t a, pid_t b)
+{
+	return syscall(SYS_kcmp, a, b, KCMP_VM, 0, 0) == 0;
+}
+
+void errand_inherit(struct supervisor *s, struct process *child, pid_t of)
+{
+	_cleanup_remote_ struct remote mem = {.mem_fd = -1};
+	struct errand was = child->errand;
+
+	if (was.state == ERRAND_NONE || shares_memory(child->pid, of) || remote_open(&mem, child->pid) < 0 ||
+	    summon_inherit(&child->program, &mem) != -ENOENT)
+		return;
+	child->errand = (struct errand){0};
+	if (was.state != ERRAND_TIDYING)
+		(void)!errand_begin(s, child, was.request);
+}
+
+void errand_cancel(struct supervisor *s, struct process *p)
+{
+	_cleanup_remote_ struct remote mem = {.mem_fd = -1};
+
+	(void)s;
+	if (p->errand.state != ERRAND_PREPARED && p->errand.state != ERRAND_WAITING)
+		return;
+	if (remote_open(&mem, p->pid) == 0)
+		(void)!summon_cancel(&p->program, &mem);
+	p->errand.state = ERRAND_TIDYING;
+	p->errand.next = 0;
+}
+
+static unsigned int count(const struct supervisor *s, enum agent_request request, bool untidy)
+{
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < s->processes.threads.n_slots; i++) {
+		const struct thread *t = s->processes.threads.slots[i].entry;
+
+		if (!t || t->tid != t->process->pid)
+			continue;
+		if (untidy)
+			n += t->process->errand.state == ERRAND_TIDYING;
+		else if (t->process->errand.state == ERRAND_PREPARED || t->process->errand.state == ERRAND_WAITING)
+			n += request == AGENT_REQUEST_NONE || request == t->process->errand.request;
+	}
+	return n;
+}
+
+unsigned int errands_pending(const struct supervisor *s, enum agent_request request)
+{
+	return count(s, request, false);
+}
+
+unsigned int errands_untidy(const struct supervisor *s)
+{
+	return count(s, AGENT_REQUEST_NONE, true);
+}

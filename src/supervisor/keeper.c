@@ -1,0 +1,684 @@
+#include "supervisor/keeper.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "supervisor/control.h"
+#include "symbols/cpython.h"
+
+enum message_kind {
+	MESSAGE_ADD,
+	MESSAGE_END,
+	MESSAGE_LAST_END,
+	MESSAGE_SAVE,
+	MESSAGE_FINISH,
+	MESSAGE_RESET_DONE, /* id: how many processes are left */
+};
+
+/* What the keeper says: a word of one byte, and what there is to be read behind it. */
+#define WORD_FINISHED 'F'
+#define WORD_RESET 'R'
+
+struct message {
+	uint32_t kind;
+	uint32_t id;
+	int32_t pid;
+	uint32_t python_ran;
+	unsigned char run[RUN_MESSAGE_MAX];
+};
+
+/* Milliseconds from a program's start to the first look at its region, and to one more at most. */
+#define FIRST_LOOK 6
+#define FIRST_LOOK_AT_ANOTHER 100
+#define LOOK_PERIOD_MAX 5000
+#define OUTLIVE_PERIOD 50 /* milliseconds between looks at regions that nobody reports on */
+#define MESSAGE_HEAD offsetof(struct message, run)
+
+/* ------------------------------------------------------------------------------------------- the supervisor's end */
+
+static void send_message(struct keeper *k, const struct message *m, size_t len, const int *fds, size_t n)
+{
+	union {
+		char buf[CMSG_SPACE(2 * sizeof(int))];
+		struct cmsghdr align;
+	} control = {0};
+	struct iovec iov = {(void *)m, len};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	if (n) {
+		struct cmsghdr *c;
+
+		msg.msg_control = control.buf;
+		msg.msg_controllen = CMSG_SPACE(n * sizeof(int));
+		c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(n * sizeof(int));
+		memcpy(CMSG_DATA(c), fds, n * sizeof(int));
+	}
+	while (sendmsg(k->socket, &msg, MSG_NOSIGNAL) < 0 && errno == EINTR)
+		;
+}
+
+void keeper_add(struct keeper *k, const struct run *run)
+{
+	struct message m = {.kind = MESSAGE_ADD};
+	int fds[2] = {run->region_fd, run->root_fd};
+
+	send_message(k, &m, MESSAGE_HEAD + run_encode(run, m.run), fds, run->root_fd >= 0 ? 2 : 1);
+}
+
+/* A message without a run: its room for one is not worth clearing. */
+static void send_word(struct keeper *k, enum message_kind kind, uint32_t id, pid_t pid, bool python_ran)
+{
+	struct message m;
+
+	m.kind = kind;
+	m.id = id;
+	m.pid = pid;
+	m.python_ran = python_ran;
+	send_message(k, &m, MESSAGE_HEAD, NULL, 0);
+}
+
+void keeper_end(struct keeper *k, uint32_t id, pid_t pid, bool last)
+{
+	send_word(k, last ? MESSAGE_LAST_END : MESSAGE_END, id, pid, false);
+}
+
+void keeper_save(struct keeper *k)
+{
+	send_word(k, MESSAGE_SAVE, 0, 0, false);
+}
+
+void keeper_finish(struct keeper *k, bool python_ran, char summary[CONTROL_TEXT_MAX])
+{
+	char answer[1 + CONTROL_TEXT_MAX];
+	ssize_t n;
+
+	send_word(k, MESSAGE_FINISH, 0, 0, python_ran);
+	do
+		n = recv(k->socket, answer, sizeof(answer) - 1, 0);
+	while ((n < 0 && errno == EINTR) || (n > 0 && answer[0] != WORD_FINISHED));
+	answer[n > 0 ? n : 0] = 0;
+	if (summary)
+		snprintf(summary, CONTROL_TEXT_MAX, "%s", n > 0 ? answer + 1 : "");
+}
+
+bool keeper_wants_reset(struct keeper *k)
+{
+	char word = 0;
+
+	return recv(k->socket, &word, 1, MSG_DONTWAIT) == 1 && word == WORD_RESET;
+}
+
+void keeper_reset_done(struct keeper *k, unsigned int n_left)
+{
+	send_word(k, MESSAGE_RESET_DONE, n_left, 0, false);
+}
+
+/* -------------------------------------------------------------------------------------------------- the keeper */
+
+struct kept {
+	struct kept *next;
+	struct run run;
+	bool is_dirty; /* a process of it has ended since it was drained */
+	struct drained drained;
+	int64_t look_at; /* when to drain it in advance */
+	int64_t look_wait;
+	/* --parallel-mode: */
+	struct record record;
+	struct datafile file; /* dirfd -1: not named yet */
+};
+
+struct state {
+	struct recorder *recorder;
+	struct kept *runs;
+	int socket; /* -1: the supervisor is gone */
+	int listeners[2]; /* control.h: by the supervisor's pid, and by the data file; -1: none */
+	int message_fd;
+	unsigned int n_measured;
+	uint32_t dropped;
+	bool unsaved;
+	bool had_look;
+	char failure[CONTROL_TEXT_MAX]; /* of the latest save; "": none */
+	int resetter; /* who asked for a reset and waits for the answer; 0: nobody */
+	int64_t start; /* CLOCK_MONOTONIC, ms */
+	int64_t next_save; /* --save-every: when it is due */
+	int64_t may_save; /* when the next write of the file is due, at the earliest; CLOCK_MONOTONIC, ms */
+};
+
+/* What the agent has to say of itself, now that its program ends. */
+static const char *complaint_of(enum agent_status status)
+{
+	switch (status) {
+	case AGENT_STATUS_NO_TOOL_ID:
+		return "is not measured: other tools hold the sys.monitoring tool ids 3 and 4";
+	case AGENT_STATUS_NO_MONITORING:
+		return "is not measured: sys.monitoring could not be used";
+	case AGENT_STATUS_NO_REGISTERS:
+		return "is not measured: this build of Python keeps its instruction pointer in memory (-O0?)";
+	case AGENT_STATUS_NO_MEMORY:
+		return "is not fully measured: it had no memory left";
+	default:
+		return NULL;
+	}
+}
+
+static void describe(struct state *s, const struct run *run, pid_t pid)
+{
+	char version[CPYTHON_VERSION_SIZE];
+	const char *command = run->command ? run->command : "?", *complaint;
+	struct region_counters c;
+
+	s->n_measured++;
+	region_read_counters(run->region_fd, &c);
+	complaint = complaint_of(c.status);
+	if (complaint)
+		log_warning("%s (pid %d) %s", command, pid, complaint);
+	log_info("pid %d: Python %s: %s", pid, cpython_version_format(run->hexversion, version), command);
+}
+
+static bool is_parallel(const struct state *s)
+{
+	return s->recorder->options->parallel_mode;
+}
+
+static struct record *record_of(struct state *s, struct kept *k)
+{
+	return is_parallel(s) ? &k->record : &s->recorder->record;
+}
+
+static void drain(struct state *s, struct kept *k)
+{
+	int r = recorder_drain(s->recorder, &k->run, record_of(s, k), &k->drained);
+
+	s->unsaved = true;
+	k->is_dirty = false;
+	if (r < 0)
+		log_error("the data of pid %d is damaged or did not fit: %s", k->run.pid, strerror(-r));
+}
+
+static void drain_all(struct state *s)
+{
+	for (struct kept *k = s->runs; k; k = k->next)
+		drain(s, k);
+}
+
+static void write_file(struct state *s, struct datafile *file, struct record *record)
+{
+	int r = recorder_save(s->recorder, file, record);
+
+	if (r == 0)
+		return;
+	snprintf(s->failure, sizeof(s->failure), "cannot write %.200s: %.200s", file->path, file->why);
+	log_error("%s", s->failure);
+}
+
+static void add_unexecuted(struct state *s, struct record *record)
+{
+	if (recorder_add_unexecuted(s->recorder, record) < 0)
+		log_error("the files that never ran could not all be added: out of memory");
+}
+
+static void save_own_file(struct state *s, struct kept *k)
+{
+	int r = k->file.dirfd < 0 ? recorder_parallel_file(s->recorder, k->run.ns_pid, &k->file) : 0;
+
+	if (r < 0) {
+		log_error("the data of pid %d cannot be written: %s", k->run.pid, strerror(-r));
+		return;
+	}
+	add_unexecuted(s, &k->record);
+	write_file(s, &k->file, &k->record);
+}
+
+static void save(struct state *s)
+{
+	int64_t start = clock_ms();
+
+	for (struct kept *k = s->runs; k; k = k->next)
+		if (k->is_dirty)
+			drain(s, k);
+	s->unsaved = false;
+	s->failure[0] = 0;
+	if (!is_parallel(s))
+		write_file(s, &s->recorder->file, &s->recorder->record);
+	else
+		for (struct kept *k = s->runs; k; k = k->next)
+			save_own_file(s, k);
+	/* A tree of short processes must not keep us writing the same large file all the time. */
+	s->may_save = clock_ms() + 10 * (clock_ms() - start);
+}
+
+static struct kept *kept_new(void)
+{
+	struct kept *k = calloc(1, sizeof(*k));
+
+	if (k) {
+		run_init(&k->run);
+		record_init(&k->record);
+		k->file.dirfd = -1;
+	}
+	return k;
+}
+
+static void kept_free(struct kept *k)
+{
+	run_deinit(&k->run);
+	record_deinit(&k->record);
+	free(k->drained.bits);
+	datafile_deinit(&k->file);
+	free(k);
+}
+
+/* The last process of a run is gone, and what it left was drained. */
+static void forget(struct state *s, struct kept **at)
+{
+	struct kept *k = *at;
+	struct region_counters c;
+
+	region_read_counters(k->run.region_fd, &c);
+	s->dropped += c.dropped_files + c.dropped_lines + c.dropped_code;
+	if (is_parallel(s))
+		save_own_file(s, k);
+	*at = k->next;
+	kept_free(k);
+}
+
+static void add(struct state *s, const struct message *m, size_t len, int *fds)
+{
+	struct kept *k = kept_new();
+
+	if (!k || run_decode(m->run, len, &k->run) < 0) {
+		if (k)
+			kept_free(k);
+		log_error("a program could not be kept: out of memory");
+		return;
+	}
+	k->run.region_fd = take_fd(fds[0]);
+	if (!region_is_valid(k->run.region_fd)) {
+		log_error("the data of pid %d cannot be read", k->run.pid);
+		kept_free(k);
+		return;
+	}
+	k->run.root_fd = take_fd(fds[1]);
+	/* What the first one teaches of its interpreter is good for the others, which may be many, and short. */
+	k->look_wait = s->had_look ? FIRST_LOOK_AT_ANOTHER : FIRST_LOOK;
+	k->look_at = clock_ms() + k->look_wait;
+	k->next = s->runs;
+	s->runs = k;
+}
+
+static void end(struct state *s, const struct message *m, bool last)
+{
+	for (struct kept **at = &s->runs; *at; at = &(*at)->next) {
+		if ((*at)->run.id != m->id)
+			continue;
+		if (m->pid)
+			describe(s, &(*at)->run, m->pid);
+		if (last) {
+			drain(s, *at);
+			forget(s, at);
+		} else {
+			/* Its lines are safe in the region; many forks that end are drained at once. */
+			(*at)->is_dirty = s->unsaved = true;
+		}
+		return;
+	}
+}
+
+struct totals {
+	size_t files, lines;
+};
+
+static struct totals totals_of(const struct record *record)
+{
+	struct totals t = {0};
+
+	for (size_t i = 0; i < record->files.n_slots; i++) {
+		const struct record_file *f = record->files.slots[i].entry;
+		size_t lines = f ? record_file_executed(f) : 0;
+
+		t.files += lines > 0;
+		t.lines += lines;
+	}
+	return t;
+}
+
+static const char *plural(size_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+static unsigned int processes_of(const struct state *s)
+{
+	unsigned int n = 0;
+
+	for (const struct kept *k = s->runs; k; k = k->next)
+		n++;
+	return n;
+}
+
+/* "2 processes, 10 files, 300 lines" */
+static void say_totals(const struct state *s, unsigned int processes, char *text, size_t size)
+{
+	struct totals t = totals_of(&s->recorder->record);
+
+	for (const struct kept *k = s->runs; is_parallel(s) && k; k = k->next) {
+		struct totals own = totals_of(&k->record);
+
+		t.files += own.files;
+		t.lines += own.lines;
+	}
+	snprintf(text, size, "%u process%s, %zu file%s, %zu line%s", processes, processes == 1 ? "" : "es", t.files,
+		 plural(t.files), t.lines, plural(t.lines));
+}
+
+static void send_finished(struct state *s)
+{
+	char text[CONTROL_TEXT_MAX], word[2 * CONTROL_TEXT_MAX];
+	int n;
+
+	say_totals(s, s->n_measured + processes_of(s), text, sizeof(text));
+	n = snprintf(word, sizeof(word), "%c%s; data in %s%s%s%s", WORD_FINISHED, text, s->recorder->file.path,
+		     is_parallel(s) ? ".*" : "", s->failure[0] ? ": " : "", s->failure);
+	if (n > CONTROL_TEXT_MAX)
+		n = CONTROL_TEXT_MAX;
+	(void)!send(s->socket, word, (size_t)n, MSG_NOSIGNAL);
+}
+
+static void stop_listening(struct state *s)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(s->listeners); i++) {
+		cleanup_closep(&s->listeners[i]);
+		s->listeners[i] = -1;
+	}
+}
+
+/* Whoever reads our standard error to its end does not wait for us. */
+static void fall_silent(struct state *s)
+{
+	log_set_fd(-1);
+	cleanup_closep(&s->message_fd);
+	s->message_fd = -1;
+}
+
+/* More than once for a command that is the first process of a container: told before its end, and after. */
+static void finish(struct state *s, bool python_ran)
+{
+	drain_all(s);
+	if (!is_parallel(s))
+		add_unexecuted(s, &s->recorder->record);
+	save(s);
+	if (!python_ran)
+		log_warning("%s ran no Python: nothing was measured", s->recorder->options->command[0]);
+	if (s->dropped)
+		log_warning("%u lines, files or functions did not fit and are missing", s->dropped);
+	log_info("%u Python %s measured, data in %s%s", s->n_measured, s->n_measured == 1 ? "process" : "processes",
+		 s->recorder->file.path, is_parallel(s) ? ".*" : "");
+	fall_silent(s);
+	/* The next one may write the same file as soon as we have said that ours is there. */
+	if (!s->runs)
+		stop_listening(s);
+	send_finished(s);
+}
+
+/* What was recorded is dropped at once; that it counts again is the supervisor's work. */
+static void reset(struct state *s, int client)
+{
+	const char word = WORD_RESET;
+
+	if (s->resetter)
+		return control_answer(client, "a reset is under way");
+	if (s->socket < 0)
+		return control_answer(client, "its supervisor is gone");
+	for (struct kept *k = s->runs; k; k = k->next) {
+		if (region_forget_lines(k->run.region_fd) < 0)
+			log_error("the data of pid %d is damaged", k->run.pid);
+		record_deinit(&k->record);
+		record_init(&k->record);
+	}
+	record_deinit(&s->recorder->record);
+	record_init(&s->recorder->record);
+	s->resetter = client;
+	(void)!send(s->socket, &word, 1, MSG_NOSIGNAL);
+}
+
+static void reset_done(struct state *s, unsigned int n_left)
+{
+	char text[CONTROL_TEXT_MAX] = "";
+
+	if (!s->resetter)
+		return;
+	if (n_left)
+		snprintf(text, sizeof(text), "%u process%s sleep%s, and will be reset on waking", n_left,
+			 n_left == 1 ? "" : "es", n_left == 1 ? "s" : "");
+	control_answer(s->resetter, text);
+	s->resetter = 0;
+}
+
+static void status(struct state *s, int client)
+{
+	char text[CONTROL_TEXT_MAX];
+
+	drain_all(s);
+	say_totals(s, processes_of(s), text, sizeof(text));
+	snprintf(text + strlen(text), sizeof(text) - strlen(text), ", %lld s",
+		 (long long)(clock_ms() - s->start) / 1000);
+	control_answer(client, text);
+}
+
+static ssize_t receive(int socket, struct message *m, int fds[2])
+{
+	union {
+		char buf[CMSG_SPACE(2 * sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = {m, sizeof(*m)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf,
+			     .msg_controllen = sizeof(control.buf)};
+	ssize_t n = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC);
+	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+
+	fds[0] = fds[1] = -1;
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+		memcpy(fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0) < 2 * sizeof(int) ? sizeof(int) : 2 * sizeof(int));
+	return n;
+}
+
+/* False when the supervisor has gone. */
+static bool handle_message(struct state *s)
+{
+	struct message m;
+	int fds[2];
+	ssize_t n = receive(s->socket, &m, fds);
+
+	if (n < 0)
+		return errno == EINTR || errno == EAGAIN;
+	if ((size_t)n < MESSAGE_HEAD)
+		return false;
+	switch ((enum message_kind)m.kind) {
+	case MESSAGE_ADD:
+		add(s, &m, (size_t)n - MESSAGE_HEAD, fds);
+		break;
+	case MESSAGE_END:
+	case MESSAGE_LAST_END:
+		end(s, &m, m.kind == MESSAGE_LAST_END);
+		break;
+	case MESSAGE_SAVE:
+		drain_all(s);
+		save(s);
+		break;
+	case MESSAGE_FINISH:
+		finish(s, m.python_ran);
+		break;
+	case MESSAGE_RESET_DONE:
+		reset_done(s, m.id);
+		break;
+	}
+	cleanup_closep(&fds[0]);
+	cleanup_closep(&fds[1]);
+	return true;
+}
+
+/*
+ * While nothing is to be heard: do beforehand what else the end of the command, and its parent, would have to wait for.
+ * What comes of it is not saved for that.
+ */
+static void look_ahead(struct state *s)
+{
+	int64_t now = clock_ms();
+
+	for (struct kept *k = s->runs; k; k = k->next) {
+		int64_t start = clock_ms();
+
+		if (now < k->look_at)
+			continue;
+		if (recorder_drain_early(s->recorder, &k->run, record_of(s, k), &k->drained) == 0)
+			s->had_look = true;
+		k->look_wait = k->look_wait * 4 < LOOK_PERIOD_MAX ? k->look_wait * 4 : LOOK_PERIOD_MAX;
+		k->look_at = clock_ms() + k->look_wait + 20 * (clock_ms() - start);
+	}
+	if (!is_parallel(s) && s->had_look)
+		datafile_prepare(&s->recorder->file);
+}
+
+static int64_t next_look(const struct state *s)
+{
+	int64_t due = INT64_MAX;
+
+	for (const struct kept *k = s->runs; k; k = k->next)
+		if (k->look_at < due)
+			due = k->look_at;
+	return due;
+}
+
+/* Until the file may, or must, be written. */
+static int time_to_wait(const struct state *s)
+{
+	int64_t due = s->unsaved ? s->may_save : INT64_MAX, now = clock_ms(), look = next_look(s);
+
+	if (s->next_save && s->next_save < due)
+		due = s->next_save;
+	if (look < due)
+		due = look;
+	if (due == INT64_MAX)
+		return -1;
+	return due <= now ? 0 : due - now > 1000000 ? 1000000 : (int)(due - now);
+}
+
+static void save_if_due(struct state *s)
+{
+	int64_t now = clock_ms();
+
+	if (s->next_save && now >= s->next_save) {
+		drain_all(s);
+		s->next_save = now + s->recorder->options->save_every;
+	}
+	if (s->unsaved && now >= s->may_save)
+		save(s);
+}
+
+static void handle_request(struct state *s, int listener)
+{
+	char request[CONTROL_TEXT_MAX];
+	int fd = control_accept(listener, request);
+
+	if (fd < 0)
+		return;
+	if (!strcmp(request, "reset"))
+		return reset(s, fd);
+	if (!strcmp(request, "status"))
+		return status(s, fd);
+	if (strcmp(request, "save"))
+		return control_answer(fd, "unknown request");
+	drain_all(s);
+	save(s);
+	control_answer(fd, s->failure);
+}
+
+/* Wait for what is said, at most @timeout milliseconds. False when the supervisor has gone. */
+static bool listen_to_all(struct state *s, int timeout, bool *heard)
+{
+	struct pollfd p[] = {{.fd = s->socket, .events = POLLIN},
+			     {.fd = s->listeners[0], .events = POLLIN},
+			     {.fd = s->listeners[1], .events = POLLIN}};
+
+	*heard = poll(p, ARRAY_SIZE(p), timeout) > 0;
+	for (size_t i = 0; *heard && i < ARRAY_SIZE(s->listeners); i++)
+		if (p[1 + i].revents)
+			handle_request(s, s->listeners[i]);
+	return !*heard || !p[0].revents || handle_message(s);
+}
+
+static void serve(struct state *s)
+{
+	bool heard;
+
+	while (listen_to_all(s, time_to_wait(s), &heard)) {
+		/* Nothing more to hear for now: a good moment to write. */
+		if (!heard || s->next_save)
+			save_if_due(s);
+		if (!heard)
+			look_ahead(s);
+	}
+	cleanup_closep(&s->socket);
+	s->socket = -1;
+}
+
+/* Nobody tells us any more when a program ends: ask its region. */
+static void outlive(struct state *s)
+{
+	bool heard;
+
+	while (s->runs) {
+		for (struct kept **at = &s->runs; *at;) {
+			if (!region_is_over((*at)->run.region_fd)) {
+				at = &(*at)->next;
+				continue;
+			}
+			drain(s, *at);
+			forget(s, at);
+		}
+		save_if_due(s);
+		if (s->runs)
+			listen_to_all(s, OUTLIVE_PERIOD, &heard);
+	}
+}
+
+static void listen_for_requests(struct state *s, pid_t supervisor)
+{
+	char name[CONTROL_NAME_MAX];
+
+	control_name_of_pid(supervisor, name);
+	s->listeners[0] = control_listen(name);
+	s->listeners[1] = control_name_of_file(&s->recorder->file, name) < 0 ? -1 : control_listen(name);
+	if (s->listeners[1] == -EADDRINUSE && !s->recorder->options->append && !is_parallel(s))
+		log_warning("another pycov-trace writes %s as well: the last one to end wins", s->recorder->file.path);
+}
+
+void keeper_run(int socket, pid_t supervisor, struct recorder *recorder, int message_fd)
+{
+	struct state s = {.recorder = recorder, .socket = socket, .message_fd = message_fd, .start = clock_ms()};
+
+	listen_for_requests(&s, supervisor);
+	if (recorder->options->save_every)
+		s.next_save = clock_ms() + recorder->options->save_every;
+	serve(&s);
+	waitpid(supervisor, NULL, 0);
+	/* What was attached to may run for long. */
+	if (recorder->options->pids.n)
+		fall_silent(&s);
+	outlive(&s);
+	if (s.unsaved)
+		save(&s);
+	cleanup_closep(&s.message_fd);
+	stop_listening(&s);
+}

@@ -1,0 +1,737 @@
+#include "supervisor/program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "attach/hook.h"
+#include "attach/procfs.h"
+#include "attach/region.h"
+#include "attach/tracee.h"
+#include "base/log.h"
+#include "supervisor/agent_config.h"
+#include "supervisor/repair.h"
+#include "symbols/elf_symbol.h"
+
+#define HOOK_PAGE_SIZE 4096u
+#define DATA(field) (p->blob + boot_blob()->data + offsetof(struct agent, field))
+
+void program_init(struct program *p)
+{
+	memset(p, 0, sizeof(*p));
+	run_init(&p->run);
+}
+
+void program_deinit(struct program *p)
+{
+	enum agent_fork_mode fork_mode = p->fork_mode;
+
+	run_deinit(&p->run);
+	program_init(p);
+	p->fork_mode = fork_mode;
+}
+
+void program_handed_over(struct program *p, struct run *ret)
+{
+	*ret = p->run;
+	run_init(&p->run);
+	p->run.id = ret->id;
+}
+
+void program_tell_refused(const struct remote *r, raddr blob, const char *text)
+{
+	raddr at = blob + boot_blob()->data + offsetof(struct agent, refused);
+	uint32_t ready = 1;
+
+	if (remote_write(r, at + offsetof(struct agent_refused, text), text, AGENT_REFUSED_TEXT) == 0)
+		(void)!remote_write(r, at + offsetof(struct agent_refused, ready), &ready, sizeof(ready));
+}
+
+void program_fork(struct program *child, const struct program *parent)
+{
+	program_deinit(child);
+	*child = *parent;
+	run_init(&child->run);
+	child->run.id = parent->run.id;
+}
+
+/* ------------------------------------------------------------------------------------------------ looking around */
+
+static char *read_link(pid_t pid, const char *name)
+{
+	char path[64], buf[PATH_MAX];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	n = readlink(path, buf, sizeof(buf));
+	return n > 0 ? strndup(buf, (size_t)n) : NULL;
+}
+
+/* The root directory when it is not ours (a container, a chroot): names are resolved below it. */
+static int open_other_root(pid_t pid)
+{
+	struct stat ours, theirs;
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/root", pid);
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	if (stat("/", &ours) == 0 && fstat(fd, &theirs) == 0 &&
+	    (ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+struct runtime_search {
+	pid_t pid;
+	struct images *images;
+	const struct image *found;
+	uint64_t bias;
+	raddr base; /* of the image at hand */
+	char *path;
+	uint64_t last_ino;
+	dev_t last_dev;
+};
+
+static int search_map(const struct procfs_map *map, void *arg)
+{
+	struct runtime_search *s = arg;
+	_cleanup_close_ int fd = -1;
+	const struct image *image;
+
+	if (map->ino && !map->offset)
+		s->base = map->start;
+	if (!map->executable || !map->ino || (map->ino == s->last_ino && map->dev == s->last_dev))
+		return 0;
+	s->last_ino = map->ino;
+	s->last_dev = map->dev;
+	fd = procfs_open_map(s->pid, map);
+	if (fd < 0 || images_get(s->images, fd, &image) < 0 || image->presence != CPYTHON_DEFINED)
+		return 0;
+	if (elf_image_bias(image->elf, map->offset, map->start, true, &s->bias) < 0)
+		return 0;
+	s->found = image;
+	s->path = strdup(map->path);
+	return 1;
+}
+
+/* What the interpreter will take for sys.executable: argv[0], looked for in PATH as Modules/getpath.py does. */
+static char *find_executable(pid_t pid, const char *argv0)
+{
+	_cleanup_free_ char *path = procfs_environment(pid, "PATH"), *cwd = NULL;
+	char full[PATH_MAX];
+
+	if (argv0[0] == '/')
+		return strdup(argv0);
+	if (strchr(argv0, '/')) {
+		cwd = read_link(pid, "cwd");
+		return cwd && snprintf(full, sizeof(full), "%s/%s", cwd, argv0) < (int)sizeof(full) ? strdup(full) : NULL;
+	}
+	for (char *dir = path; dir && *dir; dir += strcspn(dir, ":"), dir += *dir == ':') {
+		char seen[PATH_MAX + 64];
+		int n = (int)strcspn(dir, ":");
+
+		if (dir[0] != '/' || snprintf(full, sizeof(full), "%.*s/%s", n, dir, argv0) >= (int)sizeof(full))
+			continue;
+		snprintf(seen, sizeof(seen), "/proc/%d/root%s", pid, full);
+		if (faccessat(AT_FDCWD, seen, X_OK, AT_EACCESS) == 0)
+			return strdup(full);
+	}
+	return NULL;
+}
+
+static void note_surroundings(struct program *p, pid_t pid)
+{
+	char command[512];
+	struct procfs_status status;
+	_cleanup_free_ char *argv0 = procfs_argv0(pid);
+
+	procfs_cmdline(pid, command, sizeof(command));
+	p->run.pid = pid;
+	p->run.ns_pid = procfs_status(pid, &status) == 0 && status.ns_pid ? status.ns_pid : pid;
+	p->run.hexversion = p->runtime->py.hexversion;
+	p->run.command = strdup(command);
+	p->run.executable = argv0 ? find_executable(pid, argv0) : read_link(pid, "exe");
+	p->run.home = procfs_environment(pid, "HOME");
+	p->run.user_base = procfs_environment(pid, "PYTHONUSERBASE");
+	p->run.root_fd = open_other_root(pid);
+}
+
+/* Find the runtime among what is mapped. -ENOENT. */
+static int find_runtime(struct program *p, pid_t pid, struct images *images)
+{
+	struct runtime_search s = {.pid = pid, .images = images};
+	int r = procfs_each_map(pid, search_map, &s);
+
+	if (r < 0)
+		return r;
+	if (!s.found)
+		return -ENOENT;
+	p->runtime = s.found;
+	p->runtime_bias = s.bias;
+	p->runtime_base = s.base;
+	run_deinit(&p->run);
+	p->run.library = s.path;
+	note_surroundings(p, pid);
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------------------------------- the boot */
+
+/* System calls that we make in the target run under its seccomp filters. Filters that we are under ourselves (those of
+ * a container, say) let through what we do; others are not tried. */
+static bool seccomp_allows(pid_t pid)
+{
+	struct procfs_status theirs, ours;
+
+	if (procfs_status(pid, &theirs) < 0 || procfs_status(getpid(), &ours) < 0)
+		return false;
+	return theirs.seccomp == ours.seccomp && theirs.seccomp_filters == ours.seccomp_filters;
+}
+
+static const struct image *exe_image(pid_t pid, struct images *images)
+{
+	_cleanup_close_ int fd = procfs_open_exe(pid);
+	const struct image *image;
+
+	return fd >= 0 && images_get(images, fd, &image) == 0 ? image : NULL;
+}
+
+/* Of a program that cannot be looked into the name must do. */
+static bool is_called_python(pid_t pid)
+{
+	_cleanup_free_ char *exe = read_link(pid, "exe");
+	const char *name = exe ? strrchr(exe, '/') : NULL;
+
+	return name && (!strncmp(name, "/python", 7) || !strncmp(name, "/pypy", 5));
+}
+
+void program_exec(struct program *p, const struct remote *r, struct images *images)
+{
+	const struct image *image;
+	int ret;
+
+	program_deinit(p);
+	image = exe_image(r->tid, images);
+	if (!image || image->presence == CPYTHON_ABSENT) {
+		if (image && image->reason && is_called_python(r->tid))
+			p->refusal = image->reason;
+		return;
+	}
+	if (image->presence == CPYTHON_DEFINED && image->error < 0) {
+		p->runtime = image;
+		p->refusal = image->reason;
+		return;
+	}
+	if (!seccomp_allows(r->tid)) {
+		p->refusal = image->presence == CPYTHON_LOADABLE
+				     ? NULL
+				     : "a seccomp filter of its own forbids what measuring needs";
+		return;
+	}
+	ret = boot_start(&p->boot, r);
+	if (ret == 0)
+		p->phase = PROGRAM_BOOTING;
+	else if (ret != -ESRCH && image->presence != CPYTHON_LOADABLE)
+		p->refusal = "no room in it for the first step of measuring";
+}
+
+/* ------------------------------------------------------------------------------------- memory, made by the agent */
+
+static int leave_calls(struct program *p, const struct remote *r, const struct agent_call *calls, uint32_t n)
+{
+	int ret = remote_write(r, DATA(calls), calls, n * sizeof(*calls));
+
+	return ret < 0 ? ret : remote_write(r, DATA(ncalls), &n, sizeof(n));
+}
+
+static int call_result(const struct program *p, const struct remote *r, unsigned int i, int64_t *ret)
+{
+	return remote_read(r, DATA(calls) + i * sizeof(struct agent_call) + offsetof(struct agent_call, result), ret,
+			   sizeof(*ret));
+}
+
+/* A page for hooks near @near. */
+static int page_call(const struct remote *r, raddr near, struct agent_call *call)
+{
+	raddr at;
+	int ret = procfs_find_gap(r->tid, near, HOOK_PAGE_SIZE, &at);
+
+	if (ret < 0)
+		return ret;
+	*call = (struct agent_call){SYS_mmap,
+				    {at, HOOK_PAGE_SIZE, PROT_READ | PROT_EXEC,
+				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, (uint64_t)-1, 0},
+				    0};
+	return 0;
+}
+
+static raddr runtime_addr(const struct program *p, uint64_t vaddr)
+{
+	return vaddr ? vaddr + p->runtime_bias : 0;
+}
+
+/* A memfd. Its name is written where the last call would be. */
+static int memfd_call(const struct program *p, const struct remote *r, struct agent_call *call)
+{
+	static const char name[16] = "pycov-trace";
+	raddr name_at = DATA(calls) + (AGENT_CALLS - 1) * sizeof(struct agent_call);
+
+	*call = (struct agent_call){SYS_memfd_create, {name_at, MFD_CLOEXEC | MFD_ALLOW_SEALING}, 0};
+	return remote_write(r, name_at, name, sizeof(name));
+}
+
+static int ask_for_memory(struct program *p, const struct remote *r)
+{
+	struct agent_call calls[2];
+	raddr page;
+	int ret;
+
+	ret = memfd_call(p, r, &calls[0]);
+	if (ret < 0)
+		return ret;
+	/* An agent that was here before has its page still. */
+	ret = remote_read(r, DATA(hook_page), &page, sizeof(page));
+	if (ret < 0)
+		return ret;
+	if (page) {
+		p->phase = PROGRAM_MEMORY;
+		return leave_calls(p, r, calls, 1);
+	}
+	ret = page_call(r, runtime_addr(p, p->runtime->api[API_PyEval_EvalCode]), &calls[1]);
+	if (ret < 0)
+		return ret;
+	ret = leave_calls(p, r, calls, 2);
+	if (ret == 0)
+		p->phase = PROGRAM_MEMORY;
+	return ret;
+}
+
+/* The agent knows how to go on before anything leads to it. */
+static int hook_function(struct program *p, const struct remote *r, struct hook_page *page, enum agent_hook which,
+			 raddr function)
+{
+	struct hook hook;
+	int ret = hook_prepare(r, page, function, p->blob + boot_blob()->hook[which], &hook);
+
+	if (ret < 0)
+		return ret;
+	ret = remote_write(r, DATA(resume) + 8u * which, &hook.resume, sizeof(hook.resume));
+	if (ret == 0)
+		ret = hook_arm(r, &hook);
+	if (ret == 0)
+		p->hooks[which] = hook;
+	return ret;
+}
+
+/* The address of r_debug, which the loader has left in the program's dynamic section (DT_DEBUG). */
+static int find_r_debug(const struct program *p, const struct remote *r, const struct image *exe, raddr *ret)
+{
+	struct procfs_auxv aux;
+	uint64_t dyn[2];
+	raddr at;
+	int e = procfs_auxv(r->tid, &aux);
+
+	(void)p;
+	if (e < 0)
+		return e;
+	if (!exe || !exe->elf || !exe->elf->is_dynamic)
+		return -ENOENT;
+	at = exe->elf->dynamic.vaddr + (aux.entry - exe->elf->entry);
+	for (size_t i = 0; i < exe->elf->dynamic.count; i++, at += sizeof(dyn)) {
+		e = remote_read(r, at, dyn, sizeof(dyn));
+		if (e < 0)
+			return e;
+		if (dyn[0] == 21 /* DT_DEBUG */ && dyn[1]) {
+			*ret = dyn[1];
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+struct r_debug_head {
+	int32_t version, pad;
+	uint64_t map, brk;
+	int32_t state, pad2;
+};
+
+static int read_r_debug(struct program *p, const struct remote *r, struct images *images, raddr *at,
+			struct r_debug_head *ret)
+{
+	int e = find_r_debug(p, r, exe_image(r->tid, images), at);
+
+	return e < 0 ? e : remote_read(r, *at, ret, sizeof(*ret));
+}
+
+static int ask_for_loader_page(struct program *p, const struct remote *r, struct images *images)
+{
+	struct r_debug_head head;
+	struct agent_call call;
+	raddr at;
+	int ret = read_r_debug(p, r, images, &at, &head);
+
+	if (ret < 0)
+		return ret;
+	ret = page_call(r, head.brk, &call);
+	if (ret < 0)
+		return ret;
+	ret = leave_calls(p, r, &call, 1);
+	if (ret == 0)
+		p->phase = PROGRAM_LOADER;
+	return ret;
+}
+
+static int watch_loader(struct program *p, const struct remote *r, struct images *images)
+{
+	struct hook_page page = {.size = HOOK_PAGE_SIZE};
+	struct r_debug_head head;
+	raddr at, state;
+	int64_t result;
+	int ret = call_result(p, r, 0, &result);
+
+	if (ret < 0)
+		return ret;
+	p->phase = PROGRAM_WAITING;
+	if (result < 0 && result > -4096)
+		return (int)result;
+	page.addr = (raddr)result;
+	ret = read_r_debug(p, r, images, &at, &head);
+	if (ret < 0)
+		return ret;
+	state = at + offsetof(struct r_debug_head, state);
+	ret = remote_write(r, DATA(loader_state), &state, sizeof(state));
+	if (ret < 0)
+		return ret;
+	return hook_function(p, r, &page, HOOK_LOADER, head.brk);
+}
+
+/* ------------------------------------------------------------------------------------------------------- the hooks */
+
+/* What the agent must know, all but `source`, which makes it work. */
+static int write_agent(const struct program *p, const struct remote *r)
+{
+	_cleanup_free_ struct agent *a = calloc(1, sizeof(*a));
+	size_t from = offsetof(struct agent, api), to = offsetof(struct agent, resume);
+
+	if (!a)
+		return -ENOMEM;
+	agent_config_fill(a, p->runtime, p->runtime_bias);
+	a->fork_mode = p->fork_mode;
+	return remote_write(r, p->blob + boot_blob()->data + from, (char *)a + from, to - from);
+}
+
+static int hook(struct program *p, const struct remote *r, struct hook_page *page, enum agent_hook which,
+		uint64_t vaddr)
+{
+	return vaddr ? hook_function(p, r, page, which, runtime_addr(p, vaddr)) : 0;
+}
+
+/* Up to 3.10 the label for unknown opcodes leads to us, in 3.11 two entries of the table of handlers. */
+static int hook_interpreter_loop(struct program *p, const struct remote *r, struct hook_page *page,
+				 enum agent_source source)
+{
+	const struct agent_traps *t = &p->runtime->traps;
+	raddr stub = p->blob + boot_blob()->trap_table;
+	int ret;
+
+	if (source == SOURCE_TRAPS_SWITCH)
+		return hook(p, r, page, HOOK_UNKNOWN_OPCODE, p->runtime->unknown_opcode);
+	ret = remote_write(r, runtime_addr(p, t->table) + 8u * t->opcode, &stub, sizeof(stub));
+	if (ret < 0)
+		return ret;
+	stub = p->blob + boot_blob()->trap_spare;
+	return remote_write(r, runtime_addr(p, t->table) + 8u * t->calibration_opcode, &stub, sizeof(stub));
+}
+
+static int set_hooks(struct program *p, const struct remote *r, raddr page_addr)
+{
+	struct hook_page page = {.addr = page_addr, .size = HOOK_PAGE_SIZE};
+	uint64_t source = agent_config_source(p->runtime);
+	int ret = write_agent(p, r);
+
+	if (ret < 0)
+		return ret;
+	if (source != SOURCE_MONITORING) {
+		ret = hook(p, r, &page, HOOK_EVAL_CODE_EX, p->runtime->api[API_PyEval_EvalCodeEx]);
+		if (ret < 0)
+			return ret;
+		ret = hook_interpreter_loop(p, r, &page, (enum agent_source)source);
+		if (ret < 0)
+			return ret;
+	}
+	if (p->fork_mode != FORK_SHARES) {
+		ret = hook(p, r, &page, HOOK_AFTER_FORK, p->runtime->api[API_PyOS_AfterFork_Child]);
+		if (ret < 0)
+			return ret;
+	}
+	ret = hook(p, r, &page, HOOK_EVAL_CODE, p->runtime->api[API_PyEval_EvalCode]);
+	if (ret < 0)
+		return ret;
+	return remote_write(r, DATA(source), &source, sizeof(source));
+}
+
+static int open_target_fd(pid_t pid, int64_t fd)
+{
+	char path[64];
+	int ret;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%lld", pid, (long long)fd);
+	ret = open(path, O_RDWR | O_CLOEXEC);
+	return ret < 0 ? -errno : ret;
+}
+
+/* Take the memfd that the agent has made as the region, and let the agent map it. */
+static int share_region(struct program *p, const struct remote *r)
+{
+	struct agent_call calls[3] = {
+		{SYS_mmap, {0, REGION_CHUNK, PROT_READ | PROT_WRITE, MAP_SHARED, 0, 0}, 0},
+		{SYS_madvise, {AGENT_ARG_RESULT(0), REGION_CHUNK, MADV_DONTDUMP}, 0},
+		{SYS_close, {0}, 0},
+	};
+	uint64_t region_call = 1;
+	int64_t memfd;
+	int ret, fd;
+
+	ret = call_result(p, r, 0, &memfd);
+	if (ret < 0 || memfd < 0)
+		return ret < 0 ? ret : (int)memfd;
+	calls[0].args[4] = calls[2].args[0] = (uint64_t)memfd;
+	fd = open_target_fd(r->tid, memfd);
+	if (fd < 0)
+		return fd;
+	p->run.region_fd = fd;
+	ret = region_create(fd);
+	if (ret < 0)
+		return ret;
+	ret = remote_write(r, DATA(region_call), &region_call, sizeof(region_call));
+	return ret < 0 ? ret : leave_calls(p, r, calls, 3);
+}
+
+static int set_up(struct program *p, const struct remote *r)
+{
+	int64_t page;
+	int ret = remote_read(r, DATA(hook_page), &page, sizeof(page));
+
+	if (ret == 0 && !page)
+		ret = call_result(p, r, 1, &page);
+	if (ret < 0 || (page < 0 && page > -4096))
+		return ret < 0 ? ret : (int)page;
+	ret = remote_write(r, DATA(hook_page), &page, sizeof(page));
+	if (ret < 0)
+		return ret;
+	ret = share_region(p, r);
+	if (ret < 0)
+		return ret;
+	ret = set_hooks(p, r, (raddr)page);
+	if (ret == 0)
+		p->phase = PROGRAM_HOOKED;
+	return ret;
+}
+
+/* A forked child asks for a region of its own, in two steps. */
+static int on_fork_child(struct program *p, const struct remote *r)
+{
+	struct agent_call call;
+	int ret;
+
+	if (p->phase == PROGRAM_FORKED) {
+		p->phase = PROGRAM_HOOKED;
+		run_deinit(&p->run);
+		note_surroundings(p, r->tid);
+		p->run.library = read_link(r->tid, "exe");
+		return share_region(p, r);
+	}
+	ret = memfd_call(p, r, &call);
+	if (ret == 0)
+		ret = leave_calls(p, r, &call, 1);
+	if (ret == 0)
+		p->phase = PROGRAM_FORKED;
+	return ret;
+}
+
+int program_unhook(struct program *p, const struct remote *r)
+{
+	const struct agent_traps *t = &p->runtime->traps;
+	int ret = 0, e;
+
+	for (size_t i = 0; i < HOOK_COUNT; i++) {
+		e = p->hooks[i].patch ? hook_disarm(r, &p->hooks[i]) : 0;
+		if (e == 0)
+			p->hooks[i].patch = 0;
+		else
+			ret = e;
+	}
+	if (!p->runtime->py.layout.has_monitoring && agent_config_source(p->runtime) == SOURCE_TRAPS_TABLE) {
+		const uint8_t borrowed[] = {t->opcode, t->calibration_opcode};
+
+		for (size_t i = 0; i < sizeof(borrowed); i++) {
+			raddr target = runtime_addr(p, t->targets[borrowed[i]]);
+
+			e = remote_write(r, runtime_addr(p, t->table) + 8u * borrowed[i], &target, sizeof(target));
+			ret = e < 0 ? e : ret;
+		}
+	}
+	return ret;
+}
+
+/* ------------------------------------------------------------------------------------------------------- the calls */
+
+static int on_boot_call(struct program *p, const struct remote *r)
+{
+	int ret = boot_finish(&p->boot, r, &p->blob);
+
+	p->phase = ret == 0 ? PROGRAM_WAITING : PROGRAM_UNTOUCHED;
+	return ret;
+}
+
+/* At the entry point, or when a library was loaded. */
+static int on_libraries(struct program *p, const struct remote *r, struct images *images, uint32_t why)
+{
+	int ret = why == AGENT_AT_ENTRY && p->boot.auxv ? boot_clean(&p->boot, r) : 0;
+
+	if (ret < 0)
+		return ret;
+	ret = find_runtime(p, r->tid, images);
+	if (ret == -ENOENT)
+		return why == AGENT_AT_ENTRY && p->boot.auxv ? ask_for_loader_page(p, r, images) : 0;
+	if (ret < 0)
+		return ret;
+	if (p->runtime->error < 0) {
+		p->refusal = p->runtime->reason;
+		return 0;
+	}
+	return ask_for_memory(p, r);
+}
+
+int program_find(struct program *p, pid_t pid, struct images *images)
+{
+	int ret = find_runtime(p, pid, images);
+
+	if (ret < 0)
+		return ret;
+	p->refusal = p->runtime->error < 0			 ? p->runtime->reason
+		     : !p->runtime->api[API_PyEval_RestoreThread] ? "it does not export PyEval_RestoreThread()"
+		     : !seccomp_allows(pid) ? "a seccomp filter of its own forbids what measuring needs"
+					    : NULL;
+	return p->refusal ? -ENOTSUP : 0;
+}
+
+/* A thread of a running program has come for us, in memory that it has just mapped. */
+static int on_summoned(struct program *p, const struct remote *r)
+{
+	struct boot boot = {0};
+	raddr resume = p->arm.hook.resume;
+	uint32_t request = p->request, late = 1;
+	int ret = boot_finish(&boot, r, &p->blob);
+
+	if (ret == 0)
+		ret = remote_write(r, DATA(resume) + 8u * HOOK_RESTORE_THREAD, &resume, sizeof(resume));
+	if (ret == 0)
+		ret = remote_write(r, DATA(request), &request, sizeof(request));
+	if (ret == 0)
+		ret = remote_write(r, DATA(is_late), &late, sizeof(late));
+	if (ret == 0)
+		ret = remote_write(r, DATA(errno_location), &p->arm.errno_location, sizeof(p->arm.errno_location));
+	p->phase = PROGRAM_WAITING;
+	return ret;
+}
+
+/* It holds the GIL. What others have left goes before ours comes, and all goes in the end: not for a reset. */
+static int on_held(struct program *p, const struct remote *r)
+{
+	bool mends = p->phase != PROGRAM_MEMORY && p->request != AGENT_REQUEST_RESET;
+	int ret = mends ? repair_functions(p, r, false, true) : 0;
+
+	if (ret < 0)
+		return ret;
+	if (p->request == AGENT_REQUEST_ATTACH && p->phase == PROGRAM_WAITING)
+		return ask_for_memory(p, r);
+	return p->request == AGENT_REQUEST_ATTACH && p->phase == PROGRAM_MEMORY ? set_up(p, r) : 0;
+}
+
+static int on_done(struct program *p, const struct remote *r)
+{
+	enum agent_request request = p->request;
+
+	p->request = AGENT_REQUEST_NONE;
+	p->is_carried_out = true;
+	return request == AGENT_REQUEST_DETACH ? program_unhook(p, r) : 0;
+}
+
+static const char *explain(int error)
+{
+	switch (error) {
+	case -EMFILE:
+	case -ENFILE:
+		return "no file descriptor was free";
+	case -ENOMEM:
+		return "no memory could be had in it";
+	case -ENOTSUP:
+		return "its functions cannot be hooked";
+	default:
+		return "it could not be prepared";
+	}
+}
+
+static int serve(struct program *p, const struct remote *r, struct images *images, uint32_t why)
+{
+	if (why == AGENT_AT_HELD)
+		return on_held(p, r);
+	if (why == AGENT_AT_DONE)
+		return on_done(p, r);
+	switch (p->phase) {
+	case PROGRAM_BOOTING:
+		return on_boot_call(p, r);
+	case PROGRAM_SUMMONED:
+		return on_summoned(p, r);
+	case PROGRAM_WAITING:
+		return on_libraries(p, r, images, why);
+	case PROGRAM_MEMORY:
+		return set_up(p, r);
+	case PROGRAM_LOADER:
+		return watch_loader(p, r, images);
+	case PROGRAM_HOOKED:
+	case PROGRAM_FORKED:
+		return why == AGENT_AT_FORK ? on_fork_child(p, r) : 0;
+	default:
+		return 0;
+	}
+}
+
+/* Is it the agent that stopped here? A thread may be in its code, too, when the program's own signal comes. */
+static bool is_calling(const struct program *p, const struct remote *r, uint32_t *why)
+{
+	struct user_regs_struct regs;
+
+	*why = 0;
+	if (p->phase == PROGRAM_UNTOUCHED || tracee_get_regs(r->tid, &regs) < 0)
+		return false;
+	if (p->phase == PROGRAM_BOOTING || p->phase == PROGRAM_SUMMONED)
+		return regs.rip == (p->phase == PROGRAM_BOOTING ? p->boot.call : p->arm.call);
+	return regs.rip - p->blob < boot_blob()->data && remote_read(r, DATA(why), why, sizeof(*why)) == 0 && *why;
+}
+
+bool program_call(struct program *p, const struct remote *r, struct images *images)
+{
+	uint32_t why;
+	int ret;
+
+	if (!is_calling(p, r, &why))
+		return false;
+	ret = serve(p, r, images, why);
+	if (ret < 0 && ret != -ESRCH) {
+		log_debug("pid %d: %s in phase %d", r->tid, strerror(-ret), p->phase);
+		if (p->runtime && !p->refusal)
+			p->refusal = explain(ret);
+	}
+	return true;
+}

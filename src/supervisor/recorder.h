@@ -1,0 +1,54 @@
+/** Gathers what the regions of a tree hold into one record, as far as it is selected, and writes the data file. */
+#pragma once
+
+#include "cli/options.h"
+#include "data/datafile.h"
+#include "data/record.h"
+#include "selection/selection.h"
+#include "supervisor/run.h"
+
+struct interpreter; /* the facts of one, with the verdicts on its files */
+
+struct recorder {
+	const struct options *options;
+	struct datafile file; /* the data file, and in parallel mode what the names begin with */
+	struct record record; /* of the whole tree */
+	struct selection *selection;
+	struct interpreter *interpreters;
+	bool walked; /* the source directories, for files that never ran */
+	char *relative_to; /* with a slash: what names of files are cut off at; or NULL */
+	char why[512];	  /* what was wrong when recorder_init() failed */
+};
+
+/** On failure recorder->why is a message: an option that is wrong (-EINVAL), or a file that cannot be written. */
+int recorder_init(struct recorder *recorder, const struct options *options) must_check;
+void recorder_deinit(struct recorder *recorder);
+
+/** The code objects of a run that are in the record already. All zeros: none. */
+struct drained {
+	unsigned char *bits; /* by their numbers */
+	size_t size;
+};
+
+/**
+ * Add what the region of @p run holds now to @p record; its processes may run on or be dead. @p drained is of the same
+ * run and the same record, each time.
+ */
+int recorder_drain(struct recorder *recorder, const struct run *run, struct record *record,
+		   struct drained *drained) must_check;
+
+/** The same while the program runs, so that less is left to do. -EAGAIN: its interpreter has not come to life yet. */
+int recorder_drain_early(struct recorder *recorder, const struct run *run, struct record *record,
+			 struct drained *drained) must_check;
+
+/**
+ * Add the files of a --source that never ran. In parallel mode each comes once: the files are made to be combined, and
+ * looking through a source for every short process would take more time than they.
+ */
+int recorder_add_unexecuted(struct recorder *recorder, struct record *record) must_check;
+
+/** Write @p record to @p file, as the options want it. On failure file->why says why, and the old file is as it was. */
+int recorder_save(struct recorder *recorder, struct datafile *file, struct record *record) must_check;
+
+/** The file for one process of --parallel-mode, named as coverage.py names it: @p pid is what it takes itself for. */
+int recorder_parallel_file(struct recorder *recorder, pid_t pid, struct datafile *ret) must_check;
