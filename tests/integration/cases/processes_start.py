@@ -226,7 +226,8 @@ def several_versions(t):
     t.expect(run.status == 0, "the shell", run)
     expect_children(t, run, len(pythons))
     near = [p for p in pythons if not p.root]
-    chain = [a for p in near for a in (p.command, str(t.dir / "chain.py"))]
+    # From each to the next, and to the first again, which may be the only one.
+    chain = [a for p in near + near[:1] for a in (p.command, str(t.dir / "chain.py"))]
     chained = t.write("chain.py", "import subprocess, sys  # hit\nrest = sys.argv[1:]  # hit\n"
                       "print(sys.version_info[:2], flush=True)  # hit\nif rest:  # hit\n    sys.exit(subprocess.call(rest))  # hit\n")
     expect_exact(t, t.both(chain), chained)
