@@ -55,13 +55,22 @@ static const char *command_name(const char *word)
 	return word;
 }
 
+/* `pycov-trace --sample --exact ...` is no mode: the main command does both. */
+static bool is_exact(char **words)
+{
+	for (; *words && **words == '-' && strcmp(*words, "--"); words++)
+		if (!strcmp(*words, "--exact"))
+			return true;
+	return false;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o;
 	int status = 0;
 
 	fill_standard_fds();
-	for (size_t i = 0; argc > 1 && commands[i]; i++)
+	for (size_t i = 0; argc > 1 && commands[i] && !is_exact(argv + 1); i++)
 		if (!strcmp(command_name(argv[1]), commands[i]->name))
 			return commands[i]->run(argc - 1, argv + 1);
 

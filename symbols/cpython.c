@@ -250,7 +250,7 @@ static bool soname_agrees(const struct elf_image *image, uint32_t hexversion, bo
 /** True if the functions that came with this version are there, those of the next one are not. */
 static bool exports_agree(const struct elf_image *image, const struct layout *row)
 {
-	const struct layout *next = layout_next(row);
+	const struct layout *next = layout_next(layout_find(row->minor)); /* @row is a copy */
 
 	return defines(image, row->first_symbol) &&
 	       (!next || !defines(image, next->first_symbol)) &&

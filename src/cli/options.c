@@ -10,17 +10,22 @@
 #include "base/log.h"
 #include "commands/commands.h"
 
+#define RATE_DEFAULT 100
+#define RATE_MAX 10000
+
 enum option_id {
 	OPT_CONTEXT = 256,
 	OPT_DATA_FILE,
 	OPT_DEBUG,
 	OPT_DURATION,
+	OPT_EXACT,
 	OPT_INCLUDE,
 	OPT_NO_FOLLOW,
 	OPT_OMIT,
 	OPT_PARALLEL_MODE,
 	OPT_PROCESS_CONTEXTS,
 	OPT_PYLIB,
+	OPT_RATE,
 	OPT_RCFILE,
 	OPT_SAMPLE,
 	OPT_SAVE_EVERY,
@@ -49,7 +54,9 @@ static const struct cli_option rows[] = {
 	{OPT_WAIT, "wait", NULL, "end only when every process that was started has ended", false},
 	{OPT_NO_FOLLOW, "no-follow", NULL, "measure the first process alone", false},
 	{OPT_SYNC, "sync", NULL, "write the data to stable storage before going on", false},
-	{OPT_SAMPLE, "sample", NULL, "as the first option: sample instead, see `pycov-trace sample --help`", false},
+	{OPT_SAMPLE, "sample", NULL, "sample instead, see `pycov-trace sample --help`; with --exact, do both", false},
+	{OPT_EXACT, "exact", NULL, "with --sample: record which lines ran, and which of them are running how often", false},
+	{OPT_RATE, "rate", "N", "with --exact --sample: samples per second (default: 100)", false},
 	{OPT_RCFILE, "rcfile", "FILE", "read settings from FILE (default: .coveragerc, setup.cfg, ...; '': none)", true},
 	{OPT_DEBUG, "debug", "TOPIC,...", "say which files are measured, and why not (trace), or show config, data", false},
 	{'v', "verbose", NULL, "one line for each process that is measured, and a summary", false},
@@ -81,6 +88,17 @@ static int parse_seconds(const char *text, int *ret)
 	if (end == text || *end || !(seconds >= 0.01) || seconds > 1000000)
 		return -EINVAL;
 	*ret = (int)(seconds * 1000);
+	return 0;
+}
+
+static int parse_rate(const char *text, unsigned int *ret)
+{
+	char *end;
+	unsigned long rate = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end || rate < 1 || rate > RATE_MAX)
+		return -EINVAL;
+	*ret = (unsigned int)rate;
 	return 0;
 }
 
@@ -125,6 +143,14 @@ static int apply(void *arg, int id, const char *value)
 		return string_list_add(&o->debug, value);
 	case OPT_RCFILE:
 		return replace(&o->rcfile, value);
+	case OPT_SAMPLE:
+		o->sample = true;
+		return 0;
+	case OPT_EXACT:
+		o->exact = true;
+		return 0;
+	case OPT_RATE:
+		return parse_rate(value, &o->rate);
 	case OPT_CONTEXT:
 		return replace(&o->context, value);
 	case OPT_SAVE_SIGNAL:
@@ -196,6 +222,11 @@ enum cli_result options_parse(struct options *o, int argc, char **argv)
 		return result;
 	if (o->append && o->parallel_mode)
 		return cli_wrong(&main_command, "can't append to data files in parallel mode");
+	if (o->sample && !o->exact)
+		return cli_wrong(&main_command, "--sample is the first option where it stands alone; with --exact it does both");
+	if (o->rate && !o->sample)
+		return cli_wrong(&main_command, "--rate needs --exact --sample");
+	o->rate = o->rate ? o->rate : RATE_DEFAULT;
 	o->command = argv + operand;
 	if (o->pids.n && *o->command)
 		return cli_wrong(&main_command, "a command and --pid do not go together");

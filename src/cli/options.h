@@ -24,6 +24,8 @@ struct options {
 		size_t n;
 	} pids;		/* --pid: to be attached to */
 	bool with_children;
+	bool sample, exact; /* the lines that run, and which of them are running how often */
+	unsigned int rate;  /* of samples per second */
 	int duration;	/* milliseconds; 0: until we are told to stop */
 	char **command; /* NULL terminated, points into argv or `words` */
 	char *rcfile;	/* --rcfile, or NULL */

@@ -382,6 +382,15 @@ static int merge_samples(struct record_file *file, const struct record_file *fro
 	return r;
 }
 
+int record_file_move_samples(struct record_file *file, struct record_file *from)
+{
+	int r = merge_samples(file, from);
+
+	if (r == 0)
+		from->n_samples = 0;
+	return r;
+}
+
 static int merge_file(struct record *rec, const struct record_file *from, const char *path)
 {
 	struct record_file *file = record_file_find(rec, path);

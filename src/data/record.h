@@ -105,6 +105,9 @@ int record_file_add_function(struct record *rec, struct record_file *file, const
 /** Add to the number of samples of a line, up to INT64_MAX. -ERANGE: no line. */
 int record_file_add_samples(struct record_file *file, uint32_t line, uint64_t samples) must_check;
 
+/** Add all samples of @p from, which has none then. */
+int record_file_move_samples(struct record_file *file, struct record_file *from) must_check;
+
 /** How many lines of @p file were executed, in any context. */
 size_t record_file_executed(const struct record_file *file);
 

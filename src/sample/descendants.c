@@ -41,6 +41,16 @@ int descendants_add(struct descendants *d, pid_t pid)
 	return 0;
 }
 
+void descendants_drop(struct descendants *d, pid_t pid)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->n; i++)
+		if (d->items[i].pid != pid)
+			d->items[n++] = d->items[i];
+	d->n = n;
+}
+
 void descendant_postpone(struct descendant *item, uint64_t now_ns)
 {
 	item->wait_ns = item->wait_ns ? 2 * item->wait_ns : WAIT_FIRST_NS;

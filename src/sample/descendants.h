@@ -27,6 +27,7 @@ struct descendants {
 #define DESCENDANTS_MAX 10000
 
 int descendants_add(struct descendants *d, pid_t pid) must_check;
+void descendants_drop(struct descendants *d, pid_t pid);
 void descendants_deinit(struct descendants *d);
 
 /** Look for new ones and for those that have ended, if it is time; all that is written about is the list. -ENOMEM. */

@@ -137,7 +137,7 @@ static int write_profile(const struct sampler *s, const struct sample_options *o
 	log_info("%s%s%s", text, path && strcmp(path, "-") ? ": " : "",
 		    path && strcmp(path, "-") ? path : "");
 	if (summary_losses(text, sizeof(text), s->profile))
-		log_warning("%s", text);
+		log_message(summary_is_poor(s->profile) ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "%s", text);
 	return 0;
 }
 

@@ -103,6 +103,19 @@ int sampler_follow(struct sampler *s, pid_t pid)
 	return descendants_add(&s->descendants, pid);
 }
 
+int sampler_add(struct sampler *s, pid_t pid)
+{
+	return descendants_add(&s->descendants, pid);
+}
+
+void sampler_drop(struct sampler *s, pid_t pid)
+{
+	for (size_t i = 0; i < s->n_targets; i++)
+		if (s->targets[i]->pid == pid)
+			drop_target(s, i--);
+	descendants_drop(&s->descendants, pid);
+}
+
 /* Processes that are no Python (yet) and those that cannot be read are asked again, less and less often. */
 static int look_into(struct sampler *s, struct descendant *item, uint64_t now)
 {
@@ -141,6 +154,8 @@ static int look_around(struct sampler *s, uint64_t now)
 
 static bool is_over(const struct sampler *s)
 {
+	if (!s->root)
+		return false;
 	return s->descendants.n == 0 || s->descendants.items[0].pid != s->root;
 }
 
@@ -265,6 +280,9 @@ static int add_sample(struct sampler *s, struct target *t, struct target_thread 
 
 	if (thread->py.has_gil)
 		flags |= PROFILE_GIL;
+	s->samples++;
+	if (s->options.on_sample)
+		return s->options.on_sample(s->options.arg, t->pid, &t->stack.frames[0]);
 	for (size_t i = 0; i < t->stack.n && !s->options.native; i++) {
 		int r = frame_id(s, &t->stack.frames[i], &s->ids[i]);
 
@@ -272,7 +290,6 @@ static int add_sample(struct sampler *s, struct target *t, struct target_thread 
 			return r;
 		s->n_ids = i + 1;
 	}
-	s->samples++;
 	return profile_add_ids(s->profile, t->pid, thread->watch.tid, thread->name, t->name, now, weight, flags, s->ids,
 			       s->n_ids);
 }

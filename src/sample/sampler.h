@@ -19,19 +19,22 @@ struct sampler_options {
 	bool subprocesses;
 	bool blocking;	/* stop each thread while it is read */
 	bool native;	/* frames of compiled code as well; implies blocking */
+	/** If not NULL, gets the innermost frame of each sample, and there is no profile. 0, or -ENOMEM. */
+	int (*on_sample)(void *arg, pid_t pid, const struct pyframe *frame);
+	void *arg;
 };
 
 /** Members are for reading. */
 struct sampler {
 	struct sampler_options options;
-	struct profile *profile; /* the caller's */
+	struct profile *profile; /* the caller's; NULL with options.on_sample */
 	struct runtimes runtimes;
 	struct descendants descendants;
 	struct target **targets;
 	size_t n_targets, targets_room;
 	uint32_t *ids; /* n_ids, of the frames of a stack */
 	size_t n_ids;
-	pid_t root, child; /* child: the root, if it is our own child; its end is left to be waited for */
+	pid_t root, child; /* root: 0 with sampler_add(); child: the root, if it is our own child; its end is left to be waited for */
 	uint64_t started_ns, next_ns, last_ns;
 	uint64_t due_ns; /* when the next look is due */
 	uint64_t random;
@@ -50,6 +53,11 @@ int sampler_attach(struct sampler *s, pid_t pid, struct refusal *refusal) must_c
 
 /** Sample @p pid, our own child, and what comes of it; whether that is Python will be seen. */
 int sampler_follow(struct sampler *s, pid_t pid) must_check;
+
+/** Sample @p pid, too, as soon as there is a Python in it: instead of the two above, of processes that are told. */
+int sampler_add(struct sampler *s, pid_t pid) must_check;
+/** And no more. */
+void sampler_drop(struct sampler *s, pid_t pid);
 
 /**
  * Sample until @p until_ns (CLOCK_MONOTONIC) or until *@p stop: 0. 1: the root has ended. -ENOMEM. May be called again

@@ -84,3 +84,11 @@ size_t summary_losses(char *buf, size_t size, const struct profile *p)
 	add_loss(&t, p->lost.threads, "samples in \"other threads\" (too many threads)");
 	return t.len;
 }
+
+bool summary_is_poor(const struct profile *p)
+{
+	uint64_t lost = p->info.torn + p->info.unread + p->info.late + p->lost.deep + p->lost.nodes + p->lost.names +
+			p->lost.threads;
+
+	return lost > p->counts.samples / 100;
+}

@@ -20,6 +20,7 @@ enum message_kind {
 	MESSAGE_SAVE,
 	MESSAGE_FINISH,
 	MESSAGE_RESET_DONE, /* id: how many processes are left */
+	MESSAGE_SAMPLES,    /* run: struct keeper_sample, as many as pid says, then the name of a file */
 };
 
 /* What the keeper says: a word of one byte, and what there is to be read behind it. */
@@ -39,6 +40,7 @@ struct message {
 #define FIRST_LOOK_AT_ANOTHER 100
 #define LOOK_PERIOD_MAX 5000
 #define OUTLIVE_PERIOD 50 /* milliseconds between looks at regions that nobody reports on */
+#define SAMPLED_FILES_MAX 100000 /* of one run, that are not in the record (yet) */
 #define MESSAGE_HEAD offsetof(struct message, run)
 
 /* ------------------------------------------------------------------------------------------- the supervisor's end */
@@ -123,6 +125,19 @@ void keeper_reset_done(struct keeper *k, unsigned int n_left)
 	send_word(k, MESSAGE_RESET_DONE, n_left, 0, false);
 }
 
+void keeper_samples(struct keeper *k, uint32_t id, const char *file, const struct keeper_sample *samples, size_t n)
+{
+	size_t size = n * sizeof(*samples), len = strlen(file);
+	struct message m;
+
+	if (size + len > sizeof(m.run))
+		return;
+	m = (struct message){.kind = MESSAGE_SAMPLES, .id = id, .pid = (int32_t)n};
+	memcpy(m.run, samples, size);
+	memcpy(m.run + size, file, len);
+	send_message(k, &m, MESSAGE_HEAD + size + len, NULL, 0);
+}
+
 /* -------------------------------------------------------------------------------------------------- the keeper */
 
 struct kept {
@@ -130,6 +145,7 @@ struct kept {
 	struct run run;
 	bool is_dirty; /* a process of it has ended since it was drained */
 	struct drained drained;
+	struct record sampled; /* samples of files that are not in the record yet, by the names that the run has for them */
 	int64_t look_at; /* when to drain it in advance */
 	int64_t look_wait;
 	/* --parallel-mode: */
@@ -201,6 +217,8 @@ static void drain(struct state *s, struct kept *k)
 
 	s->unsaved = true;
 	k->is_dirty = false;
+	if (r == 0)
+		r = recorder_add_samples(s->recorder, &k->run, record_of(s, k), &k->sampled);
 	if (r < 0)
 		log_error("the data of pid %d is damaged or did not fit: %s", k->run.pid, strerror(-r));
 }
@@ -264,6 +282,7 @@ static struct kept *kept_new(void)
 	if (k) {
 		run_init(&k->run);
 		record_init(&k->record);
+		record_init(&k->sampled);
 		k->file.dirfd = -1;
 	}
 	return k;
@@ -273,6 +292,7 @@ static void kept_free(struct kept *k)
 {
 	run_deinit(&k->run);
 	record_deinit(&k->record);
+	record_deinit(&k->sampled);
 	free(k->drained.bits);
 	datafile_deinit(&k->file);
 	free(k);
@@ -332,6 +352,31 @@ static void end(struct state *s, const struct message *m, bool last)
 		}
 		return;
 	}
+}
+
+static int add_samples(struct record *sampled, const char *name, const unsigned char *samples, size_t n)
+{
+	struct record_file *file = NULL;
+	int r = sampled->files.count < SAMPLED_FILES_MAX ? record_file_get(sampled, name, &file) : 0;
+
+	for (size_t i = 0; file && i < n && r == 0; i++) {
+		struct keeper_sample sample;
+
+		memcpy(&sample, samples + i * sizeof(sample), sizeof(sample));
+		r = record_file_add_samples(file, sample.line, sample.count);
+		r = r == -ERANGE ? 0 : r;
+	}
+	return r;
+}
+
+static void on_samples(struct state *s, const struct message *m, size_t len)
+{
+	size_t n = m->pid > 0 ? (size_t)m->pid : 0, size = n * sizeof(struct keeper_sample);
+	_cleanup_free_ char *name = size < len ? strndup((const char *)m->run + size, len - size) : NULL;
+
+	for (struct kept *k = s->runs; k && name; k = k->next)
+		if (k->run.id == m->id && add_samples(&k->sampled, name, m->run, n) < 0)
+			log_error("samples of pid %d are lost: out of memory", k->run.pid);
 }
 
 struct totals {
@@ -444,6 +489,8 @@ static void reset(struct state *s, int client)
 			log_error("the data of pid %d is damaged", k->run.pid);
 		record_deinit(&k->record);
 		record_init(&k->record);
+		record_deinit(&k->sampled);
+		record_init(&k->sampled);
 	}
 	record_deinit(&s->recorder->record);
 	record_init(&s->recorder->record);
@@ -521,6 +568,9 @@ static bool handle_message(struct state *s)
 		break;
 	case MESSAGE_RESET_DONE:
 		reset_done(s, m.id);
+		break;
+	case MESSAGE_SAMPLES:
+		on_samples(s, &m, (size_t)n - MESSAGE_HEAD);
 		break;
 	}
 	cleanup_closep(&fds[0]);

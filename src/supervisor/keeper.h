@@ -26,6 +26,16 @@ void keeper_save(struct keeper *k);
  * what there is. @p python_ran: something was, or should have been, measured. */
 void keeper_finish(struct keeper *k, bool python_ran, char summary[CONTROL_TEXT_MAX]);
 
+/** How often a line was found running. */
+struct keeper_sample {
+	uint32_t line, count;
+};
+
+#define KEEPER_SAMPLES_MAX 512
+
+/** In run @p id, of the file that it has as @p file, since it was told of that last. */
+void keeper_samples(struct keeper *k, uint32_t id, const char *file, const struct keeper_sample *samples, size_t n);
+
 /** It has said something: true if everything recorded was dropped, and is to count again (`reset`). */
 bool keeper_wants_reset(struct keeper *k);
 /** It does, but in @p n_left processes of which no thread has come yet. */

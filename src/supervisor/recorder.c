@@ -317,6 +317,14 @@ static int known_file_new(struct recorder *r, struct interpreter *it, const char
 	return e;
 }
 
+static int get_known_file(struct recorder *r, struct interpreter *it, const char *name, struct known_file **ret)
+{
+	uint64_t hash = hash_bytes(&r->record.key, name, strlen(name));
+
+	*ret = hashmap_find(&it->files, hash, has_name, name);
+	return *ret ? 0 : known_file_new(r, it, name, hash, ret);
+}
+
 /* -------------------------------------------------------------------------------------------------------- drains */
 
 /* One drain: which file of the record a file of the region is. */
@@ -358,7 +366,6 @@ static int on_file(void *arg, uint32_t number, const char *name, size_t len, boo
 	struct drain *d = arg;
 	_cleanup_free_ char *text = strndup(name, len);
 	struct known_file *known;
-	uint64_t hash;
 	int r;
 
 	d->current = NULL;
@@ -369,13 +376,9 @@ static int on_file(void *arg, uint32_t number, const char *name, size_t len, boo
 		return 0;
 	if (refused && !says_verdicts(d->recorder))
 		return 0;
-	hash = hash_bytes(&d->recorder->record.key, text, len);
-	known = hashmap_find(&d->interpreter->files, hash, has_name, text);
-	if (!known) {
-		r = known_file_new(d->recorder, d->interpreter, text, hash, &known);
-		if (r < 0)
-			return r;
-	}
+	r = get_known_file(d->recorder, d->interpreter, text, &known);
+	if (r < 0)
+		return r;
 	if (refused && known->path)
 		log_error("'%s' was refused, and should not have been", text);
 	if (!known->path)
@@ -520,6 +523,26 @@ int recorder_drain_early(struct recorder *recorder, const struct run *run, struc
 			 struct drained *drained)
 {
 	return drain(recorder, run, record, drained, true);
+}
+
+int recorder_add_samples(struct recorder *recorder, const struct run *run, struct record *record,
+			 struct record *sampled)
+{
+	struct interpreter *it;
+	int r = sampled->files.count ? interpreter_get(recorder, run, false, &it) : 0;
+
+	for (size_t i = 0; i < sampled->files.n_slots && r == 0; i++) {
+		struct record_file *from = sampled->files.slots[i].entry, *to;
+		struct known_file *known;
+
+		if (!from || !from->n_samples)
+			continue;
+		r = get_known_file(recorder, it, from->path, &known);
+		to = r == 0 && known->path ? record_file_find(record, known->path) : NULL;
+		if (to)
+			r = record_file_move_samples(to, from);
+	}
+	return r;
 }
 
 struct unexecuted {

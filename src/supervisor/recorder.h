@@ -42,6 +42,13 @@ int recorder_drain_early(struct recorder *recorder, const struct run *run, struc
 			 struct drained *drained) must_check;
 
 /**
+ * Move samples from @p sampled, where files have the names that @p run has for them, to the files of @p record. Those
+ * of files that are not in there (yet) stay.
+ */
+int recorder_add_samples(struct recorder *recorder, const struct run *run, struct record *record,
+			 struct record *sampled) must_check;
+
+/**
  * Add the files of a --source that never ran. In parallel mode each comes once: the files are made to be combined, and
  * looking through a source for every short process would take more time than they.
  */

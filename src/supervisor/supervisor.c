@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "supervisor/refusal.h"
 #include "supervisor/repair.h"
+#include "supervisor/sampling.h"
 #include "supervisor/summon.h"
 
 #define SEIZE_TRIES 20
@@ -39,6 +40,7 @@ void supervisor_init(struct supervisor *s, const struct options *options, const 
 
 void supervisor_deinit(struct supervisor *s)
 {
+	sampling_free(s->sampling);
 	processes_deinit(&s->processes);
 	images_deinit(&s->images);
 	foresight_deinit(&s->foresight);
@@ -48,6 +50,32 @@ void supervisor_deinit(struct supervisor *s)
 }
 
 /* ---------------------------------------------------------------------------------------------------------- events */
+
+/* What of it is recorded is sampled. */
+static void tell_sampling(struct supervisor *s, const struct process *p, uint32_t run)
+{
+	if (s->options->sample)
+		sampling_tell(&s->sampling, s->options->rate, &s->keeper, p->pid, run);
+}
+
+static void tell_end(struct supervisor *s, uint32_t run, pid_t pid, bool last)
+{
+	if (last)
+		sampling_flush(s->sampling);
+	keeper_end(&s->keeper, run, pid, last);
+}
+
+static void save(struct supervisor *s)
+{
+	sampling_flush(s->sampling);
+	keeper_save(&s->keeper);
+}
+
+static void finish(struct supervisor *s, bool python_ran, char summary[CONTROL_TEXT_MAX])
+{
+	sampling_flush(s->sampling);
+	keeper_finish(&s->keeper, python_ran, summary);
+}
 
 /* Say once why a program is not measured. */
 static void tell_refusal(struct supervisor *s, struct process *p)
@@ -74,6 +102,7 @@ static void hand_over(struct supervisor *s, struct process *p, struct remote *me
 	s->python_ran = true;
 	g->run.id = ++s->last_run;
 	keeper_add(&s->keeper, &g->run);
+	tell_sampling(s, p, g->run.id);
 	program_handed_over(g, &u->run);
 	/* A copy of a program knows what that was told. */
 	if (p->is_copy)
@@ -113,14 +142,16 @@ static bool run_goes_on(const struct supervisor *s, uint32_t id, const struct pr
 static void leave_run(struct supervisor *s, const struct process *p, uint32_t before)
 {
 	if (before && p->program.run.id != before && !run_goes_on(s, before, p))
-		keeper_end(&s->keeper, before, 0, true);
+		tell_end(s, before, 0, true);
 }
 
 /* A program ends, with its process or by an exec. A forked child that execs is told of as what it becomes. */
 static void end_program(struct supervisor *s, struct process *p, bool execs)
 {
+	if (p->program.run.id)
+		tell_sampling(s, p, 0);
 	if (p->program.run.id && !p->is_borrowed)
-		keeper_end(&s->keeper, p->program.run.id, execs && p->is_copy ? 0 : p->pid,
+		tell_end(s, p->program.run.id, execs && p->is_copy ? 0 : p->pid,
 			   !run_goes_on(s, p->program.run.id, p));
 }
 
@@ -170,6 +201,8 @@ static void on_fork(struct supervisor *s, struct thread *parent, bool is_vfork)
 	if (!child->process->is_known)
 		take_after(s, child->process, parent->process);
 	child->process->is_borrowed = is_vfork && child->process->program.blob == parent->process->program.blob;
+	if (!child->process->is_borrowed && child->process->program.run.id)
+		tell_sampling(s, child->process, child->process->program.run.id);
 }
 
 static void on_exec(struct supervisor *s, struct thread *t)
@@ -231,12 +264,12 @@ static int on_signal(struct supervisor *s, struct thread *t, int sig)
 	if (t && is_agent_call(s, t, sig))
 		return 0;
 	if (sig == s->options->save_signal) {
-		keeper_save(&s->keeper);
+		save(s);
 		return 0;
 	}
 	/* It may not be the end, but where it is, what ran is in the file soon. */
 	if (sig == SIGTERM && t && t->process->program.run.id)
-		keeper_save(&s->keeper);
+		save(s);
 	return sig;
 }
 
@@ -256,10 +289,10 @@ void supervisor_on_stop(struct supervisor *s, pid_t tid, int status)
 	else if (kind == STOP_SIGNAL)
 		sig = on_signal(s, t, status & 0xff);
 	else if (kind == STOP_EXIT && is_init(s, t) && tid == s->command)
-		keeper_finish(&s->keeper, s->python_ran, NULL);
+		finish(s, s->python_ran, NULL);
 	if (sig && (is_init(s, t) || (t && t->process->is_init)) && dies_of(t, sig)) {
 		if (is_init(s, t))
-			keeper_finish(&s->keeper, s->python_ran, NULL);
+			finish(s, s->python_ran, NULL);
 		tracee_detach(tid, 0);
 		return;
 	}
@@ -274,7 +307,7 @@ void supervisor_on_stop(struct supervisor *s, pid_t tid, int status)
 /* The command is dead, and nobody has been told yet. */
 static void on_command_end(struct supervisor *s)
 {
-	keeper_finish(&s->keeper, s->python_ran, NULL);
+	finish(s, s->python_ran, NULL);
 	log_set_fd(-1);
 	cleanup_closep(&s->message_fd);
 	s->message_fd = -1;
@@ -560,8 +593,9 @@ void supervisor_left(struct supervisor *s, struct process *p)
 	p->has_left = true;
 	if (!id)
 		return;
+	tell_sampling(s, p, 0);
 	p->program.run.id = 0;
-	keeper_end(&s->keeper, id, p->pid, !run_goes_on(s, id, p));
+	tell_end(s, id, p->pid, !run_goes_on(s, id, p));
 }
 
 void supervisor_tell_left(struct supervisor *s, const struct process *p, const struct remote *r)
@@ -690,6 +724,7 @@ static void hear_keeper(struct supervisor *s)
 {
 	if (!keeper_wants_reset(&s->keeper))
 		return;
+	sampling_forget(s->sampling);
 	s->is_resetting = true;
 	s->leave_by = clock_ms() + LEAVE_PATIENCE;
 	each_process(s, ask_for_reset);
@@ -733,7 +768,7 @@ static void follow(struct supervisor *s, int signals)
 			return;
 		if (!wait_for_news(s, signals, timeout_of(s, errands))) {
 			/* The kernel lets go of everything we trace; the keeper stays. */
-			keeper_save(&s->keeper);
+			save(s);
 			return;
 		}
 	}
@@ -755,7 +790,7 @@ void supervisor_run(struct supervisor *s)
 	close(fd);
 	if (s->front < 0)
 		return;
-	keeper_finish(&s->keeper, true, summary);
+	finish(s, true, summary);
 	supervisor_tell(s, FRONT_FINISHED, (pid_t)s->n_alone, summary);
 	(void)!recv(s->front, summary, 1, MSG_DONTWAIT);
 }

@@ -22,6 +22,7 @@ struct supervisor {
 	struct foresight foresight;
 	struct untold untold;
 	struct keeper keeper;
+	struct sampling *sampling; /* NULL: nothing to sample yet, or at all */
 	struct images images;
 	struct processes processes;
 	uint32_t last_run; /* id of the latest run */

@@ -56,6 +56,32 @@ static void test_lists(void **state)
 	options_deinit(&o);
 }
 
+static void test_sampling(void **state)
+{
+	static const char *const bad[] = {"0", "-1", "x", "", "10x", "1e3", "100000"};
+	struct options o;
+
+	(void)state;
+	assert_int_equal(PARSE(&o, "x"), CLI_RUN);
+	assert_false(o.sample);
+	options_deinit(&o);
+	assert_int_equal(PARSE(&o, "--sample", "--rate=1000", "--exact", "x"), CLI_RUN);
+	assert_true(o.sample);
+	assert_int_equal(o.rate, 1000);
+	options_deinit(&o);
+	assert_int_equal(PARSE(&o, "--exact", "--sample", "-p", "1"), CLI_RUN);
+	assert_int_equal(o.rate, 100);
+	options_deinit(&o);
+	assert_int_equal(PARSE(&o, "--append", "--sample", "x"), CLI_WRONG);
+	options_deinit(&o);
+	assert_int_equal(PARSE(&o, "--rate=10", "x"), CLI_WRONG);
+	options_deinit(&o);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		assert_int_equal(PARSE(&o, "--exact", "--sample", "--rate", (char *)bad[i], "x"), CLI_WRONG);
+		options_deinit(&o);
+	}
+}
+
 static void test_signals(void **state)
 {
 	static const struct {
@@ -110,7 +136,7 @@ static void test_wrong(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_command), cmocka_unit_test(test_lists), cmocka_unit_test(test_signals),
+		cmocka_unit_test(test_command), cmocka_unit_test(test_lists), cmocka_unit_test(test_sampling), cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_seconds), cmocka_unit_test(test_wrong),
 	};
 

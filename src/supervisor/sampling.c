@@ -1,0 +1,356 @@
+#include "supervisor/sampling.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "attach/procfs.h"
+#include "base/hashmap.h"
+#include "base/log.h"
+#include "sample/sampler.h"
+
+#define LINES_MAX 65536 /* between two flushes */
+#define FLUSH_NS UINT64_C(250000000)
+#define SLICE_NS UINT64_C(10000000) /* how soon it is seen that a process is to be sampled */
+
+/* How often a line was found running. */
+struct line {
+	uint32_t run, line, count;
+	uint64_t hash;
+	char file[];
+};
+
+struct lines {
+	struct line **items; /* room for LINES_MAX */
+	size_t n;
+	struct hashmap map;
+};
+
+/* What the supervisor says, through a pipe. */
+struct news {
+	int32_t pid;
+	uint32_t run;
+};
+
+struct member {
+	pid_t pid;
+	uint32_t run;
+	char *cwd; /* what relative names of files are below; NULL: not known */
+};
+
+struct sampling {
+	pthread_t thread;
+	bool is_started;
+	struct keeper *keeper;
+	struct sampler sampler;
+	int news[2]; /* the thread reads [0] */
+	volatile int stop;
+	pthread_mutex_t lock; /* of: */
+	struct lines lines;
+	struct hash_key key;
+	/* The thread's: */
+	struct member *members;
+	size_t n_members;
+	uint64_t flush_ns;
+};
+
+/* ----------------------------------------------------------------------------------------------------- the lines */
+
+static void lines_deinit(struct lines *lines)
+{
+	for (size_t i = 0; i < lines->n; i++)
+		free(lines->items[i]);
+	free(lines->items);
+	hashmap_deinit(&lines->map);
+	*lines = (struct lines){0};
+}
+
+struct line_key {
+	uint32_t run, line;
+	const char *file;
+};
+
+static bool is_line(const void *entry, const void *key)
+{
+	const struct line *a = entry;
+	const struct line_key *b = key;
+
+	return a->run == b->run && a->line == b->line && !strcmp(a->file, b->file);
+}
+
+static uint64_t hash_line(const struct sampling *s, const struct line_key *key)
+{
+	uint64_t parts[] = {hash_bytes(&s->key, key->file, strlen(key->file)), (uint64_t)key->run << 32 | key->line};
+
+	return hash_bytes(&s->key, parts, sizeof(parts));
+}
+
+static int add_line(struct sampling *s, const struct line_key *key, uint64_t hash)
+{
+	struct lines *lines = &s->lines;
+	struct line *line;
+	int r;
+
+	if (lines->n == LINES_MAX)
+		return 0;
+	if (!lines->items && !(lines->items = malloc(LINES_MAX * sizeof(struct line *))))
+		return -ENOMEM;
+	line = malloc(sizeof(*line) + strlen(key->file) + 1);
+	if (!line)
+		return -ENOMEM;
+	*line = (struct line){.run = key->run, .line = key->line, .count = 1, .hash = hash};
+	strcpy(line->file, key->file);
+	r = hashmap_add(&lines->map, hash, line);
+	if (r < 0)
+		free(line);
+	else
+		lines->items[lines->n++] = line;
+	return r;
+}
+
+static int count_line(struct sampling *s, const struct line_key *key)
+{
+	uint64_t hash = hash_line(s, key);
+	struct line *line;
+	int r = 0;
+
+	pthread_mutex_lock(&s->lock);
+	line = hashmap_find(&s->lines.map, hash, is_line, key);
+	if (line)
+		line->count++;
+	else
+		r = add_line(s, key, hash);
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+static int by_file(const void *a, const void *b)
+{
+	const struct line *x = *(struct line *const *)a, *y = *(struct line *const *)b;
+
+	return x->run != y->run ? (x->run < y->run ? -1 : 1) : strcmp(x->file, y->file);
+}
+
+static void tell_lines(struct keeper *keeper, const struct lines *lines)
+{
+	struct keeper_sample samples[KEEPER_SAMPLES_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < lines->n; i++) {
+		const struct line *line = lines->items[i];
+
+		samples[n++] = (struct keeper_sample){line->line, line->count};
+		if (n < KEEPER_SAMPLES_MAX && i + 1 < lines->n && !by_file(&lines->items[i], &lines->items[i + 1]))
+			continue;
+		keeper_samples(keeper, line->run, line->file, samples, n);
+		n = 0;
+	}
+}
+
+static struct lines take_lines(struct sampling *s)
+{
+	struct lines lines;
+
+	pthread_mutex_lock(&s->lock);
+	lines = s->lines;
+	s->lines = (struct lines){0};
+	pthread_mutex_unlock(&s->lock);
+	return lines;
+}
+
+/* The keeper may be busy: nobody has to wait for the lock while it is told. */
+void sampling_flush(struct sampling *s)
+{
+	struct lines lines;
+
+	if (!s)
+		return;
+	lines = take_lines(s);
+	if (lines.n)
+		qsort(lines.items, lines.n, sizeof(*lines.items), by_file);
+	tell_lines(s->keeper, &lines);
+	lines_deinit(&lines);
+}
+
+void sampling_forget(struct sampling *s)
+{
+	struct lines lines;
+
+	if (!s)
+		return;
+	lines = take_lines(s);
+	lines_deinit(&lines);
+}
+
+/* -------------------------------------------------------------------------------------------------- the processes */
+
+static struct member *find_member(struct sampling *s, pid_t pid)
+{
+	for (size_t i = 0; i < s->n_members; i++)
+		if (s->members[i].pid == pid)
+			return &s->members[i];
+	return NULL;
+}
+
+static void drop_member(struct sampling *s, struct member *m)
+{
+	sampler_drop(&s->sampler, m->pid);
+	free(m->cwd);
+	*m = s->members[--s->n_members];
+}
+
+static int add_member(struct sampling *s, const struct news *news)
+{
+	struct member *members = realloc(s->members, (s->n_members + 1) * sizeof(*members));
+
+	if (!members)
+		return -ENOMEM;
+	s->members = members;
+	members[s->n_members++] = (struct member){news->pid, news->run, procfs_cwd(news->pid)};
+	return sampler_add(&s->sampler, news->pid);
+}
+
+static int hear(struct sampling *s)
+{
+	struct news news;
+	int r = 0;
+
+	while (r == 0 && read(s->news[0], &news, sizeof(news)) == sizeof(news)) {
+		struct member *m = find_member(s, news.pid);
+
+		if (m && !news.run)
+			drop_member(s, m);
+		else if (m)
+			m->run = news.run;
+		else if (news.run)
+			r = add_member(s, &news);
+	}
+	return r;
+}
+
+/* In the sampler: a thread of @pid runs this frame. */
+static int on_sample(void *arg, pid_t pid, const struct pyframe *frame)
+{
+	struct sampling *s = arg;
+	const struct member *m = find_member(s, pid);
+	struct line_key key = {.line = pyframe_line(frame), .file = frame->code->filename};
+	char name[PATH_MAX];
+
+	if (!m || !key.line || *key.file == '<' || !*key.file)
+		return 0;
+	key.run = m->run;
+	if (*key.file != '/') {
+		if (!m->cwd || snprintf(name, sizeof(name), "%s/%s", m->cwd, key.file) >= (int)sizeof(name))
+			return 0;
+		key.file = name;
+	}
+	return strlen(key.file) < PATH_MAX ? count_line(s, &key) : 0;
+}
+
+/* ------------------------------------------------------------------------------------------------------ the thread */
+
+/* Where nothing is sampled, nothing is done until there is news. */
+static void wait_for_news(struct sampling *s)
+{
+	struct pollfd p = {.fd = s->news[0], .events = POLLIN};
+
+	if (!s->n_members)
+		poll(&p, 1, -1);
+}
+
+static void *run(void *arg)
+{
+	struct sampling *s = arg;
+	int r = 0;
+
+	while (r >= 0 && !s->stop) {
+		uint64_t now;
+
+		wait_for_news(s);
+		r = hear(s);
+		if (r == 0 && s->n_members)
+			r = sampler_run(&s->sampler, sampler_now() + SLICE_NS, &s->stop);
+		now = sampler_now();
+		if (now < s->flush_ns)
+			continue;
+		sampling_flush(s);
+		s->flush_ns = now + FLUSH_NS;
+	}
+	if (r < 0)
+		log_warning("sampling ended: %s", strerror(-r));
+	return NULL;
+}
+
+static void free_members(struct sampling *s)
+{
+	for (size_t i = 0; i < s->n_members; i++)
+		free(s->members[i].cwd);
+	free(s->members);
+}
+
+void sampling_free(struct sampling *s)
+{
+	if (!s)
+		return;
+	s->stop = 1;
+	cleanup_closep(&s->news[1]); /* which wakes it, should it wait */
+	if (s->is_started)
+		pthread_join(s->thread, NULL);
+	cleanup_closep(&s->news[0]);
+	sampler_deinit(&s->sampler);
+	lines_deinit(&s->lines);
+	free_members(s);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}
+
+static int start(struct sampling *s)
+{
+	int r = -pthread_create(&s->thread, NULL, run, s);
+
+	s->is_started = r == 0;
+	return r;
+}
+
+static int sampling_new(unsigned int rate, struct keeper *keeper, struct sampling **ret)
+{
+	struct sampling *s = calloc(1, sizeof(*s));
+	struct sampler_options options = {.rate = rate, .on_sample = on_sample, .arg = s};
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	s->keeper = keeper;
+	s->news[0] = s->news[1] = -1;
+	pthread_mutex_init(&s->lock, NULL);
+	hash_key_init(&s->key);
+	r = sampler_init(&s->sampler, &options, NULL);
+	if (r == 0 && pipe2(s->news, O_CLOEXEC | O_NONBLOCK) < 0)
+		r = -errno;
+	if (r == 0)
+		r = start(s);
+	if (r < 0)
+		sampling_free(s);
+	else
+		*ret = s;
+	return r;
+}
+
+void sampling_tell(struct sampling **s, unsigned int rate, struct keeper *keeper, pid_t pid, uint32_t run)
+{
+	struct news news = {pid, run};
+	int r;
+
+	if (!*s && !run)
+		return;
+	r = *s ? 0 : sampling_new(rate, keeper, s);
+	if (r == 0 && write((*s)->news[1], &news, sizeof(news)) == sizeof(news))
+		return;
+	/* A full pipe: the thread is far behind, and this process is not sampled. */
+	log_debug("pid %d is not sampled: %s", pid, strerror(r < 0 ? -r : errno));
+}
