@@ -113,12 +113,10 @@ int boot_start(struct boot *b, const struct remote *r)
 	return 0;
 }
 
-int boot_finish(struct boot *b, const struct remote *r, raddr *blob)
+int boot_write(const struct remote *r, raddr *blob)
 {
 	size_t size = (size_t)(agent_blob_end - agent_blob_start), data = boot_blob()->data;
-	uint32_t magic = AGENT_MAGIC;
 	struct user_regs_struct regs;
-	uint64_t entry;
 	int ret;
 
 	ret = tracee_get_regs(r->tid, &regs);
@@ -128,21 +126,40 @@ int boot_finish(struct boot *b, const struct remote *r, raddr *blob)
 		return -EBADMSG;
 	/* The data pages are zeros already. */
 	ret = remote_write(r, regs.rbx, agent_blob_start, data);
+	if (ret == 0)
+		*blob = regs.rbx;
+	return ret;
+}
+
+int boot_complete(const struct remote *r, raddr blob)
+{
+	uint32_t magic = AGENT_MAGIC;
+
+	return remote_write(r, blob, &magic, sizeof(magic));
+}
+
+int boot_finish(struct boot *b, const struct remote *r, raddr *blob)
+{
+	raddr new, data;
+	uint64_t entry;
+	int ret = boot_write(r, &new);
+
 	if (ret < 0)
 		return ret;
-	ret = remote_write(r, regs.rbx + data + offsetof(struct agent, entry), &b->entry, sizeof(b->entry));
+	data = new + boot_blob()->data;
+	ret = remote_write(r, data + offsetof(struct agent, entry), &b->entry, sizeof(b->entry));
 	if (ret < 0)
 		return ret;
-	ret = remote_write(r, regs.rbx + data + offsetof(struct agent, auxv_entry), &b->auxv, sizeof(b->auxv));
+	ret = remote_write(r, data + offsetof(struct agent, auxv_entry), &b->auxv, sizeof(b->auxv));
 	if (ret < 0)
 		return ret;
-	ret = remote_write(r, regs.rbx, &magic, sizeof(magic));
+	ret = boot_complete(r, new);
 	if (ret < 0)
 		return ret;
-	*blob = regs.rbx;
+	*blob = new;
 	if (!b->auxv)
 		return 0;
-	entry = regs.rbx + boot_blob()->entry_program;
+	entry = new + boot_blob()->entry_program;
 	return remote_write(r, b->auxv, &entry, sizeof(entry));
 }
 

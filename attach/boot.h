@@ -31,6 +31,10 @@ int boot_start(struct boot *b, const struct remote *r) must_check;
 /** At the rendezvous: put the agent into the memory that was mapped; its address goes to *@p blob. */
 int boot_finish(struct boot *b, const struct remote *r, raddr *blob) must_check;
 
+/** The same in two steps, for what was not booted: between them what the agent must know before anybody enters it. */
+int boot_write(const struct remote *r, raddr *blob) must_check;
+int boot_complete(const struct remote *r, raddr blob) must_check;
+
 /** Put back what was where the boot code is; only when it no longer runs. */
 int boot_clean(struct boot *b, const struct remote *r) must_check;
 

@@ -59,6 +59,14 @@ static int plan(const struct remote *r, raddr function, raddr copy, struct detou
 	return plan_empty_function(code + skip, d);
 }
 
+void hook_page_keep(struct hook_page *page, raddr stub)
+{
+	size_t end = (size_t)(stub - page->addr) + sizeof(struct stub);
+
+	if (page->used < end)
+		page->used = end;
+}
+
 int hook_prepare(const struct remote *r, struct hook_page *page, raddr function, raddr agent, struct hook *ret)
 {
 	struct stub stub = stub_make(agent);

@@ -12,6 +12,9 @@ struct hook_page {
 	size_t size, used;
 };
 
+/** What is at @p stub, and before it, is in use already. */
+void hook_page_keep(struct hook_page *page, raddr stub);
+
 /** A hook that is prepared. */
 struct hook {
 	raddr patch;	       /* where the jump goes */

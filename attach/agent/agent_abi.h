@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#define AGENT_ABI 2
+#define AGENT_ABI 3
 #define AGENT_SIZE_MAX (1u << 20) /* of its image */
 #define AGENT_MAGIC 0x54435650u /* "PVCT", written last: a blob without it is never entered */
 
@@ -79,12 +79,14 @@ struct agent_layout {
 	uint16_t bytes_size, bytes_data;
 	uint16_t tuple_size, tuple_items;
 	uint16_t frame_code; /* from the frame pointer a bytecode handler holds to the code object */
-	uint16_t function_code, gen_code, list_items;
+	uint16_t function_code, gen_code;
 	uint8_t linetable_kind; /* enum linetable_kind of symbols/linetable.h */
 	uint8_t inline_code;	/* bytecode is inside the code object (3.11+) */
 	uint8_t minor;
 	uint8_t skip_annotate; /* functions named __annotate__ are not recorded (3.14+) */
-	uint32_t reserved[3];
+	uint16_t runtime_interpreters, runtime_gc; /* the collector's state: of the runtime, or (0) of each interpreter */
+	uint16_t interp_next, interp_gc;
+	uint16_t gc_generation0, gc_permanent, gc_head_size;
 };
 
 /* ------------------------------------------------------------------------------------------------ the region */
@@ -300,6 +302,7 @@ struct agent {
 	uint64_t source; /* enum agent_source; set last: hooks do nothing before */
 	uint64_t api[API_COUNT];
 	struct agent_layout layout;
+	uint64_t runtime; /* _PyRuntime */
 	uint32_t fork_mode; /* enum agent_fork_mode */
 	uint32_t rearm;	    /* the region was renewed: what has run before counts again */
 	struct agent_traps traps;

@@ -9,7 +9,7 @@
 #define CLOCK_MONOTONIC 1
 #define SLICE 8000000ull /* nanoseconds without a pause */
 #define PAUSE 500000ull
-#define LOOKS 256 /* objects between two looks at the clock */
+#define LOOKS 256 /* code objects between two looks at the clock */
 
 static uint64_t now(void)
 {
@@ -107,27 +107,89 @@ static PyObject *code_of(PyObject *o)
 	return NULL;
 }
 
-static void plant_heap(void)
-{
-	const struct agent_layout *l = &agent_data.layout;
-	PyObject *gc = API(PyObject *, PyImport_ImportModule, const char *)("gc"), *get = attr(gc, "get_objects");
-	PyObject *list = result_of(get);
-	uint64_t start = now();
+/*
+ * What the garbage collector knows is walked as it lies in memory. gc.get_objects() would need an import, which may not be
+ * made just anywhere: in the midst of one, 3.8 to 3.11 lose the lock of the module (gh-91351). Nor does it know what was
+ * set aside by gc.freeze(), or belongs to other interpreters.
+ */
+#define GENERATIONS 3
+#define GENERATION_SIZE 24 /* struct gc_generation: PyGC_Head, two ints */
+#define GC_FLAGS 3ull
 
-	API(void, PyErr_Clear, void)();
-	for (uint64_t i = 0; list && i < load64(list, l->tuple_size); i++) {
-		PyObject *code = code_of(((PyObject **)load_ptr(list, l->list_items))[i]);
+typedef void gc_visitor(PyObject *code, void *arg);
+
+static void each_in_list(char *head, gc_visitor *f, void *arg)
+{
+	size_t size = agent_data.layout.gc_head_size;
+
+	for (char *at = head; (at = (char *)(load64(at, 0) & ~GC_FLAGS)) && at != head;) {
+		PyObject *code = code_of(at + size);
 
 		if (is_code(code) && !record_find(code))
-			code_walk(code, traps_plant_code);
+			f(code, arg);
+	}
+}
+
+static void each_in_collector(char *gc, gc_visitor *f, void *arg)
+{
+	const struct agent_layout *l = &agent_data.layout;
+
+	for (int i = 0; i < GENERATIONS; i++)
+		each_in_list((char *)load_ptr(gc, l->gc_generation0) + i * GENERATION_SIZE, f, arg);
+	each_in_list(gc + l->gc_permanent, f, arg);
+}
+
+/* Call @f for the code object of every function and generator that is not planted yet. */
+static void each_in_heap(gc_visitor *f, void *arg)
+{
+	const struct agent_layout *l = &agent_data.layout;
+	char *runtime = (char *)agent_data.runtime;
+
+	if (l->runtime_gc)
+		return each_in_collector(runtime + l->runtime_gc, f, arg);
+	for (char *interp = load_ptr(runtime, l->runtime_interpreters); interp; interp = load_ptr(interp, l->interp_next))
+		each_in_collector(interp + l->interp_gc, f, arg);
+}
+
+struct code_list {
+	PyObject **codes; /* each with a reference; NULL while they are only counted */
+	size_t n;
+};
+
+static void add_code(PyObject *code, void *arg)
+{
+	struct code_list *list = arg;
+
+	if (list->codes) {
+		API(void, Py_IncRef, PyObject *)(code);
+		list->codes[list->n] = code;
+	}
+	list->n++;
+}
+
+static void plant_heap(void)
+{
+	struct code_list list = {0};
+	size_t size;
+	uint64_t start = now();
+
+	each_in_heap(add_code, &list);
+	size = list.n * sizeof(*list.codes);
+	list.codes = size ? block_alloc(size) : NULL;
+	list.n = 0;
+	if (!list.codes)
+		return;
+	each_in_heap(add_code, &list);
+	for (size_t i = 0; i < list.n; i++) {
+		if (!record_find(list.codes[i]))
+			code_walk(list.codes[i], traps_plant_code);
+		drop(list.codes[i]);
 		if (i % LOOKS == 0 && now() - start > SLICE) {
 			pause_slice();
 			start = now();
 		}
 	}
-	drop(list);
-	drop(get);
-	drop(gc);
+	block_free(list.codes, size);
 }
 
 void traps_attach(void)

@@ -33,11 +33,17 @@ static void fill_layout(struct agent_layout *to, const struct layout *from)
 		.frame_code = offset_of(from->code_is_inline ? from->iframe.executable : from->frame.f_code),
 		.function_code = offset_of(from->function.func_code),
 		.gen_code = offset_of(from->gen.gi_code),
-		.list_items = offset_of(from->list.ob_item),
 		.linetable_kind = (uint8_t)from->linetable,
 		.inline_code = from->code_is_inline,
 		.minor = from->minor,
 		.skip_annotate = from->has_annotate_code,
+		.runtime_interpreters = offset_of(from->runtime.interpreters_head),
+		.runtime_gc = offset_of(from->runtime.gc),
+		.interp_next = offset_of(from->interp.next),
+		.interp_gc = offset_of(from->interp.gc),
+		.gc_generation0 = offset_of(from->gc.generation0),
+		.gc_permanent = offset_of(from->gc.permanent_generation),
+		.gc_head_size = offset_of(from->gc_head.size),
 	};
 }
 
@@ -54,6 +60,7 @@ void agent_config_fill(struct agent *agent, const struct image *runtime, uint64_
 {
 	for (size_t i = 0; i < API_COUNT; i++)
 		agent->api[i] = runtime->api[i] ? runtime->api[i] + bias : 0;
+	agent->runtime = runtime->py.runtime + bias;
 	fill_layout(&agent->layout, &runtime->py.layout);
 	if (!runtime->py.layout.has_monitoring)
 		fill_traps(&agent->traps, &runtime->traps, bias);

@@ -157,7 +157,7 @@ struct front {
 	int socket;
 	int signals;
 	int gone; /* a pidfd of the supervisor: readable once nothing is traced any more; -1: none */
-	pid_t supervisor;
+	pid_t supervisor, latest;
 	size_t n_targets, n_attached, n_refused, n_over, n_left;
 	bool said_waiting;
 	bool told;   /* the supervisor knows that we want to go */
@@ -201,14 +201,14 @@ static void leave(struct front *f)
 	f->told = true;
 }
 
-static void on_attached(struct front *f, pid_t pid)
+static void say_attached(struct front *f)
 {
 	char text[128];
 
-	if (++f->n_attached + f->n_refused != f->n_targets)
+	if (!f->n_attached || f->n_attached + f->n_refused != f->n_targets)
 		return;
-	if (f->n_attached == 1 && f->n_targets == 1)
-		snprintf(text, sizeof(text), "attached to pid %d", pid);
+	if (f->n_targets == 1)
+		snprintf(text, sizeof(text), "attached to pid %d", f->latest);
 	else
 		snprintf(text, sizeof(text), "attached to %zu processes", f->n_attached);
 	say(f, text);
@@ -250,12 +250,15 @@ static bool hear(struct front *f)
 		f->gone = (int)syscall(SYS_pidfd_open, m.pid, 0);
 		break;
 	case FRONT_ATTACHED:
-		on_attached(f, m.pid);
+		f->n_attached++;
+		f->latest = m.pid;
+		say_attached(f);
 		break;
 	case FRONT_REFUSED:
 		f->n_refused++;
 		clear_status(f);
 		log_error("cannot attach to pid %d: %s", m.pid, m.text);
+		say_attached(f);
 		break;
 	case FRONT_LEFT:
 		f->n_left += !*m.text;

@@ -181,6 +181,8 @@ static struct summon_thread *threads_of(const struct stops *stops, size_t *n)
 
 static void say_attached(struct supervisor *s, struct process *p)
 {
+	if (p->errand.request == AGENT_REQUEST_ATTACH && p->program.refusal)
+		return supervisor_refused(s, p);
 	/* Not of children that were born meanwhile: nobody named them. */
 	if (p->errand.request == AGENT_REQUEST_ATTACH && !p->is_copy)
 		supervisor_tell(s, FRONT_ATTACHED, p->pid, "");

@@ -429,9 +429,25 @@ static int write_agent(const struct program *p, const struct remote *r)
 	return remote_write(r, p->blob + boot_blob()->data + from, (char *)a + from, to - from);
 }
 
+/* What an earlier one has hooked for this agent stays so throughout: threads may be on the way in other interpreters,
+ * and traps that are planted need it. */
+static void adopt_hooks(struct program *p, const struct remote *r, struct hook_page *page)
+{
+	for (unsigned int i = 0; i < HOOK_COUNT; i++) {
+		raddr stub;
+
+		if (p->hooks[i].patch || !repair_finds_hook(p, r, (enum agent_hook)i, &p->hooks[i], &stub))
+			continue;
+		if (page && stub - page->addr < page->size)
+			hook_page_keep(page, stub);
+	}
+}
+
 static int hook(struct program *p, const struct remote *r, struct hook_page *page, enum agent_hook which,
 		uint64_t vaddr)
 {
+	if (p->hooks[which].patch)
+		return 0;
 	return vaddr ? hook_function(p, r, page, which, runtime_addr(p, vaddr)) : 0;
 }
 
@@ -460,6 +476,7 @@ static int set_hooks(struct program *p, const struct remote *r, raddr page_addr)
 
 	if (ret < 0)
 		return ret;
+	adopt_hooks(p, r, &page);
 	if (source != SOURCE_MONITORING) {
 		ret = hook(p, r, &page, HOOK_EVAL_CODE_EX, p->runtime->api[API_PyEval_EvalCodeEx]);
 		if (ret < 0)
@@ -502,8 +519,10 @@ static int share_region(struct program *p, const struct remote *r)
 	int ret, fd;
 
 	ret = call_result(p, r, 0, &memfd);
-	if (ret < 0 || memfd < 0)
-		return ret < 0 ? ret : (int)memfd;
+	if (ret < 0)
+		return ret;
+	if (memfd < 0) /* the kernel has no rule by which it would refuse one: a filter has */
+		return memfd == -EMFILE || memfd == -ENFILE || memfd == -ENOMEM ? (int)memfd : -ENOSYS;
 	calls[0].args[4] = calls[2].args[0] = (uint64_t)memfd;
 	fd = open_target_fd(r->tid, memfd);
 	if (fd < 0)
@@ -625,13 +644,13 @@ int program_find(struct program *p, pid_t pid, struct images *images)
 	return p->refusal ? -ENOTSUP : 0;
 }
 
-/* A thread of a running program has come for us, in memory that it has just mapped. */
+/* A thread of a running program has come for us, in memory that it has just mapped. It goes on into it if it is complete,
+ * whatever becomes of us. */
 static int on_summoned(struct program *p, const struct remote *r)
 {
-	struct boot boot = {0};
 	raddr resume = p->arm.hook.resume;
 	uint32_t request = p->request, late = 1;
-	int ret = boot_finish(&boot, r, &p->blob);
+	int ret = boot_write(r, &p->blob);
 
 	if (ret == 0)
 		ret = remote_write(r, DATA(resume) + 8u * HOOK_RESTORE_THREAD, &resume, sizeof(resume));
@@ -641,18 +660,20 @@ static int on_summoned(struct program *p, const struct remote *r)
 		ret = remote_write(r, DATA(is_late), &late, sizeof(late));
 	if (ret == 0)
 		ret = remote_write(r, DATA(errno_location), &p->arm.errno_location, sizeof(p->arm.errno_location));
-	p->phase = PROGRAM_WAITING;
+	if (ret == 0)
+		ret = boot_complete(r, p->blob);
+	if (ret < 0)
+		p->blob = 0;
+	else
+		p->phase = PROGRAM_WAITING;
 	return ret;
 }
 
-/* It holds the GIL. What others have left goes before ours comes, and all goes in the end: not for a reset. */
+/* It holds the GIL. */
 static int on_held(struct program *p, const struct remote *r)
 {
-	bool mends = p->phase != PROGRAM_MEMORY && p->request != AGENT_REQUEST_RESET;
-	int ret = mends ? repair_functions(p, r, false, true) : 0;
-
-	if (ret < 0)
-		return ret;
+	if (p->request != AGENT_REQUEST_NONE)
+		p->carrier = r->tid;
 	if (p->request == AGENT_REQUEST_ATTACH && p->phase == PROGRAM_WAITING)
 		return ask_for_memory(p, r);
 	return p->request == AGENT_REQUEST_ATTACH && p->phase == PROGRAM_MEMORY ? set_up(p, r) : 0;
@@ -662,9 +683,15 @@ static int on_done(struct program *p, const struct remote *r)
 {
 	enum agent_request request = p->request;
 
+	/* Somebody who came to a supervisor that was killed, and has been at it until now. */
+	if (p->carrier != r->tid)
+		return 0;
 	p->request = AGENT_REQUEST_NONE;
 	p->is_carried_out = true;
-	return request == AGENT_REQUEST_DETACH ? program_unhook(p, r) : 0;
+	if (request != AGENT_REQUEST_DETACH)
+		return 0;
+	adopt_hooks(p, r, NULL);
+	return program_unhook(p, r);
 }
 
 static const char *explain(int error)
@@ -677,6 +704,8 @@ static const char *explain(int error)
 		return "no memory could be had in it";
 	case -ENOTSUP:
 		return "its functions cannot be hooked";
+	case -ENOSYS:
+		return "memfd_create() is forbidden there, as by a seccomp filter; it can be sampled (pycov-trace sample)";
 	default:
 		return "it could not be prepared";
 	}

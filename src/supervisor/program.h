@@ -41,6 +41,7 @@ struct program {
 	/* summon.h: */
 	struct arm arm;
 	enum agent_request request; /* what a thread is summoned for; none when it was carried out */
+	pid_t carrier;		    /* the thread that has come for it; 0: nobody yet */
 	bool is_carried_out;	    /* the latest one was */
 	const char *refusal;  /* why Python code is not measured, or NULL */
 	bool refusal_told;    /* the user knows */

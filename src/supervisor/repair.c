@@ -33,69 +33,110 @@ static bool read_stub(const struct remote *r, raddr at, raddr *target)
 }
 
 /* An agent's page, of any build: its first words say what it is. Agents lie at the start of a mapping. */
-static bool leads_to_agent(const struct remote *r, raddr target)
+static raddr agent_at(const struct remote *r, raddr target)
 {
 	for (raddr page = target & ~4095ull; target - page < AGENT_SIZE_MAX; page -= 4096) {
 		uint32_t magic;
 
 		if (remote_read(r, page, &magic, sizeof(magic)) < 0)
-			return false;
+			return 0;
 		if (magic == AGENT_MAGIC)
+			return page;
+	}
+	return 0;
+}
+
+/* A jump as attach/hook.c writes it, at a function or behind its ENDBR64. */
+struct found {
+	raddr at, stub, target;
+	const unsigned char *file; /* what the file has there, JUMP_SIZE bytes */
+};
+
+static bool find_jump(const struct program *p, const struct remote *r, uint64_t vaddr, struct found *ret)
+{
+	for (uint64_t skip = 0; vaddr && skip <= ENDBR_SIZE; skip += ENDBR_SIZE) {
+		unsigned char bytes[JUMP_SIZE];
+		int32_t distance;
+
+		ret->at = runtime_addr(p, vaddr + skip);
+		ret->file = elf_image_at(p->runtime->elf, vaddr + skip, JUMP_SIZE);
+		if (!ret->file || remote_read(r, ret->at, bytes, JUMP_SIZE) < 0 ||
+		    !memcmp(bytes, ret->file, JUMP_SIZE) || bytes[0] != 0xe9)
+			continue;
+		memcpy(&distance, bytes + 1, sizeof(distance));
+		ret->stub = ret->at + JUMP_SIZE + (raddr)(int64_t)distance;
+		if (read_stub(r, ret->stub, &ret->target))
 			return true;
 	}
 	return false;
 }
 
-static bool is_ours(const struct remote *r, raddr at, const unsigned char *bytes)
+/* In one piece, if it lies in one word. */
+static int put_back(const struct remote *r, const struct found *f)
 {
-	int32_t distance;
-	raddr target;
+	raddr word = f->at & ~7ull;
+	unsigned char bytes[8];
+	int e;
 
-	if (bytes[0] != 0xe9)
+	if (f->at - word + JUMP_SIZE > sizeof(bytes))
+		return remote_write(r, f->at, f->file, JUMP_SIZE);
+	e = remote_read(r, word, bytes, sizeof(bytes));
+	memcpy(bytes + (f->at - word), f->file, JUMP_SIZE);
+	return e < 0 ? e : remote_write(r, word, bytes, sizeof(bytes));
+}
+
+int repair_waking(const struct program *p, const struct remote *r)
+{
+	struct found f;
+	int e;
+
+	if (!find_jump(p, r, p->runtime->api[API_PyEval_RestoreThread], &f) || !arm_is_entry(r, f.target))
+		return 0;
+	e = put_back(r, &f);
+	return e < 0 ? e : 1;
+}
+
+static uint64_t hooked_function(const struct program *p, enum agent_hook which)
+{
+	switch (which) {
+	case HOOK_EVAL_CODE:
+		return p->runtime->api[API_PyEval_EvalCode];
+	case HOOK_EVAL_CODE_EX:
+		return p->runtime->api[API_PyEval_EvalCodeEx];
+	case HOOK_AFTER_FORK:
+		return p->runtime->api[API_PyOS_AfterFork_Child];
+	case HOOK_UNKNOWN_OPCODE:
+		return p->runtime->unknown_opcode;
+	default:
+		return 0;
+	}
+}
+
+bool repair_finds_hook(const struct program *p, const struct remote *r, enum agent_hook which, struct hook *ret,
+		       raddr *stub)
+{
+	raddr resume = p->blob + boot_blob()->data + offsetof(struct agent, resume) + 8u * which;
+	struct found f;
+
+	if (!find_jump(p, r, hooked_function(p, which), &f) || f.target != p->blob + boot_blob()->hook[which] ||
+	    remote_read(r, resume, &ret->resume, sizeof(ret->resume)) < 0 || !ret->resume ||
+	    remote_read(r, f.at, ret->jump, sizeof(ret->jump)) < 0)
 		return false;
-	memcpy(&distance, bytes + 1, sizeof(distance));
-	return read_stub(r, at + JUMP_SIZE + (raddr)(int64_t)distance, &target) &&
-	       (arm_is_entry(r, target) || leads_to_agent(r, target));
+	ret->patch = f.at;
+	memcpy(ret->original, f.file, sizeof(ret->original));
+	*stub = f.stub;
+	return true;
 }
 
-/* The function at @vaddr, or what follows its ENDBR64: 1 if it was repaired. */
-static int repair_function(const struct program *p, const struct remote *r, uint64_t vaddr)
+bool repair_finds_stranger(const struct program *p, const struct remote *r)
 {
-	for (uint64_t skip = 0; vaddr && skip <= ENDBR_SIZE; skip += ENDBR_SIZE) {
-		raddr at = runtime_addr(p, vaddr + skip), word = at & ~7ull;
-		const unsigned char *file = elf_image_at(p->runtime->elf, vaddr + skip, 16);
-		unsigned char bytes[16];
-		int e;
+	struct found f;
+	raddr agent;
 
-		if (!file || remote_read(r, at, bytes, JUMP_SIZE) < 0 || !memcmp(bytes, file, JUMP_SIZE) ||
-		    !is_ours(r, at, bytes))
-			continue;
-		if (at - word + JUMP_SIZE > 8) {
-			e = remote_write(r, at, file, JUMP_SIZE);
-			return e < 0 ? e : 1;
-		}
-		e = remote_read(r, word, bytes, 8);
-		memcpy(bytes + (at - word), file, JUMP_SIZE);
-		if (e == 0)
-			e = remote_write(r, word, bytes, 8);
-		return e < 0 ? e : 1;
-	}
-	return 0;
-}
-
-int repair_functions(const struct program *p, const struct remote *r, bool waking, bool held)
-{
-	const uint64_t *api = p->runtime->api;
-	const uint64_t guarded[] = {api[API_PyEval_EvalCode], api[API_PyEval_EvalCodeEx], api[API_PyOS_AfterFork_Child],
-				    p->runtime->unknown_opcode};
-	int n = waking ? repair_function(p, r, api[API_PyEval_RestoreThread]) : 0;
-
-	for (size_t i = 0; n >= 0 && held && i < ARRAY_SIZE(guarded); i++) {
-		int e = repair_function(p, r, guarded[i]);
-
-		n = e < 0 ? e : n + e;
-	}
-	return n;
+	if (!find_jump(p, r, hooked_function(p, HOOK_EVAL_CODE), &f))
+		return false;
+	agent = agent_at(r, f.target);
+	return agent && agent != p->blob;
 }
 
 static int64_t compare_segment(const struct program *p, const struct remote *r, const struct elf_segment *seg)

@@ -3,11 +3,15 @@
 
 #include "supervisor/program.h"
 
-/**
- * Functions that lead to an agent, or to where one is summoned, get back what the file has: PyEval_RestoreThread() if
- * @p waking, in one piece; the others if @p held: the thread of @p r holds the GIL. Returns how many, or an error.
- */
-int repair_functions(const struct program *p, const struct remote *r, bool waking, bool held) must_check;
+/** PyEval_RestoreThread() gets back what the file has if it leads to where threads were summoned: 1 if it did. */
+int repair_waking(const struct program *p, const struct remote *r) must_check;
+
+/** Does function @p which lead to the agent p->blob? Then *@p ret is as when it was hooked, by way of *@p stub. */
+bool repair_finds_hook(const struct program *p, const struct remote *r, enum agent_hook which, struct hook *ret,
+		       raddr *stub);
+
+/** Does an agent record in it that is of another build than ours? */
+bool repair_finds_stranger(const struct program *p, const struct remote *r);
 
 /** How many bytes of the runtime's code differ from its file; an error as remote_read(). */
 int64_t repair_count_differences(const struct program *p, const struct remote *r) must_check;

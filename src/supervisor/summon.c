@@ -118,8 +118,10 @@ int summon_begin(struct program *p, const struct remote *r, enum agent_request r
 
 	if (!p->blob)
 		p->blob = search(r, search_agent);
+	if (request == AGENT_REQUEST_ATTACH && repair_finds_stranger(p, r))
+		return -EEXIST;
 	/* What a killed one has left would be in the way. */
-	e = repair_functions(p, r, true, false);
+	e = repair_waking(p, r);
 	if (e < 0)
 		return e;
 	e = arm_prepare(&p->arm, r, runtime_addr(p, p->runtime->api[API_PyEval_RestoreThread]), p->runtime_base, p->blob,
@@ -134,6 +136,7 @@ int summon_begin(struct program *p, const struct remote *r, enum agent_request r
 	if (request == AGENT_REQUEST_ATTACH)
 		p->phase = p->blob ? PROGRAM_WAITING : PROGRAM_SUMMONED;
 	p->request = request;
+	p->carrier = 0;
 	p->is_carried_out = false;
 	return 0;
 }

@@ -21,7 +21,8 @@ struct summon_thread {
 
 /**
  * p->runtime is known (program_find()), and so is p->blob if the agent is there through us; else one that is left from
- * an earlier time is looked for. -ENOENT: no room for a few instructions. -ENOTSUP: this build cannot be entered.
+ * an earlier time is looked for. -ENOENT: no room for a few instructions. -ENOTSUP: this build cannot be entered. -EEXIST: an
+ * agent of another build of ours records in it.
  */
 int summon_begin(struct program *p, const struct remote *r, enum agent_request request) must_check;
 

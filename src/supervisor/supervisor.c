@@ -83,7 +83,8 @@ static void tell_refusal(struct supervisor *s, struct process *p)
 	struct program *g = &p->program;
 	char command[256];
 
-	if (!g->refusal || g->refusal_told)
+	/* Of what is being attached to, errand.c says it. */
+	if (!g->refusal || g->refusal_told || p->errand.request == AGENT_REQUEST_ATTACH)
 		return;
 	g->refusal_told = true;
 	s->python_ran = true;
@@ -525,6 +526,8 @@ static int refuse(struct process *p, int error, char why[CONTROL_TEXT_MAX])
 	if (!text)
 		text = error == -ENOENT	   ? "there is no room in it for a few instructions"
 		       : error == -ENOTSUP ? "this build of Python cannot be entered"
+		       : error == -EEXIST  ? "a pycov-trace of another build records in it, and was killed: end that first, by "
+					     "the `pycov-trace repair` of that build"
 					   : strerror(-error);
 	snprintf(why, CONTROL_TEXT_MAX, "%s", text);
 	return error;
@@ -555,6 +558,7 @@ int supervisor_attach(struct supervisor *s, pid_t pid, char why[CONTROL_TEXT_MAX
 	}
 	if (r == 0)
 		r = errand_begin(s, p, AGENT_REQUEST_ATTACH);
+	s->n_attached += r == 0;
 	return r < 0 ? refuse(p, r, why) : 0;
 }
 
@@ -577,13 +581,22 @@ int supervisor_repair(struct supervisor *s, pid_t pid, char why[CONTROL_TEXT_MAX
 	if (r < 0)
 		return refuse(p, r, why);
 	/* Where there is no agent yet, this is all that leads to us. */
-	n = repair_functions(&p->program, &mem, true, false);
+	n = repair_waking(&p->program, &mem);
 	supervisor_leave(s);
 	if (!summon_finds_agent(&p->program, &mem))
-		return n > 0;
+		return repair_finds_stranger(&p->program, &mem) ? refuse(p, -EEXIST, why) : n > 0;
 	p->program.phase = PROGRAM_HOOKED;
 	r = errand_begin(s, p, AGENT_REQUEST_DETACH);
 	return r < 0 ? refuse(p, r, why) : 1;
+}
+
+void supervisor_refused(struct supervisor *s, struct process *p)
+{
+	p->has_left = true;
+	s->n_refused += !p->is_copy;
+	supervisor_tell(s, FRONT_REFUSED, p->pid, p->program.refusal);
+	if (s->n_refused == s->n_attached)
+		supervisor_leave(s);
 }
 
 void supervisor_left(struct supervisor *s, struct process *p)
@@ -790,7 +803,9 @@ void supervisor_run(struct supervisor *s)
 	close(fd);
 	if (s->front < 0)
 		return;
-	finish(s, true, summary);
+	/* If nobody could be measured the data file stays as it is. */
+	if (!s->n_refused || s->n_refused < s->n_attached)
+		finish(s, true, summary);
 	supervisor_tell(s, FRONT_FINISHED, (pid_t)s->n_alone, summary);
 	(void)!recv(s->front, summary, 1, MSG_DONTWAIT);
 }

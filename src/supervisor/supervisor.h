@@ -32,6 +32,7 @@ struct supervisor {
 	bool python_ran;
 	int front;	   /* attach.h: a socket to the process in the foreground; -1: none */
 	int front_heard;   /* the same, until it has said that we are to go */
+	unsigned int n_attached, n_refused; /* who was named, and of these who could not be prepared after all */
 	bool is_leaving;   /* no more is to be recorded */
 	int64_t leave_by;  /* when who has not come by then is left to come by himself; CLOCK_MONOTONIC, ms */
 	unsigned int n_alone; /* who had not come when we left */
@@ -75,8 +76,10 @@ void supervisor_leave(struct supervisor *s);
 /** Until nothing is left to follow, or we are told to leave. All signals must be blocked. */
 void supervisor_run(struct supervisor *s);
 
-/* For errand.c: what the loop does with a stop, what it says, that @p p was detached, and that it is as it was. */
+/* For errand.c: what the loop does with a stop, what it says, that @p p could not be prepared after all, that it was
+ * detached, and that it is as it was. */
 void supervisor_on_stop(struct supervisor *s, pid_t tid, int status);
 void supervisor_tell(struct supervisor *s, enum front_kind kind, pid_t pid, const char *text);
+void supervisor_refused(struct supervisor *s, struct process *p);
 void supervisor_left(struct supervisor *s, struct process *p);
 void supervisor_tell_left(struct supervisor *s, const struct process *p, const struct remote *r);

@@ -2,7 +2,7 @@
 
 from attaching import HERE, Attached, Before, expect_marks, is_armed
 from harness import FULL, case
-from processes import Talk, row, wait_for
+from processes import Talk, recorded, row, wait_for
 
 LATE = """\
 import json  # hit
@@ -54,3 +54,64 @@ def busy_in_a_loop_without_calls(t):
 @case()
 def busy_in_another_thread(t):
     under_way(t, "busy_thread")
+
+
+IMPORTS = """\
+import importlib._bootstrap as b, select, sys, time
+class Slow(dict):
+    def __setitem__(self, key, value):
+        dict.__setitem__(self, key, value)
+        time.sleep(0.05)
+b._blocking_on = Slow()
+sys.modules.pop("gc", None)
+print("ready", flush=True)
+n = 0
+while not select.select([sys.stdin], [], [], 0)[0]:
+    import colorsys
+    sys.modules.pop("colorsys")
+    n += 1  # hit
+print(n > 0, flush=True)
+"""
+
+
+@case(until="3.11")
+def in_the_midst_of_an_import(t):
+    """Where it holds the lock of a module no other import may be made."""
+    path = t.write("imports.py", IMPORTS)
+    talk = Talk(t, t.py(path), traced=False)
+    t.expect_equal(talk.line(), "ready", "line")
+    ours = Attached(t, talk.pid)
+    wait_for(t, "lines", lambda: ours.control("save") == (0, "") and 12 in recorded(t).data.get(path, ()))
+    ours.leave()
+    talk.say()
+    end = talk.end()
+    t.expect_equal((end.status, end.out, end.err), (0, b"True\n", b""), "end")
+
+
+FROZEN = """\
+import gc, sys, time
+from set_aside import one
+gc.freeze()
+print("ready", flush=True)
+sys.stdin.readline()
+time.sleep(0.001)
+one()
+print("during", flush=True)
+sys.stdin.readline()
+"""
+
+
+@row()
+def functions_that_the_collector_was_told_to_leave(t):
+    """As servers do before they fork."""
+    path = t.write("set_aside.py", "def one():\n    return 1  # hit\n")
+    talk = Talk(t, t.py(t.write("frozen.py", FROZEN)), traced=False)
+    t.expect_equal(talk.line(), "ready", "line")
+    ours = Attached(t, talk.pid, wait=False)
+    wait_for(t, "armed", is_armed(talk.pid))
+    talk.say()
+    t.expect_equal(talk.line(), "during", "line")
+    run = ours.leave()
+    t.expect_equal(run.data.get(path), {2}, "lines of what was set aside")
+    talk.say()
+    t.expect_equal(talk.end().status, 0, "status")

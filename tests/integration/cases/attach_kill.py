@@ -8,7 +8,7 @@ import signal
 
 import harness
 from attaching import HERE, Attached
-from harness import FULL, LIMIT, read_data, status_of
+from harness import FULL, LIMIT, Failure, read_data, status_of
 from processes import Talk, row, tracer_of, wait_for
 
 PATH = str(HERE / "everything.py")
@@ -29,7 +29,10 @@ def expect_unharmed(t, talk, when):
 
 def attach_and_record(t, talk, when):
     ours = Attached(t, talk.pid)
-    wait_for(t, f"lines, {when}", lambda: re.search(r" [2-9]\d lines", ours.control("status")[1]))
+    try:
+        wait_for(t, f"lines, {when}", lambda: re.search(r" [2-9]\d lines", ours.control("status")[1]))
+    except Failure as e:
+        raise Failure(f"{e}; status {ours.control('status')}, {ours.where()}") from None
     return ours
 
 
@@ -63,19 +66,43 @@ def kill_at(t, talk, n, after):
     return True
 
 
+def numbers_of_calls():
+    return range(1, 10000) if FULL else sorted({1, 2, 5, *random.sample(range(6, 160), 6)})
+
+
+def afters(n):
+    """Before the call, after it, or both."""
+    return (False, True) if FULL else (bool(n % 2),)
+
+
 @row()
 def at_each_call(t):
-    """Each of those that touch the program, before and after it."""
+    """Each of those that touch the program, before and after it; what was left the time before is there."""
     talk = begin(t)
-    numbers = range(1, 10000) if FULL else sorted({1, 2, 5, *random.sample(range(6, 160), 6)})
-    for n in numbers:
-        killed = [kill_at(t, talk, n, after) for after in ((False, True) if FULL else (bool(n % 2),))]
+    for n in numbers_of_calls():
+        killed = [kill_at(t, talk, n, after) for after in afters(n)]
         expect_unharmed(t, talk, f"killed at call {n}")
         if n % 5 == 0 or not FULL:
             expect_records(t, talk, f"killed at call {n}")
         if not any(killed):
             break
     finish(t, talk)
+
+
+@row()
+def at_each_first_call(t):
+    """The same in a program to which nobody has attached before."""
+    for n in numbers_of_calls():
+        killed = []
+        for after in afters(n):
+            talk = begin(t)
+            killed.append(kill_at(t, talk, n, after))
+            expect_unharmed(t, talk, f"killed at call {n}")
+            if n % 5 == 0:
+                expect_records(t, talk, f"killed at call {n}")
+            finish(t, talk)
+        if not any(killed):
+            break
 
 
 @row()

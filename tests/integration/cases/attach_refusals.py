@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 
+from attaching import Attached, maps_of
 from harness import Skip, case, status_of
 from processes import Talk, tracer_of, wait_for
 
@@ -32,6 +33,18 @@ def unharmed(t, talk, *reasons, argv=()):
     talk.say()
     run = talk.end()
     t.expect_equal((run.status, run.err), (3, b""), "end")
+
+
+def memory_at(pid, at, n):
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        memory.seek(at)
+        return memory.read(n)
+
+
+def write_at(pid, at, data):
+    with open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory:
+        memory.seek(at)
+        memory.write(data)
 
 
 def program(t, *command, **more):
@@ -180,6 +193,44 @@ def behind_a_seccomp_filter(t):
     talk = Talk(t, t.py(t.write("program.py", SECCOMP + PROGRAM)), traced=False)
     t.expect_equal(talk.line(), "ready", "line")
     unharmed(t, talk, "seccomp")
+
+
+BEHIND = "import os, sys\nos.execvp(sys.argv[1], sys.argv[1:])\n"
+AWAKE = "import select, sys\nprint('ready', flush=True)\nwhile not select.select([0], [], [], 0.01)[0]:\n    pass\nsys.exit(3)\n"
+
+
+@case(only="debian-3.11 sid-3.15")
+def no_memfd(t):
+    """The filter is that of the whole container, and so is not the program's own; only memfd_create() it refuses."""
+    behind = ["/usr/bin/python3.11", t.write("behind.py", SECCOMP + BEHIND)]
+    path = t.write("program.py", AWAKE)
+    talk = Talk(t, [*behind, *t.py(path)], traced=False)
+    t.expect_equal(talk.line(), "ready", "line")
+    unharmed(t, talk, "memfd_create() is forbidden there", "sample", argv=behind)
+    run = t.run([*behind, *t.traced(t.py(path))], stdin=b"\n")
+    t.expect(run.status == 3 and "is not measured: memfd_create() is forbidden" in run.errors, "launched", run)
+
+
+@case(only="debian-3.11 sid-3.15")
+def an_agent_of_another_build(t):
+    """Which records, and whose supervisor was killed: its traps are not ours to understand."""
+    talk = Talk(t, t.py(t.write("program.py", AWAKE)), traced=False)
+    t.expect_equal(talk.line(), "ready", "line")
+    ours = Attached(t, talk.pid)
+    os.kill(talk.tracer, signal.SIGKILL)
+    ours.end(sig=0)
+    agent, = (start for start, end, permissions, offset, inode, path in maps_of(talk.pid)
+              if permissions == "r-xp" and not inode and memory_at(talk.pid, start, 4) == b"PVCT")
+    version = memory_at(talk.pid, agent + 0x3000, 1)
+    write_at(talk.pid, agent + 0x3000, bytes([version[0] ^ 1]))
+    refused(t, talk.pid, "a pycov-trace of another build", "repair")
+    run = t.run([t.program, "repair", str(talk.pid)], leave=True)
+    t.expect(run.status == 1 and "of another build" in run.errors, "repair", run)
+    write_at(talk.pid, agent + 0x3000, version)
+    run = t.run([t.program, "repair", str(talk.pid)], leave=True)
+    t.expect(run.status == 0, "repair by its own", run)
+    talk.say()
+    t.expect_equal(talk.end().status, 3, "end")
 
 
 @case(only=ONCE)
