@@ -10,13 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "attach/remote.h"
-#include "attach/tracee.h"
 #include "base/hashmap.h"
 
 #define SYMBOLS_MAX 200000
 #define REPORT_AGAIN_NS INT64_C(1000000000)
-#define PAGE 4096u
 
 struct native {
 	pid_t pid;
@@ -24,10 +21,7 @@ struct native {
 	char *debug_path;
 	Dwfl_Callbacks callbacks;
 	int64_t reported_ns;
-	bool is_attached;
-	struct remote remote;
-	uint64_t page; /* of the stack, in `bytes`; 1: none */
-	uint8_t bytes[PAGE];
+	struct unwinder *unwinder;
 	struct hashmap symbols;
 	struct hash_key key;
 };
@@ -81,6 +75,7 @@ void native_free(struct native *n)
 	hashmap_deinit(&n->symbols);
 	if (n->dwfl)
 		dwfl_end(n->dwfl);
+	unwinder_free(n->unwinder);
 	free(n->debug_path);
 	free(n);
 }
@@ -100,9 +95,8 @@ int native_new(pid_t pid, struct native **ret)
 		.find_debuginfo = dwfl_standard_find_debuginfo,
 		.debuginfo_path = &n->debug_path,
 	};
-	n->remote = (struct remote){.tid = pid, .mem_fd = -1};
 	n->dwfl = dwfl_begin(&n->callbacks);
-	if (!n->dwfl) {
+	if (!n->dwfl || unwinder_new(pid, &n->unwinder) < 0) {
 		native_free(n);
 		return -ENOMEM;
 	}
@@ -111,91 +105,9 @@ int native_new(pid_t pid, struct native **ret)
 	return 0;
 }
 
-/* ---- what elfutils asks for */
-
-/* Nobody asks for all threads. */
-static pid_t next_thread(Dwfl *dwfl, void *arg, void **thread_arg)
+int native_unwind(struct native *n, pid_t tid, struct unwind_frame frames[UNWIND_DEPTH_MAX], size_t *count, bool *is_whole)
 {
-	(void)dwfl, (void)arg, (void)thread_arg;
-	return 0;
-}
-
-static bool get_thread(Dwfl *dwfl, pid_t tid, void *arg, void **thread_arg)
-{
-	(void)dwfl, (void)tid;
-	*thread_arg = arg;
-	return true;
-}
-
-/* Most words are of the same page of the stack. */
-static bool read_word(Dwfl *dwfl, Dwarf_Addr addr, Dwarf_Word *ret, void *arg)
-{
-	struct native *n = arg;
-	uint64_t page = addr & ~(uint64_t)(PAGE - 1);
-
-	(void)dwfl;
-	if (addr - page > PAGE - sizeof(*ret))
-		return remote_read(&n->remote, addr, ret, sizeof(*ret)) == 0;
-	if (page != n->page) {
-		n->page = 1;
-		if (remote_read(&n->remote, page, n->bytes, PAGE) < 0)
-			return false;
-		n->page = page;
-	}
-	memcpy(ret, n->bytes + (addr - page), sizeof(*ret));
-	return true;
-}
-
-/* In the order of the System V ABI's table of DWARF register numbers; the return address is the last. */
-static bool set_registers(Dwfl_Thread *thread, void *arg)
-{
-	struct user_regs_struct regs;
-
-	(void)arg;
-	if (tracee_get_regs(dwfl_thread_tid(thread), &regs) < 0)
-		return false;
-	return dwfl_thread_state_registers(thread, 0, 17,
-					   (Dwarf_Word[]){regs.rax, regs.rdx, regs.rcx, regs.rbx, regs.rsi, regs.rdi,
-							  regs.rbp, regs.rsp, regs.r8, regs.r9, regs.r10, regs.r11,
-							  regs.r12, regs.r13, regs.r14, regs.r15, regs.rip});
-}
-
-static const Dwfl_Thread_Callbacks thread_callbacks = {
-	.next_thread = next_thread,
-	.get_thread = get_thread,
-	.memory_read = read_word,
-	.set_initial_registers = set_registers,
-};
-
-struct frames {
-	uint64_t *ips;
-	size_t n;
-};
-
-static int on_frame(Dwfl_Frame *frame, void *arg)
-{
-	struct frames *f = arg;
-	bool is_activation;
-	Dwarf_Addr pc;
-
-	if (!dwfl_frame_pc(frame, &pc, &is_activation) || !pc)
-		return DWARF_CB_ABORT;
-	f->ips[f->n++] = is_activation ? pc : pc - 1;
-	return f->n < NATIVE_DEPTH_MAX ? DWARF_CB_OK : DWARF_CB_ABORT;
-}
-
-int native_unwind(struct native *n, pid_t tid, uint64_t ips[NATIVE_DEPTH_MAX], size_t *count)
-{
-	struct frames frames = {ips, 0};
-
-	n->page = 1;
-	if (!n->is_attached)
-		n->is_attached = dwfl_attach_state(n->dwfl, NULL, n->pid, &thread_callbacks, n);
-	/* The chain ends somehow, mostly with an error: what was found on the way counts. */
-	if (n->is_attached)
-		(void)!dwfl_getthread_frames(n->dwfl, tid, on_frame, &frames);
-	*count = frames.n;
-	return frames.n ? 0 : -ESRCH;
+	return unwinder_walk(n->unwinder, tid, frames, count, is_whole);
 }
 
 static bool same_ip(const void *entry, const void *key)

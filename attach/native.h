@@ -6,15 +6,9 @@
  */
 #pragma once
 
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/types.h>
-
-#include "base/cleanup.h"
+#include "attach/unwind.h"
 
 struct native;
-
-#define NATIVE_DEPTH_MAX 256
 
 struct native_symbol {
 	uint64_t ip;
@@ -27,11 +21,9 @@ struct native_symbol {
 int native_new(pid_t pid, struct native **ret) must_check;
 void native_free(struct native *native);
 
-/**
- * The instruction pointers of thread @p tid, which is stopped by us, innermost first; those of callers point into the
- * call. As many as could be found: at least one. -ESRCH, -ENOMEM.
- */
-int native_unwind(struct native *native, pid_t tid, uint64_t ips[NATIVE_DEPTH_MAX], size_t *n) must_check;
+/** As unwinder_walk(). */
+int native_unwind(struct native *native, pid_t tid, struct unwind_frame frames[UNWIND_DEPTH_MAX], size_t *n,
+		  bool *is_whole) must_check;
 
 /** What is at @p ip; NULL: no memory. Valid as long as @p native. */
 struct native_symbol *native_symbol_find(struct native *native, uint64_t ip);

@@ -45,6 +45,7 @@ static bool parse_map(char *line, struct procfs_map *map)
 	map->path = p + strspn(p, " ");
 	map->dev = makedev(major, minor);
 	map->readable = perms[0] == 'r';
+	map->writable = perms[1] == 'w';
 	map->executable = perms[2] == 'x';
 	return map->start < map->end;
 }

@@ -13,7 +13,7 @@ struct procfs_map {
 	raddr start, end;
 	uint64_t offset, ino;
 	dev_t dev;
-	bool readable, executable;
+	bool readable, writable, executable;
 	const char *path;
 };
 

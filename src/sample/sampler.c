@@ -236,12 +236,12 @@ static int merge_python(struct merge *m, bool all)
 	return 0;
 }
 
-static int merge_native(struct merge *m, const uint64_t *ips, size_t n_ips)
+static int merge_native(struct merge *m, const struct unwind_frame *frames, size_t n_frames)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < n_ips && m->n < PYSTACK_DEPTH_MAX && r == 0; i++) {
-		struct native_symbol *symbol = native_symbol_find(m->t->native, ips[i]);
+	for (size_t i = 0; i < n_frames && m->n < PYSTACK_DEPTH_MAX && r == 0; i++) {
+		struct native_symbol *symbol = native_symbol_find(m->t->native, frames[i].ip);
 
 		if (!symbol)
 			return -ENOMEM;
@@ -260,15 +260,16 @@ static int merge_native(struct merge *m, const uint64_t *ips, size_t n_ips)
 /* Fill in `ids`. The thread is stopped. */
 static int unwind(struct sampler *s, struct target *t, struct target_thread *thread)
 {
-	uint64_t ips[NATIVE_DEPTH_MAX];
+	struct unwind_frame frames[UNWIND_DEPTH_MAX];
 	struct merge m = {s, t, 0, 0};
-	size_t n_ips;
+	size_t n_frames;
+	bool is_whole;
 	int r = t->native ? 0 : native_new(t->pid, &t->native);
 
 	if (r == 0)
-		r = native_unwind(t->native, thread->watch.tid, ips, &n_ips);
+		r = native_unwind(t->native, thread->watch.tid, frames, &n_frames, &is_whole);
 	if (r == 0)
-		r = merge_native(&m, ips, n_ips);
+		r = merge_native(&m, frames, n_frames);
 	s->n_ids = m.n;
 	return r;
 }
