@@ -1,5 +1,4 @@
 #include "attach/native.h"
-#include "base/clock.h"
 
 #include <elfutils/libdwfl.h>
 #include <errno.h>
@@ -13,14 +12,13 @@
 #include "base/hashmap.h"
 
 #define SYMBOLS_MAX 200000
-#define REPORT_AGAIN_NS INT64_C(1000000000)
 
 struct native {
 	pid_t pid;
 	Dwfl *dwfl;
 	char *debug_path;
 	Dwfl_Callbacks callbacks;
-	int64_t reported_ns;
+	uint64_t generation; /* of what is mapped, when it was read */
 	struct unwinder *unwinder;
 	struct hashmap symbols;
 	struct hash_key key;
@@ -52,17 +50,14 @@ static int set_data(Dwfl_Module *module, void **data, const char *name, Dwarf_Ad
 /* Read the list of what is mapped. */
 static void report(struct native *n)
 {
-	n->reported_ns = clock_ns();
 	dwfl_report_begin(n->dwfl);
 	(void)!dwfl_linux_proc_report(n->dwfl, n->pid);
 	dwfl_report_end(n->dwfl, NULL, NULL);
 	dwfl_getmodules(n->dwfl, set_data, &n->pid, 0);
 }
 
-void native_free(struct native *n)
+static void forget_symbols(struct native *n)
 {
-	if (!n)
-		return;
 	for (size_t i = 0; i < n->symbols.n_slots; i++) {
 		struct native_symbol *symbol = n->symbols.slots[i].entry;
 
@@ -73,6 +68,14 @@ void native_free(struct native *n)
 		}
 	}
 	hashmap_deinit(&n->symbols);
+	n->symbols = (struct hashmap){0};
+}
+
+void native_free(struct native *n)
+{
+	if (!n)
+		return;
+	forget_symbols(n);
 	if (n->dwfl)
 		dwfl_end(n->dwfl);
 	unwinder_free(n->unwinder);
@@ -100,14 +103,22 @@ int native_new(pid_t pid, struct native **ret)
 		native_free(n);
 		return -ENOMEM;
 	}
-	report(n);
 	*ret = n;
 	return 0;
 }
 
 int native_unwind(struct native *n, pid_t tid, struct unwind_frame frames[UNWIND_DEPTH_MAX], size_t *count, bool *is_whole)
 {
-	return unwinder_walk(n->unwinder, tid, frames, count, is_whole);
+	int r = unwinder_walk(n->unwinder, tid, frames, count, is_whole);
+
+	if (n->symbols.count > SYMBOLS_MAX)
+		forget_symbols(n);
+	if (r == 0 && n->generation != unwinder_generation(n->unwinder)) {
+		n->generation = unwinder_generation(n->unwinder);
+		forget_symbols(n);
+		report(n);
+	}
+	return r;
 }
 
 static bool same_ip(const void *entry, const void *key)
@@ -119,16 +130,15 @@ static void look_up(struct native *n, struct native_symbol *symbol)
 {
 	Dwfl_Module *module = dwfl_addrmodule(n->dwfl, symbol->ip);
 	const char *name, *function;
+	GElf_Off offset;
+	GElf_Sym sym = {0};
 
-	if (!module && clock_ns() - n->reported_ns > REPORT_AGAIN_NS) { /* loaded meanwhile */
-		report(n);
-		module = dwfl_addrmodule(n->dwfl, symbol->ip);
-	}
 	if (!module)
 		return;
 	name = dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
-	function = dwfl_module_addrname(module, symbol->ip);
+	function = dwfl_module_addrinfo(module, symbol->ip, &offset, &sym, NULL, NULL, NULL);
 	symbol->file = name ? strdup(name) : NULL;
+	symbol->size = sym.st_size;
 	symbol->function = function ? strdup(function) : NULL;
 }
 
@@ -137,7 +147,7 @@ struct native_symbol *native_symbol_find(struct native *n, uint64_t ip)
 	uint64_t hash = hash_bytes(&n->key, &ip, sizeof(ip));
 	struct native_symbol *symbol = hashmap_find(&n->symbols, hash, same_ip, &ip);
 
-	if (symbol || n->symbols.count >= SYMBOLS_MAX)
+	if (symbol)
 		return symbol;
 	symbol = calloc(1, sizeof(*symbol));
 	if (!symbol)

@@ -14,6 +14,7 @@ struct native_symbol {
 	uint64_t ip;
 	char *function; /* NULL: not known */
 	char *file;	/* the program or library; NULL: none */
+	uint64_t size;	/* of the function; 0: not known */
 	uint32_t tag;	/* the caller's; 0 at first */
 };
 
@@ -21,9 +22,9 @@ struct native_symbol {
 int native_new(pid_t pid, struct native **ret) must_check;
 void native_free(struct native *native);
 
-/** As unwinder_walk(). */
+/** As unwinder_walk(). Symbols found before may be gone. */
 int native_unwind(struct native *native, pid_t tid, struct unwind_frame frames[UNWIND_DEPTH_MAX], size_t *n,
 		  bool *is_whole) must_check;
 
-/** What is at @p ip; NULL: no memory. Valid as long as @p native. */
+/** What is at @p ip; NULL: no memory. Valid until the next native_unwind(). */
 struct native_symbol *native_symbol_find(struct native *native, uint64_t ip);

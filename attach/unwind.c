@@ -18,6 +18,7 @@
 #define WORDS_MAX 200000 /* to read in one walk */
 #define STATES 4096	 /* places in the code that libunwind remembers */
 #define LOOK_AGAIN_NS INT64_C(1000000000)
+#define LOOK_SOON_NS INT64_C(20000000) /* after what was not there */
 
 /* Exported by libunwind for who finds the tables himself; in none of its headers. */
 int UNW_OBJ(dwarf_search_unwind_table)(unw_addr_space_t as, unw_word_t ip, unw_dyn_info_t *di, unw_proc_info_t *pi,
@@ -45,6 +46,7 @@ struct unwinder {
 	struct map *maps;
 	size_t n_maps, room, hint;
 	int64_t looked_ns;
+	bool is_missing; /* something was, since then */
 	uint64_t generation, walk;
 	unsigned int words; /* left to read */
 	bool has_no_table;  /* said so since the last step */
@@ -116,9 +118,10 @@ static int look(struct unwinder *u)
 	size_t n_old = u->n_maps;
 	int r;
 
-	if (u->looked_ns && now - u->looked_ns < LOOK_AGAIN_NS)
+	if (u->looked_ns && now - u->looked_ns < (u->is_missing ? LOOK_SOON_NS : LOOK_AGAIN_NS))
 		return 0;
 	u->looked_ns = now;
+	u->is_missing = false;
 	old = take_ptr(u->maps);
 	u->n_maps = u->room = u->hint = 0;
 	r = procfs_each_map(u->pid, add_map, u);
@@ -150,13 +153,6 @@ static struct map *find_map(struct unwinder *u, uint64_t addr)
 		return NULL;
 	u->hint = low;
 	return &u->maps[low];
-}
-
-static const struct map *find_code(struct unwinder *u, uint64_t ip)
-{
-	const struct map *map = find_map(u, ip);
-
-	return map && map->executable ? map : NULL;
 }
 
 /* ---- its memory */
@@ -411,12 +407,16 @@ uint64_t unwinder_generation(const struct unwinder *u)
 /* Where @cursor is; false: nowhere that code is. */
 static bool add_frame(struct unwinder *u, unw_cursor_t *cursor, bool is_call, struct unwind_frame *frame)
 {
+	const struct map *map;
 	unw_word_t ip, sp;
 
 	if (unw_get_reg(cursor, UNW_REG_IP, &ip) < 0 || unw_get_reg(cursor, UNW_REG_SP, &sp) < 0)
 		return false;
 	*frame = (struct unwind_frame){ip - is_call, sp};
-	return find_code(u, frame->ip);
+	map = find_map(u, frame->ip);
+	if (!map)
+		u->is_missing = true;
+	return map && map->executable;
 }
 
 int unwinder_walk(struct unwinder *u, pid_t tid, struct unwind_frame frames[UNWIND_DEPTH_MAX], size_t *n,

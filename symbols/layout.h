@@ -62,6 +62,7 @@ struct layout {
 	bool executable_is_tagged; /* the low two bits of iframe.executable are flags */
 	bool long_has_tag;         /* lv_tag instead of ob_size */
 	bool gil_is_pointer;       /* interp.ceval_gil points at it; else it lies at runtime.gil */
+	bool may_have_handlers;    /* in some builds each opcode is a function of its own (tail calls) */
 	bool values_have_header;   /* split dict values start 8 bytes into ma_values */
 	uint8_t lasti_unit;        /* bytes per unit of f_lasti */
 	uint8_t frame_owner_foreign; /* this owner and above: no Python frame; 0: has no owner */

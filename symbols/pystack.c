@@ -301,6 +301,7 @@ static int add_frame(struct pystack *stack, const struct pyruntime *python, stru
 		return r == -E2BIG ? -EAGAIN : r;
 	frame->addr = addr;
 	frame->is_entry = raw->is_entry;
+	frame->loop = 0;
 	if (!locate(python->layout, raw, frame, &is_hidden))
 		return -EAGAIN;
 	if (!is_hidden)
@@ -308,9 +309,11 @@ static int add_frame(struct pystack *stack, const struct pyruntime *python, stru
 	return 0;
 }
 
-/** A foreign frame ends what one C call of the loop runs. */
-static void mark_entry(struct pystack *stack)
+/** A foreign frame ends what one C call of the loop runs. Most are local variables of that call: @loop. */
+static void mark_entry(struct pystack *stack, uint64_t loop)
 {
+	for (size_t i = stack->n; i > 0 && !stack->frames[i - 1].is_entry; i--)
+		stack->frames[i - 1].loop = loop;
 	if (stack->n)
 		stack->frames[stack->n - 1].is_entry = true;
 }
@@ -333,7 +336,7 @@ int pystack_walk_from(struct pystack *stack, const struct pyruntime *python, str
 		if (r < 0)
 			return r;
 		if (is_foreign(python->layout, &raw))
-			mark_entry(stack);
+			mark_entry(stack, frame);
 		else if ((r = add_frame(stack, python, codes, w, frame, &raw)) < 0)
 			return r;
 		/* Brent: the turtle waits at powers of two. */
@@ -345,7 +348,7 @@ int pystack_walk_from(struct pystack *stack, const struct pyruntime *python, str
 		if (frame && frame == turtle)
 			return -EAGAIN;
 	}
-	mark_entry(stack);
+	mark_entry(stack, 0);
 	return 0;
 }
 
@@ -404,6 +407,61 @@ int pystack_walk(struct pystack *stack, const struct pyruntime *python, struct p
 		return r;
 	codes->generation = generation;
 	return -EAGAIN;
+}
+
+/** The group of frames from @first on, up to the one that C called, has the frame at @addr among them. */
+static bool is_in_group(const struct pystack *stack, size_t first, uint64_t addr)
+{
+	for (size_t i = first; i < stack->n; i++) {
+		if (stack->frames[i].addr == addr)
+			return true;
+		if (stack->frames[i].is_entry)
+			return false;
+	}
+	return false;
+}
+
+static size_t next_group(const struct pystack *stack, size_t first)
+{
+	while (first < stack->n && !stack->frames[first].is_entry)
+		first++;
+	return first + 1;
+}
+
+/** The first group from @first on that runs @addr has its `loop` at @cframe; returns the group after it. */
+static size_t mark_loop(struct pystack *stack, size_t first, uint64_t addr, uint64_t cframe)
+{
+	for (size_t at = first; at < stack->n; at = next_group(stack, at)) {
+		size_t end = next_group(stack, at);
+
+		if (!is_in_group(stack, at, addr))
+			continue;
+		for (size_t i = at; i < end && i < stack->n; i++)
+			stack->frames[i].loop = cframe;
+		return end;
+	}
+	return first; /* what it runs is not shown */
+}
+
+int pystack_find_loops(struct pystack *stack, const struct pyruntime *python, struct mem_windows *w,
+		       const struct pythread *thread)
+{
+	const struct layout *l = python->layout;
+	uint64_t cframe, current, steps = 0;
+	size_t group = 0;
+	int r;
+
+	if (l->iframe.is_entry < 0)
+		return 0;
+	r = get_u64(w, thread->tstate + (uint64_t)l->tstate.cframe, &cframe);
+	while (r == 0 && cframe && group < stack->n && steps++ < 2 * PYSTACK_DEPTH_MAX) {
+		r = get_u64(w, cframe + (uint64_t)l->cframe.current_frame, &current);
+		if (r == 0)
+			group = mark_loop(stack, group, current, cframe);
+		if (r == 0)
+			r = get_u64(w, cframe + (uint64_t)l->cframe.previous, &cframe);
+	}
+	return r;
 }
 
 static bool is_at(const struct pyframe *frame, uint64_t addr,

@@ -39,6 +39,7 @@ struct pyframe {
 	struct pycode *code; /* valid until pycodes_sweep() */
 	int32_t offset;	     /* of the instruction, in bytes of the bytecode; -1: none has run */
 	bool is_entry;	     /* the innermost Python frame of a call from C is above it: see pystack_walk() */
+	uint64_t loop;	     /* an address on the C stack, in the frame of the interpreter loop that runs it; 0: not known */
 };
 
 struct pystack {
@@ -57,6 +58,13 @@ void pystack_deinit(struct pystack *stack);
 must_check int pystack_walk(struct pystack *stack, const struct pyruntime *python,
 			    struct pycodes *codes, struct mem_windows *w,
 			    const struct pythread *thread);
+
+/**
+ * After a walk, while the thread still is stopped: fill in the `loop` of versions that keep a chain of such addresses
+ * of their own (3.11; those after it have them among the frames). Errors as pystack_walk().
+ */
+must_check int pystack_find_loops(struct pystack *stack, const struct pyruntime *python, struct mem_windows *w,
+				  const struct pythread *thread);
 
 /** Follow a chain from a frame (of a generator, say) instead of from a thread; @p frame is where it begins. */
 must_check int pystack_walk_from(struct pystack *stack, const struct pyruntime *python,

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "sample/access.h"
+#include "sample/native_stack.h"
 
 #define SECOND UINT64_C(1000000000)
 #define TARGETS_MAX 2000
@@ -161,119 +162,6 @@ static bool is_over(const struct sampler *s)
 
 /* ---------------------------------------------------------------------------------------------------- the samples */
 
-static int frame_id(struct sampler *s, struct pyframe *frame, uint32_t *ret)
-{
-	struct pycode_line *line = frame->offset >= 0 ? pycode_find_line(frame->code, (uint32_t)frame->offset) : NULL;
-	int32_t number = line ? line->line : frame->code->head.first_line;
-	struct profile_frame f = {
-		.function = frame->code->name,
-		.file = frame->code->filename,
-		.line = number > 0 ? (uint32_t)number : 0,
-	};
-	int r;
-
-	if (line && line->tag) {
-		*ret = line->tag - 1;
-		return 0;
-	}
-	r = profile_frame_id(s->profile, &f, ret);
-	if (r == 0 && line && *ret != UINT32_MAX)
-		line->tag = *ret + 1;
-	return r;
-}
-
-/* ---- frames of compiled code among those of Python */
-
-/* The function that runs frames of Python; the compiler may have split it. */
-static bool runs_python(const struct native_symbol *symbol)
-{
-	static const char name[] = "_PyEval_EvalFrameDefault";
-
-	return symbol->function && !strncmp(symbol->function, name, sizeof(name) - 1) &&
-	       (!symbol->function[sizeof(name) - 1] || symbol->function[sizeof(name) - 1] == '.');
-}
-
-static int native_id(struct sampler *s, struct native_symbol *symbol, uint32_t *ret)
-{
-	struct profile_frame f = {.function = symbol->function, .file = symbol->file, .flags = PROFILE_FRAME_NATIVE};
-	int r = 0;
-
-	if (!symbol->tag) {
-		r = profile_frame_id(s->profile, &f, ret);
-		if (r == 0 && *ret != UINT32_MAX)
-			symbol->tag = *ret + 1;
-		return r;
-	}
-	*ret = symbol->tag - 1;
-	return 0;
-}
-
-/* Where the handlers of instructions are functions that call each other last, one is above that function. */
-static bool is_handler(const struct native_symbol *symbol)
-{
-	static const char name[] = "_TAIL_CALL_";
-
-	return symbol->function && !strncmp(symbol->function, name, sizeof(name) - 1);
-}
-
-struct merge {
-	struct sampler *s;
-	struct target *t;
-	size_t python; /* the next of its frames */
-	size_t n;      /* ids so far */
-};
-
-/* The frames that one C call of the interpreter loop runs; or, @all, all that are left. */
-static int merge_python(struct merge *m, bool all)
-{
-	while (m->python < m->t->stack.n && m->n < PYSTACK_DEPTH_MAX) {
-		struct pyframe *frame = &m->t->stack.frames[m->python++];
-		int r = frame_id(m->s, frame, &m->s->ids[m->n++]);
-
-		if (r < 0 || (frame->is_entry && !all))
-			return r;
-	}
-	return 0;
-}
-
-static int merge_native(struct merge *m, const struct unwind_frame *frames, size_t n_frames)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < n_frames && m->n < PYSTACK_DEPTH_MAX && r == 0; i++) {
-		struct native_symbol *symbol = native_symbol_find(m->t->native, frames[i].ip);
-
-		if (!symbol)
-			return -ENOMEM;
-		if (is_handler(symbol))
-			continue;
-		r = runs_python(symbol) && m->python < m->t->stack.n ? merge_python(m, false)
-								      : native_id(m->s, symbol, &m->s->ids[m->n++]);
-	}
-	/* Where the loop was not recognised (its parts have no names in a stripped file) there is no telling what
-	 * called what: then Python alone is shown. Else, what compiled code was not followed to. */
-	if (r == 0 && m->python == 0)
-		m->n = 0;
-	return r < 0 ? r : merge_python(m, true);
-}
-
-/* Fill in `ids`. The thread is stopped. */
-static int unwind(struct sampler *s, struct target *t, struct target_thread *thread)
-{
-	struct unwind_frame frames[UNWIND_DEPTH_MAX];
-	struct merge m = {s, t, 0, 0};
-	size_t n_frames;
-	bool is_whole;
-	int r = t->native ? 0 : native_new(t->pid, &t->native);
-
-	if (r == 0)
-		r = native_unwind(t->native, thread->watch.tid, frames, &n_frames, &is_whole);
-	if (r == 0)
-		r = merge_native(&m, frames, n_frames);
-	s->n_ids = m.n;
-	return r;
-}
-
 static int add_sample(struct sampler *s, struct target *t, struct target_thread *thread, enum thread_state state,
 		      uint64_t now, uint64_t weight)
 {
@@ -285,7 +173,7 @@ static int add_sample(struct sampler *s, struct target *t, struct target_thread 
 	if (s->options.on_sample)
 		return s->options.on_sample(s->options.arg, t->pid, &t->stack.frames[0]);
 	for (size_t i = 0; i < t->stack.n && !s->options.native; i++) {
-		int r = frame_id(s, &t->stack.frames[i], &s->ids[i]);
+		int r = python_frame_id(s->profile, &t->stack.frames[i], &s->ids[i]);
 
 		if (r < 0)
 			return r;
@@ -302,7 +190,7 @@ static int read_stopped(struct sampler *s, struct target *t, struct target_threa
 
 	if (r == 0)
 		r = target_read_stopped(t, thread);
-	return r < 0 || !s->options.native ? r : unwind(s, t, thread);
+	return r < 0 || !s->options.native ? r : native_stack_read(t, thread, s->profile, s->ids, &s->n_ids);
 }
 
 static int read_thread(struct sampler *s, struct target *t, struct target_thread *thread)
