@@ -12,6 +12,21 @@
 #include "base/hashmap.h"
 
 #define SYMBOLS_MAX 200000
+#define MODULE_SYMBOLS_MAX 4000000
+#define NESTED_MAX 16 /* symbols within a function that are looked past */
+
+struct function {
+	uint64_t addr, size;
+	const char *name; /* elfutils' */
+	int rank;	  /* of several at one place the highest is shown */
+};
+
+/** A program or library. */
+struct module {
+	Dwfl_Module *module;
+	struct function *functions; /* n, by address */
+	size_t n;
+};
 
 struct native {
 	pid_t pid;
@@ -20,6 +35,8 @@ struct native {
 	Dwfl_Callbacks callbacks;
 	uint64_t generation; /* of what is mapped, when it was read */
 	struct unwinder *unwinder;
+	struct module *modules;
+	size_t n_modules;
 	struct hashmap symbols;
 	struct hash_key key;
 };
@@ -71,11 +88,21 @@ static void forget_symbols(struct native *n)
 	n->symbols = (struct hashmap){0};
 }
 
+static void forget_modules(struct native *n)
+{
+	for (size_t i = 0; i < n->n_modules; i++)
+		free(n->modules[i].functions);
+	free(n->modules);
+	n->modules = NULL;
+	n->n_modules = 0;
+}
+
 void native_free(struct native *n)
 {
 	if (!n)
 		return;
 	forget_symbols(n);
+	forget_modules(n);
 	if (n->dwfl)
 		dwfl_end(n->dwfl);
 	unwinder_free(n->unwinder);
@@ -116,6 +143,7 @@ int native_unwind(struct native *n, pid_t tid, struct unwind_frame frames[UNWIND
 	if (r == 0 && n->generation != unwinder_generation(n->unwinder)) {
 		n->generation = unwinder_generation(n->unwinder);
 		forget_symbols(n);
+		forget_modules(n);
 		report(n);
 	}
 	return r;
@@ -126,20 +154,107 @@ static bool same_ip(const void *entry, const void *key)
 	return ((const struct native_symbol *)entry)->ip == *(const uint64_t *)key;
 }
 
+static int rank(const GElf_Sym *sym)
+{
+	switch (GELF_ST_BIND(sym->st_info)) {
+	case STB_GLOBAL:
+		return 2;
+	case STB_WEAK:
+		return 1;
+	}
+	return 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct function *f = a, *g = b;
+
+	if (f->addr != g->addr)
+		return f->addr < g->addr ? -1 : 1;
+	if (!f->size != !g->size)
+		return f->size ? 1 : -1;
+	return f->rank - g->rank;
+}
+
+static bool is_function(const GElf_Sym *sym, GElf_Word section)
+{
+	int type = GELF_ST_TYPE(sym->st_info);
+
+	return section != SHN_UNDEF && (type == STT_FUNC || type == STT_GNU_IFUNC || type == STT_NOTYPE);
+}
+
+/* Looking for one symbol takes elfutils as long as reading all: each module's are read once, and sorted. */
+static void read_functions(struct module *m)
+{
+	int count = dwfl_module_getsymtab(m->module);
+
+	if (count <= 0 || count > MODULE_SYMBOLS_MAX)
+		return;
+	m->functions = calloc((size_t)count, sizeof(*m->functions));
+	for (int i = 1; i < count && m->functions; i++) {
+		struct function *f = &m->functions[m->n];
+		GElf_Word section = SHN_UNDEF;
+		GElf_Sym sym;
+
+		f->name = dwfl_module_getsym_info(m->module, i, &sym, &f->addr, &section, NULL, NULL);
+		if (!f->name || !f->name[0] || !is_function(&sym, section))
+			continue;
+		f->size = sym.st_size;
+		f->rank = rank(&sym);
+		m->n++;
+	}
+	if (m->n)
+		qsort(m->functions, m->n, sizeof(*m->functions), compare);
+}
+
+static struct module *find_module(struct native *n, Dwfl_Module *module)
+{
+	struct module *modules;
+
+	for (size_t i = 0; i < n->n_modules; i++)
+		if (n->modules[i].module == module)
+			return &n->modules[i];
+	modules = realloc(n->modules, (n->n_modules + 1) * sizeof(*modules));
+	if (!modules)
+		return NULL;
+	n->modules = modules;
+	modules[n->n_modules] = (struct module){.module = module};
+	read_functions(&modules[n->n_modules]);
+	return &modules[n->n_modules++];
+}
+
+/* The one that @ip is in. One without a size goes on to where the next symbol is. */
+static const struct function *find_function(const struct module *m, uint64_t ip)
+{
+	size_t low = 0, high = m->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (m->functions[middle].addr <= ip)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (size_t i = low; i > 0 && low - i < NESTED_MAX; i--) {
+		const struct function *f = &m->functions[i - 1];
+
+		if (ip - f->addr < f->size)
+			return f;
+	}
+	return low && !m->functions[low - 1].size ? &m->functions[low - 1] : NULL;
+}
+
 static void look_up(struct native *n, struct native_symbol *symbol)
 {
-	Dwfl_Module *module = dwfl_addrmodule(n->dwfl, symbol->ip);
-	const char *name, *function;
-	GElf_Off offset;
-	GElf_Sym sym = {0};
+	Dwfl_Module *dwfl_module = dwfl_addrmodule(n->dwfl, symbol->ip);
+	struct module *module = dwfl_module ? find_module(n, dwfl_module) : NULL;
+	const struct function *function = module ? find_function(module, symbol->ip) : NULL;
+	const char *name = module ? dwfl_module_info(dwfl_module, NULL, NULL, NULL, NULL, NULL, NULL, NULL) : NULL;
 
-	if (!module)
-		return;
-	name = dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
-	function = dwfl_module_addrinfo(module, symbol->ip, &offset, &sym, NULL, NULL, NULL);
 	symbol->file = name ? strdup(name) : NULL;
-	symbol->size = sym.st_size;
-	symbol->function = function ? strdup(function) : NULL;
+	symbol->function = function ? strdup(function->name) : NULL;
+	symbol->size = function ? function->size : 0;
 }
 
 struct native_symbol *native_symbol_find(struct native *n, uint64_t ip)

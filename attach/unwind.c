@@ -15,6 +15,8 @@
 #define STACK_MAX (64 * 1024) /* of the stack, read in one call */
 #define MAPS_MAX 65536
 #define HEADERS_MAX 64 /* of a program */
+#define SAME_STEP 32 /* bytes that are compared at once */
+#define MEMORIES 16    /* a power of two */
 #define WORDS_MAX 200000 /* to read in one walk */
 #define STATES 4096	 /* places in the code that libunwind remembers */
 #define LOOK_AGAIN_NS INT64_C(1000000000)
@@ -38,6 +40,35 @@ struct page {
 	uint8_t bytes[PAGE];
 };
 
+/* The registers that a function has to leave as they were. */
+static const unw_regnum_t kept_registers[] = {UNW_X86_64_RBX, UNW_X86_64_RBP, UNW_X86_64_R12,
+					      UNW_X86_64_R13, UNW_X86_64_R14, UNW_X86_64_R15};
+#define KEPT ARRAY_SIZE(kept_registers)
+
+struct place {
+	unw_word_t ip, sp, kept[KEPT];
+};
+
+struct stack_bytes {
+	uint64_t addr;
+	size_t len;
+	uint8_t *bytes; /* STACK_MAX */
+};
+
+/*
+ * The last walk of a thread. Where the next one comes to the same place, and the stack from there on has the same bytes,
+ * the rest of it is the same.
+ */
+struct memory {
+	pid_t tid; /* 0: none */
+	uint64_t generation;
+	struct stack_bytes stack;
+	struct place places[UNWIND_DEPTH_MAX];
+	struct unwind_frame frames[UNWIND_DEPTH_MAX];
+	size_t n;
+	bool is_whole;
+};
+
 struct unwinder {
 	pid_t pid;
 	struct remote remote;
@@ -51,9 +82,9 @@ struct unwinder {
 	unsigned int words; /* left to read */
 	bool has_no_table;  /* said so since the last step */
 	struct page pages[PAGES];
-	uint64_t stack_addr;
-	size_t stack_len;
-	uint8_t stack[STACK_MAX];
+	struct stack_bytes stack;
+	struct memory *memories[MEMORIES]; /* by tid */
+	uint8_t buffer[STACK_MAX];
 };
 
 /* ---- what is mapped */
@@ -178,8 +209,8 @@ static int read_bytes(struct unwinder *u, uint64_t addr, void *buf, size_t len)
 {
 	const uint8_t *page;
 
-	if (addr - u->stack_addr < u->stack_len && len <= u->stack_len - (addr - u->stack_addr)) {
-		memcpy(buf, u->stack + (addr - u->stack_addr), len);
+	if (addr - u->stack.addr < u->stack.len && len <= u->stack.len - (addr - u->stack.addr)) {
+		memcpy(buf, u->stack.bytes + (addr - u->stack.addr), len);
 		return 0;
 	}
 	while (len) {
@@ -202,8 +233,8 @@ static void read_stack(struct unwinder *u, uint64_t sp)
 	uint64_t end = map ? map->end : (sp + PAGE) & ~(uint64_t)(PAGE - 1);
 	size_t len = end - sp < STACK_MAX ? end - sp : STACK_MAX;
 
-	u->stack_addr = sp;
-	u->stack_len = remote_read(&u->remote, sp, u->stack, len) == 0 ? len : 0;
+	u->stack.addr = sp;
+	u->stack.len = remote_read(&u->remote, sp, u->stack.bytes, len) == 0 ? len : 0;
 }
 
 /* ---- tables */
@@ -366,6 +397,8 @@ void unwinder_free(struct unwinder *u)
 		return;
 	if (u->space)
 		unw_destroy_addr_space(u->space);
+	for (size_t i = 0; i < MEMORIES; i++)
+		free(u->memories[i]);
 	free(u->maps);
 	free(u);
 }
@@ -387,6 +420,7 @@ int unwinder_new(pid_t pid, struct unwinder **ret)
 	if (!u)
 		return -ENOMEM;
 	u->pid = pid;
+	u->stack.bytes = u->buffer;
 	u->remote = (struct remote){.tid = pid, .mem_fd = -1};
 	u->space = unw_create_addr_space(&accessors, 0);
 	if (!u->space) {
@@ -404,30 +438,135 @@ uint64_t unwinder_generation(const struct unwinder *u)
 	return u->generation;
 }
 
-/* Where @cursor is; false: nowhere that code is. */
-static bool add_frame(struct unwinder *u, unw_cursor_t *cursor, bool is_call, struct unwind_frame *frame)
+static struct memory *find_memory(struct unwinder *u, pid_t tid)
 {
-	const struct map *map;
-	unw_word_t ip, sp;
+	struct memory **memory = &u->memories[(size_t)tid % MEMORIES];
 
-	if (unw_get_reg(cursor, UNW_REG_IP, &ip) < 0 || unw_get_reg(cursor, UNW_REG_SP, &sp) < 0)
-		return false;
-	*frame = (struct unwind_frame){ip - is_call, sp};
-	map = find_map(u, frame->ip);
+	if (!*memory) {
+		*memory = calloc(1, sizeof(**memory) + STACK_MAX);
+		if (!*memory)
+			return NULL;
+		(*memory)->stack.bytes = (uint8_t *)(*memory + 1);
+	}
+	if ((*memory)->tid != tid || (*memory)->generation != u->generation)
+		(*memory)->n = 0;
+	return *memory;
+}
+
+/* From which address on both have the same bytes, up to the same end. */
+static uint64_t same_from(const struct stack_bytes *a, const struct stack_bytes *b)
+{
+	size_t len = a->len < b->len ? a->len : b->len, same = 0;
+
+	if (a->addr + a->len != b->addr + b->len)
+		return UINT64_MAX;
+	while (same + SAME_STEP <= len && memcmp(a->bytes + a->len - same - SAME_STEP,
+						 b->bytes + b->len - same - SAME_STEP, SAME_STEP) == 0)
+		same += SAME_STEP;
+	return a->addr + a->len - same;
+}
+
+/* Which place of the last walk @place is; @memory->n: none. */
+static size_t recall(const struct memory *memory, const struct place *place)
+{
+	size_t i = 0;
+
+	while (i < memory->n && memcmp(&memory->places[i], place, sizeof(*place)) != 0)
+		i++;
+	return i;
+}
+
+struct walk {
+	struct unwinder *u;
+	unw_cursor_t cursor;
+	struct place places[UNWIND_DEPTH_MAX];
+	struct unwind_frame *frames;
+	size_t n;
+	bool is_whole;
+};
+
+static void get_place(unw_cursor_t *cursor, struct place *place)
+{
+	memset(place, 0, sizeof(*place));
+	unw_get_reg(cursor, UNW_REG_IP, &place->ip);
+	unw_get_reg(cursor, UNW_REG_SP, &place->sp);
+	for (size_t i = 0; i < KEPT; i++)
+		unw_get_reg(cursor, kept_registers[i], &place->kept[i]);
+}
+
+/* Where the cursor is; false: nowhere that code is. */
+static bool add_frame(struct walk *w, bool is_call)
+{
+	struct place *place = &w->places[w->n];
+	const struct map *map;
+
+	get_place(&w->cursor, place);
+	w->frames[w->n] = (struct unwind_frame){place->ip - is_call, place->sp};
+	map = find_map(w->u, place->ip - is_call);
 	if (!map)
-		u->is_missing = true;
-	return map && map->executable;
+		w->u->is_missing = true;
+	if (!map || !map->executable)
+		return false;
+	w->n++;
+	return true;
+}
+
+/* What the last walk found from its place @from on. */
+static void add_recalled(struct walk *w, const struct memory *memory, size_t from)
+{
+	for (; from < memory->n && w->n < UNWIND_DEPTH_MAX; from++, w->n++) {
+		w->places[w->n] = memory->places[from];
+		w->frames[w->n] = memory->frames[from];
+	}
+	w->is_whole = memory->is_whole;
+}
+
+/* Go on from the innermost frame. */
+static void go_out(struct walk *w, const struct memory *memory)
+{
+	uint64_t same = memory && memory->n ? same_from(&w->u->stack, &memory->stack) : UINT64_MAX;
+
+	while (w->n < UNWIND_DEPTH_MAX) {
+		bool is_call = unw_is_signal_frame(&w->cursor) <= 0;
+		int r;
+
+		w->u->has_no_table = false;
+		r = unw_step(&w->cursor);
+		if (r <= 0 || w->u->has_no_table) {
+			w->is_whole = r == 0 && !w->u->has_no_table;
+			return;
+		}
+		if (!add_frame(w, is_call))
+			return;
+		if (w->places[w->n - 1].sp >= same) {
+			size_t at = recall(memory, &w->places[w->n - 1]);
+
+			if (at < memory->n)
+				return add_recalled(w, memory, at + 1);
+		}
+	}
+}
+
+static void keep(struct memory *memory, const struct walk *w, pid_t tid)
+{
+	memory->tid = tid;
+	memory->generation = w->u->generation;
+	memory->n = w->n;
+	memory->is_whole = w->is_whole;
+	memcpy(memory->places, w->places, w->n * sizeof(*w->places));
+	memcpy(memory->frames, w->frames, w->n * sizeof(*w->frames));
+	memory->stack.addr = w->u->stack.addr;
+	memory->stack.len = w->u->stack.len;
+	memcpy(memory->stack.bytes, w->u->stack.bytes, w->u->stack.len);
 }
 
 int unwinder_walk(struct unwinder *u, pid_t tid, struct unwind_frame frames[UNWIND_DEPTH_MAX], size_t *n,
 		  bool *is_whole)
 {
-	unw_cursor_t cursor;
-	bool is_call;
+	struct walk w;
+	struct memory *memory;
 	int r;
 
-	*n = 0;
-	*is_whole = false;
 	if (tracee_get_regs(tid, &u->regs) < 0)
 		return -ESRCH;
 	r = look(u);
@@ -437,20 +576,20 @@ int unwinder_walk(struct unwinder *u, pid_t tid, struct unwind_frame frames[UNWI
 	u->words = WORDS_MAX;
 	u->remote.tid = tid;
 	read_stack(u, u->regs.rsp);
-	frames[(*n)++] = (struct unwind_frame){u->regs.rip, u->regs.rsp};
-	if (unw_init_remote(&cursor, u->space, u) < 0)
-		return 0;
-	while (*n < UNWIND_DEPTH_MAX) {
-		is_call = unw_is_signal_frame(&cursor) <= 0;
-		u->has_no_table = false;
-		r = unw_step(&cursor);
-		if (r <= 0 || u->has_no_table) {
-			*is_whole = r == 0 && !u->has_no_table;
-			break;
-		}
-		if (!add_frame(u, &cursor, is_call, &frames[*n]))
-			break;
-		(*n)++;
+	memory = find_memory(u, tid);
+	w.u = u;
+	w.frames = frames;
+	w.n = 1;
+	w.is_whole = false;
+	frames[0] = (struct unwind_frame){u->regs.rip, u->regs.rsp};
+	memset(&w.places[0], 0, sizeof(w.places[0]));
+	if (unw_init_remote(&w.cursor, u->space, u) == 0) {
+		get_place(&w.cursor, &w.places[0]);
+		go_out(&w, memory);
 	}
+	if (memory)
+		keep(memory, &w, tid);
+	*n = w.n;
+	*is_whole = w.is_whole;
 	return 0;
 }

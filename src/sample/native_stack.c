@@ -179,9 +179,13 @@ static int merge(struct merge *m)
 
 int native_stack_read(struct target *t, struct target_thread *thread, struct profile *profile, uint32_t *ids, size_t *n)
 {
-	struct merge m = {.t = t, .profile = profile, .ids = ids};
+	struct merge m;
 	int r = t->native ? 0 : native_new(t->pid, &t->native);
 
+	m.t = t;
+	m.profile = profile;
+	m.ids = ids;
+	m.n = m.python = 0;
 	if (r == 0)
 		r = native_unwind(t->native, thread->watch.tid, m.frames, &m.n_frames, &m.is_whole);
 	if (r == 0)
