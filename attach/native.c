@@ -154,15 +154,13 @@ static bool same_ip(const void *entry, const void *key)
 	return ((const struct native_symbol *)entry)->ip == *(const uint64_t *)key;
 }
 
-static int rank(const GElf_Sym *sym)
+static int rank(const GElf_Sym *sym, const char *name)
 {
-	switch (GELF_ST_BIND(sym->st_info)) {
-	case STB_GLOBAL:
-		return 2;
-	case STB_WEAK:
-		return 1;
-	}
-	return 0;
+	int binding = GELF_ST_BIND(sym->st_info);
+
+	if (!strncmp(name, "__GI_", 5)) /* glibc's own names for what others call otherwise */
+		return 0;
+	return binding == STB_GLOBAL ? 3 : binding == STB_WEAK ? 2 : 1;
 }
 
 static int compare(const void *a, const void *b)
@@ -200,7 +198,7 @@ static void read_functions(struct module *m)
 		if (!f->name || !f->name[0] || !is_function(&sym, section))
 			continue;
 		f->size = sym.st_size;
-		f->rank = rank(&sym);
+		f->rank = rank(&sym, f->name);
 		m->n++;
 	}
 	if (m->n)
@@ -253,7 +251,7 @@ static void look_up(struct native *n, struct native_symbol *symbol)
 	const char *name = module ? dwfl_module_info(dwfl_module, NULL, NULL, NULL, NULL, NULL, NULL, NULL) : NULL;
 
 	symbol->file = name ? strdup(name) : NULL;
-	symbol->function = function ? strdup(function->name) : NULL;
+	symbol->function = function ? strndup(function->name, strcspn(function->name, "@")) : NULL; /* no version */
 	symbol->size = function ? function->size : 0;
 }
 

@@ -17,7 +17,8 @@
 #define HEADERS_MAX 64 /* of a program */
 #define SAME_STEP 32 /* bytes that are compared at once */
 #define MEMORIES 16    /* a power of two */
-#define WORDS_MAX 200000 /* to read in one walk */
+#define WORDS_MAX 200000 /* to look at in one walk */
+#define READS_MAX 4000	 /* of pages, for them */
 #define STATES 4096	 /* places in the code that libunwind remembers */
 #define LOOK_AGAIN_NS INT64_C(1000000000)
 #define LOOK_SOON_NS INT64_C(20000000) /* after what was not there */
@@ -79,7 +80,7 @@ struct unwinder {
 	int64_t looked_ns;
 	bool is_missing; /* something was, since then */
 	uint64_t generation, walk;
-	unsigned int words; /* left to read */
+	unsigned int words, reads; /* left */
 	bool has_no_table;  /* said so since the last step */
 	struct page pages[PAGES];
 	struct stack_bytes stack;
@@ -196,6 +197,9 @@ static int read_page(struct unwinder *u, uint64_t addr, const uint8_t **ret)
 		const struct map *map = find_map(u, addr);
 
 		page->walk = 0;
+		if (u->reads == 0)
+			return -UNW_ESTOPUNWIND;
+		u->reads--;
 		if (remote_read(&u->remote, addr, page->bytes, PAGE) < 0)
 			return -UNW_EUNSPEC;
 		page->addr = addr;
@@ -574,6 +578,7 @@ int unwinder_walk(struct unwinder *u, pid_t tid, struct unwind_frame frames[UNWI
 		return r;
 	u->walk++;
 	u->words = WORDS_MAX;
+	u->reads = READS_MAX;
 	u->remote.tid = tid;
 	read_stack(u, u->regs.rsp);
 	memory = find_memory(u, tid);

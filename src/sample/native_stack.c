@@ -168,7 +168,7 @@ static int merge(struct merge *m)
 
 		if (end > m->python)
 			r = add_python(m, end);
-		else if (!is_handler(m, i))
+		else if (!is_loop(m->symbols[i]) && !is_handler(m, i)) /* a loop without Python begins or ends */
 			r = native_frame_id(m->profile, m->symbols[i], &m->ids[m->n++]);
 	}
 	/* Where no loop was recognised there is no telling what called what. Else, what was not followed to. */

@@ -166,13 +166,14 @@ static int add_sample(struct sampler *s, struct target *t, struct target_thread 
 		      uint64_t now, uint64_t weight)
 {
 	unsigned int flags = state == THREAD_RUNS ? PROFILE_ON_CPU : PROFILE_IDLE;
+	bool is_merged = s->n_ids; /* with compiled code */
 
 	if (thread->py.has_gil)
 		flags |= PROFILE_GIL;
 	s->samples++;
 	if (s->options.on_sample)
 		return s->options.on_sample(s->options.arg, t->pid, &t->stack.frames[0]);
-	for (size_t i = 0; i < t->stack.n && !s->options.native; i++) {
+	for (size_t i = 0; i < t->stack.n && !is_merged; i++) {
 		int r = python_frame_id(s->profile, &t->stack.frames[i], &s->ids[i]);
 
 		if (r < 0)
@@ -195,6 +196,7 @@ static int read_stopped(struct sampler *s, struct target *t, struct target_threa
 
 static int read_thread(struct sampler *s, struct target *t, struct target_thread *thread)
 {
+	s->n_ids = 0;
 	if ((s->options.blocking || s->options.native) && thread->watch.tid)
 		return read_stopped(s, t, thread);
 	return target_read_stack(t, thread);
