@@ -107,8 +107,6 @@ static pid_t start(void (*f)(void))
 	close(ready_pipe[1]);
 	assert_int_equal(read(ready_pipe[0], &byte, 1), 1);
 	close(ready_pipe[0]);
-	while (!sleeps(pid))
-		sched_yield();
 	return pid;
 }
 
@@ -128,6 +126,8 @@ static void walk(struct unwinder *u, pid_t pid, struct found *found)
 {
 	_cleanup_thread_stop_ struct thread_stop stop = {0};
 
+	while (!sleeps(pid)) /* as it does again after each stop, but not at once */
+		sched_yield();
 	assert_int_equal(thread_stop_begin(&stop, pid, true), 0);
 	assert_int_equal(unwinder_walk(u, pid, found->frames, &found->n, &found->is_whole), 0);
 	assert_in_range(found->n, 1, UNWIND_DEPTH_MAX);
