@@ -1,5 +1,7 @@
 #include "base/utf8.h"
 
+#include <string.h>
+
 /** Length of the sequence that @p first begins, 0 if it begins none. */
 static size_t length_of(unsigned char first)
 {
@@ -34,6 +36,14 @@ bool utf8_valid(const char *text)
 {
 	uint32_t c;
 
+	/* Most text is ASCII. */
+	for (size_t left = strlen(text); left >= 8; left -= 8, text += 8) {
+		uint64_t word;
+
+		memcpy(&word, text, sizeof(word));
+		if (word & UINT64_C(0x8080808080808080))
+			break;
+	}
 	while (*text) {
 		size_t len = (unsigned char)*text < 0x80 ? 1 : utf8_decode(text, &c);
 

@@ -544,23 +544,11 @@ void selection_foresight_deinit(struct selection_foresight *foresight)
 
 struct walk {
 	const struct selection *sel;
+	struct dir_cache *dirs;
 	struct rootpath *root;
 	selection_file_fn fn;
 	void *arg;
 };
-
-/** What a directory holds, sorted. */
-struct entries {
-	struct dirent **list;
-	int n;
-};
-
-static void entries_deinit(struct entries *entries)
-{
-	for (int i = 0; i < entries->n; i++)
-		free(entries->list[i]);
-	free(entries->list);
-}
 
 /** What coverage.py takes for an importable file: [^.#~!$@%^&*()+=,]+\.pyw? */
 static bool is_python_name(const char *name)
@@ -570,11 +558,17 @@ static bool is_python_name(const char *name)
 	return stem > 0 && (!strcmp(name + stem, ".py") || !strcmp(name + stem, ".pyw"));
 }
 
-static int walk_file(struct walk *walk, const char *path)
+/** Directories are walked without links, so a file that is none itself has none in its path. */
+static int walk_file(struct walk *walk, const char *path, bool is_real)
 {
-	_cleanup_free_ char *real = NULL;
-	int r = rootpath_real(walk->root, path, &real);
+	_cleanup_free_ char *resolved = NULL;
+	const char *real = path;
+	int r = 0;
 
+	if (!is_real) {
+		r = rootpath_real(walk->root, path, &resolved);
+		real = resolved;
+	}
 	if (r < 0)
 		return r == -ENAMETOOLONG ? 0 : r;
 	if (glob_list_match(&walk->sel->omit, real) || !utf8_valid(real))
@@ -617,7 +611,7 @@ static int walk_entry(struct walk *walk, const char *dir, const struct dirent *e
 	}
 	switch (entry_kind(walk, path, entry->d_type)) {
 	case ENTRY_FILE:
-		return dirs ? 0 : walk_file(walk, path);
+		return dirs ? 0 : walk_file(walk, path, entry->d_type == DT_REG);
 	case ENTRY_DIR:
 		return dirs ? walk_dir(walk, path, false) : 0;
 	default:
@@ -625,45 +619,46 @@ static int walk_entry(struct walk *walk, const char *dir, const struct dirent *e
 	}
 }
 
-static bool has_init(const struct entries *entries)
+static bool has_init(const struct dir_listing *listing)
 {
-	for (int i = 0; i < entries->n; i++)
-		if (!strcmp(entries->list[i]->d_name, "__init__.py"))
+	for (int i = 0; i < listing->n; i++)
+		if (!strcmp(listing->entries[i]->d_name, "__init__.py"))
 			return true;
 	return false;
 }
 
-static int is_no_dot(const struct dirent *entry)
+static int is_walked(const struct dirent *entry)
 {
-	return strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
+	if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+		return false;
+	return is_python_name(entry->d_name) || (entry->d_type != DT_REG && entry->d_type != DT_LNK);
 }
 
 static int walk_dir(struct walk *walk, const char *dir, bool top)
 {
-	_cleanup_(entries_deinit) struct entries entries = { 0 };
+	const struct dir_listing *listing;
 	_cleanup_free_ char *full = NULL;
-	int n, r = 0;
+	int r;
 
 	if (asprintf(&full, "%s%s", walk->root->root, dir) < 0) {
 		full = NULL;
 		return -ENOMEM;
 	}
-	n = scandir(full, &entries.list, is_no_dot, alphasort);
-	if (n < 0)
-		return errno == ENOMEM ? -ENOMEM : 0;
-	entries.n = n;
-	if (!top && !walk->sel->namespace_packages && !has_init(&entries))
+	r = dir_cache_read(walk->dirs, full, is_walked, &listing);
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	if (!top && !walk->sel->namespace_packages && !has_init(listing))
 		return 0;
 	for (int dirs = 0; dirs <= 1; dirs++)
-		for (int i = 0; i < n && r >= 0; i++)
-			r = walk_entry(walk, dir, entries.list[i], dirs);
+		for (int i = 0; i < listing->n && r >= 0; i++)
+			r = walk_entry(walk, dir, listing->entries[i], dirs);
 	return r;
 }
 
-int selection_unexecuted_files(const struct selection *sel, selection_file_fn fn, void *arg)
+int selection_unexecuted_files(const struct selection *sel, struct dir_cache *dirs, selection_file_fn fn, void *arg)
 {
 	_cleanup_(rootpath_deinit) struct rootpath ours = { 0 };
-	struct walk walk = { sel, &ours, fn, arg };
+	struct walk walk = { sel, dirs, &ours, fn, arg };
 	int r;
 
 	r = rootpath_init(&ours, NULL);
@@ -672,10 +667,10 @@ int selection_unexecuted_files(const struct selection *sel, selection_file_fn fn
 	return r < 0 ? r : 0;
 }
 
-int selection_unexecuted_in(const struct selection *sel, struct interpreter_facts *facts, const char *dir,
-			    selection_file_fn fn, void *arg)
+int selection_unexecuted_in(const struct selection *sel, struct dir_cache *dirs, struct interpreter_facts *facts,
+			    const char *dir, selection_file_fn fn, void *arg)
 {
-	struct walk walk = { sel, &facts->root, fn, arg };
+	struct walk walk = { sel, dirs, &facts->root, fn, arg };
 	int r = walk_dir(&walk, dir, true);
 
 	return r < 0 ? r : 0;

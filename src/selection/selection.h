@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/cleanup.h"
+#include "selection/dir_cache.h"
 #include "selection/glob.h"
 #include "selection/interpreter_facts.h"
 
@@ -76,13 +77,14 @@ typedef int (*selection_file_fn)(void *arg, const char *path);
 /**
  * Call @p fn for every Python file in the source directories, has it run or not. As in coverage.py, only directories
  * with an __init__.py are entered, and links to directories are not. A file may come twice. Directories that cannot be
- * read are passed over. -ENOMEM.
+ * read are passed over. @p dirs is for these two only. -ENOMEM.
  */
-int selection_unexecuted_files(const struct selection *sel, selection_file_fn fn, void *arg) must_check;
+int selection_unexecuted_files(const struct selection *sel, struct dir_cache *dirs, selection_file_fn fn,
+			       void *arg) must_check;
 
 /** The same for the directory @p dir of a source package, which the interpreter of @p facts has imported. */
-int selection_unexecuted_in(const struct selection *sel, struct interpreter_facts *facts, const char *dir,
-			    selection_file_fn fn, void *arg) must_check;
+int selection_unexecuted_in(const struct selection *sel, struct dir_cache *dirs, struct interpreter_facts *facts,
+			    const char *dir, selection_file_fn fn, void *arg) must_check;
 
 /** True if there is a --source setting: unexecuted files are wanted. */
 bool selection_has_source(const struct selection *sel);

@@ -591,9 +591,11 @@ static void look_ahead(struct state *s)
 
 		if (now < k->look_at)
 			continue;
-		if (recorder_drain_early(s->recorder, &k->run, record_of(s, k), &k->drained) == 0)
+		if (recorder_drain_early(s->recorder, &k->run, record_of(s, k), &k->drained) == 0) {
 			s->had_look = true;
-		k->look_wait = k->look_wait * 4 < LOOK_PERIOD_MAX ? k->look_wait * 4 : LOOK_PERIOD_MAX;
+			recorder_find_unexecuted(s->recorder);
+		}
+		k->look_wait = k->look_wait * 2 < LOOK_PERIOD_MAX ? k->look_wait * 2 : LOOK_PERIOD_MAX;
 		k->look_at = clock_ms() + k->look_wait + 20 * (clock_ms() - start);
 	}
 }

@@ -90,6 +90,7 @@ int recorder_init(struct recorder *r, const struct options *options)
 	memset(r, 0, sizeof(*r));
 	r->options = options;
 	record_init(&r->record);
+	dir_cache_init(&r->dirs);
 	r->file.dirfd = -1;
 	ret = selection_new(&sel, r->why, sizeof(r->why), &r->selection);
 	if (ret < 0)
@@ -138,6 +139,7 @@ void recorder_deinit(struct recorder *r)
 		interpreter_free(it);
 	}
 	selection_free(r->selection);
+	dir_cache_deinit(&r->dirs);
 	free(r->relative_to);
 	record_deinit(&r->record);
 	datafile_deinit(&r->file);
@@ -567,15 +569,35 @@ int recorder_add_unexecuted(struct recorder *recorder, struct record *record)
 	if (!selection_has_source(recorder->selection))
 		return 0;
 	if (again || !recorder->walked)
-		r = selection_unexecuted_files(recorder->selection, add_unexecuted, &u);
+		r = selection_unexecuted_files(recorder->selection, &recorder->dirs, add_unexecuted, &u);
 	recorder->walked = true;
 	for (struct interpreter *it = recorder->interpreters; it && r == 0; it = it->next) {
 		for (size_t i = again ? 0 : it->n_walked; i < it->packages.n && r == 0; i++)
-			r = selection_unexecuted_in(recorder->selection, &it->facts, it->packages.items[i],
+			r = selection_unexecuted_in(recorder->selection, &recorder->dirs, &it->facts, it->packages.items[i],
 						    add_unexecuted, &u);
 		it->n_walked = it->packages.n;
 	}
 	return r;
+}
+
+static int no_file(void *arg, const char *path)
+{
+	(void)arg, (void)path;
+	return 0;
+}
+
+void recorder_find_unexecuted(struct recorder *recorder)
+{
+	int r = 0;
+
+	if (!selection_has_source(recorder->selection))
+		return;
+	if (!recorder->walked)
+		r = selection_unexecuted_files(recorder->selection, &recorder->dirs, no_file, NULL);
+	for (struct interpreter *it = recorder->interpreters; it && r == 0; it = it->next)
+		for (size_t i = it->n_walked; i < it->packages.n && r == 0; i++)
+			r = selection_unexecuted_in(recorder->selection, &recorder->dirs, &it->facts, it->packages.items[i],
+						    no_file, NULL);
 }
 
 /* Add our lines to what the file holds. Others that append wait; those that replace it do not care. */

@@ -14,6 +14,7 @@ struct recorder {
 	struct datafile file; /* the data file, and in parallel mode what the names begin with */
 	struct record record; /* of the whole tree */
 	struct selection *selection;
+	struct dir_cache dirs; /* of the source */
 	struct interpreter *interpreters;
 	bool walked; /* the source directories, for files that never ran */
 	char *relative_to; /* with a slash: what names of files are cut off at; or NULL */
@@ -53,6 +54,9 @@ int recorder_add_samples(struct recorder *recorder, const struct run *run, struc
  * looking through a source for every short process would take more time than they.
  */
 int recorder_add_unexecuted(struct recorder *recorder, struct record *record) must_check;
+
+/** Look where they are, so that it takes less time then. */
+void recorder_find_unexecuted(struct recorder *recorder);
 
 /** Write @p record to @p file, as the options want it. On failure file->why says why, and the old file is as it was. */
 int recorder_save(struct recorder *recorder, struct datafile *file, struct record *record) must_check;

@@ -524,28 +524,76 @@ static void test_unexecuted_files(void **state)
 	struct fixture *f = *state;
 	char dir[128], text[2000] = "";
 	const char *const source[] = { dir, NULL };
+	_cleanup_dir_cache_ struct dir_cache dirs;
 
+	dir_cache_init(&dirs);
 	snprintf(dir, sizeof(dir), "%s/srv/app", f->root);
 	use(f, &(struct selection_options){ .source = source, .omit = omit });
-	assert_int_equal(selection_unexecuted_files(f->sel, collect, text), 0);
+	assert_int_equal(selection_unexecuted_files(f->sel, &dirs, collect, text), 0);
 	/* a link to a file counts, one with an absolute target leads nowhere here */
 	assert_string_equal(text, "/srv/app/prog.py /srv/app/pkg/__init__.py /srv/app/pkg/g.pyw "
 				  "/srv/app/prog.py /srv/app/pkg/sub/__init__.py "
 				  "/srv/app/pkg/sub/b.py ");
-	assert_int_equal(selection_unexecuted_files(f->sel, stop, NULL), -ECANCELED);
+	assert_int_equal(selection_unexecuted_files(f->sel, &dirs, stop, NULL), -ECANCELED);
 	text[0] = '\0';
 	assert_int_equal(interpreter_facts_set_sys_path(&f->facts, entries, 1), 0);
 	use(f, &(struct selection_options){ .source_pkgs = packages, .namespace_packages = true });
-	assert_int_equal(selection_unexecuted_files(f->sel, collect, text), 0);
+	assert_int_equal(selection_unexecuted_files(f->sel, &dirs, collect, text), 0);
 	assert_string_equal(text, "");
 	assert_string_equal(judge(f, "/srv/app/pkg/__init__.py"), "");
 	assert_true(f->verdict.is_package);
 	assert_string_equal(judge(f, "/srv/app/pkg/a.py"), "");
 	assert_false(f->verdict.is_package);
-	assert_int_equal(selection_unexecuted_in(f->sel, &f->facts, "/srv/app/pkg", collect, text), 0);
+	assert_int_equal(selection_unexecuted_in(f->sel, &dirs, &f->facts, "/srv/app/pkg", collect, text), 0);
 	assert_string_equal(text, "/srv/app/pkg/__init__.py /srv/app/pkg/a.py /srv/app/pkg/g.pyw "
 				  "/srv/app/prog.py /srv/app/pkg/data/c.py "
 				  "/srv/app/pkg/sub/__init__.py /srv/app/pkg/sub/b.py ");
+}
+
+static int any_entry(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+static void assert_listing(struct dir_cache *cache, const char *dir, const char *expected)
+{
+	const struct dir_listing *listing;
+	char text[200] = "";
+
+	assert_int_equal(dir_cache_read(cache, dir, any_entry, &listing), 0);
+	for (int i = 0; i < listing->n; i++) {
+		strcat(text, listing->entries[i]->d_name);
+		strcat(text, " ");
+	}
+	assert_string_equal(text, expected);
+}
+
+/** What changes is seen: in a directory that is new, and in one that was kept for some time. */
+static void test_dir_cache(void **state)
+{
+	const struct dir_listing *listing;
+	_cleanup_dir_cache_ struct dir_cache cache;
+	char dir[64] = "/tmp/test_selection.XXXXXX", path[128];
+
+	dir_cache_init(&cache);
+	assert_non_null(mkdtemp(dir));
+	assert_listing(&cache, dir, "");
+	snprintf(path, sizeof(path), "%s/b", dir);
+	assert_int_equal(mkdir(path, 0777), 0);
+	assert_listing(&cache, dir, "b ");
+	sleep(6);
+	assert_listing(&cache, dir, "b ");
+	assert_listing(&cache, dir, "b ");
+	snprintf(path, sizeof(path), "%s/a", dir);
+	assert_int_equal(mkdir(path, 0777), 0);
+	assert_listing(&cache, dir, "a b ");
+	assert_int_equal(rmdir(path), 0);
+	assert_listing(&cache, dir, "b ");
+	snprintf(path, sizeof(path), "%s/b", dir);
+	assert_int_equal(rmdir(path), 0);
+	assert_listing(&cache, dir, "");
+	assert_int_equal(rmdir(dir), 0);
+	assert_int_equal(dir_cache_read(&cache, dir, any_entry, &listing), -ENOENT);
 }
 
 #define fixture_test(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -566,6 +614,7 @@ int main(void)
 		fixture_test(test_source_dirs),
 		cmocka_unit_test(test_wrong_settings),
 		fixture_test(test_unexecuted_files),
+		cmocka_unit_test(test_dir_cache),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
