@@ -51,6 +51,7 @@ struct layout {
 	enum layout_frames frames;
 	enum layout_dict_keys dict_keys;
 	bool has_monitoring;     /* sys.monitoring, PEP 669 */
+	bool searches_lines;     /* for each of its LINE events, with PyCode_Addr2Line(), from the table's start */
 	bool has_branch_events;  /* BRANCH_LEFT and BRANCH_RIGHT, disabled separately */
 	bool has_debug_offsets;  /* _PyRuntime starts with _Py_DebugOffsets */
 	bool has_version_symbol; /* exports Py_Version */

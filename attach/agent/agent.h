@@ -120,6 +120,9 @@ hidden void agent_serve(enum agent_why why);
 /** Call the supervisor once. */
 hidden void agent_call_supervisor(enum agent_why why);
 
+/* line_memo.c: so that agent_line_of() need not always search from the start. */
+hidden void line_memos_make(void);
+
 /* The line sources. Called with the GIL held, at the start of PyEval_EvalCode[Ex] for @p code. */
 hidden void monitoring_on_code(PyObject *code);
 /** Lines that have run before count again, in the current interpreter. With the GIL held. */

@@ -50,6 +50,7 @@
 	X(PyDict_Next)                                                                                        \
 	X(PyImport_ImportModule)                                                                              \
 	X(PyCode_GetCode)                                                                                     \
+	X(PyCode_Addr2Line)                                                                                   \
 	X(Py_CompileString)                                                                                   \
 	X(PyCode_Type)                                                                                        \
 	X(PyFunction_Type)                                                                                    \
@@ -203,6 +204,7 @@ enum agent_hook {
 	HOOK_LOADER,	     /* the loader's r_brk */
 	HOOK_AFTER_FORK,     /* PyOS_AfterFork_Child(), only when fork_mode asks for it */
 	HOOK_RESTORE_THREAD, /* PyEval_RestoreThread(), while a request waits */
+	HOOK_LINE_OF,	     /* PyCode_Addr2Line(), in place of it; only where line events have to search */
 	HOOK_COUNT
 };
 
@@ -320,6 +322,7 @@ struct agent {
 	uint64_t aliases; /* struct agent_alias *: atomic head */
 	uint64_t heap; /* atomic: next free byte of the agent's own memory (heap.c) */
 	uint64_t trap_state; /* struct trap_state * */
+	uint64_t line_memos; /* atomic: line_memo.c's own */
 	uint32_t inside;     /* threads of process `inside_pid` that carry out a request, and return to where they came */
 	uint32_t inside_pid;
 };

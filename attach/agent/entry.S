@@ -17,6 +17,7 @@ agent_blob:
 	.long	hook_loader - agent_blob
 	.long	hook_after_fork - agent_blob
 	.long	hook_restore_thread - agent_blob
+	.long	agent_line_of - agent_blob
 	.long	trap_table_entry - agent_blob
 	.long	trap_spare_entry - agent_blob
 	.long	held_entry - agent_blob

@@ -390,6 +390,7 @@ static enum agent_status install(struct agent_interp *it)
 	/* Code that has not run since an earlier attach keeps what was disabled then. */
 	if (agent_data.is_late)
 		ok(call(monitoring, "restart_events", NULL, 0));
+	line_memos_make();
 	patch_frame_setters();
 	return AGENT_STATUS_MEASURING;
 }

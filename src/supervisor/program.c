@@ -485,6 +485,12 @@ static int set_hooks(struct program *p, const struct remote *r, raddr page_addr)
 		if (ret < 0)
 			return ret;
 	}
+	/* Whoever may be in it now would not hold the GIL (faulthandler). And it can be done without. */
+	if (p->runtime->py.layout.searches_lines && p->request == AGENT_REQUEST_NONE) {
+		ret = hook(p, r, &page, HOOK_LINE_OF, p->runtime->api[API_PyCode_Addr2Line]);
+		if (ret < 0 && ret != -ENOTSUP)
+			return ret;
+	}
 	if (p->fork_mode != FORK_SHARES) {
 		ret = hook(p, r, &page, HOOK_AFTER_FORK, p->runtime->api[API_PyOS_AfterFork_Child]);
 		if (ret < 0)

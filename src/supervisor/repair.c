@@ -107,6 +107,8 @@ static uint64_t hooked_function(const struct program *p, enum agent_hook which)
 		return p->runtime->api[API_PyOS_AfterFork_Child];
 	case HOOK_UNKNOWN_OPCODE:
 		return p->runtime->unknown_opcode;
+	case HOOK_LINE_OF:
+		return p->runtime->api[API_PyCode_Addr2Line];
 	default:
 		return 0;
 	}

@@ -1,4 +1,5 @@
-"""Programs of tests/targets that meet the hazards of changed bytecode (3.8 - 3.11), and check themselves what they see."""
+"""Programs of tests/targets that meet the hazards of changed bytecode (3.8 - 3.11), or of a function of the interpreter that
+is replaced (3.12, 3.13), and check themselves what they see."""
 
 from harness import FULL, TARGETS, case
 
@@ -15,3 +16,10 @@ def add(source):
 
 for _source in sorted(TARGETS.glob("hazards_*.py")):
     add(_source)
+
+
+@case(since="3.12", until="3.13", group="hazards")
+def line_lookup(t):
+    target = TARGETS / "line_lookup.py"
+    t.expect_equal(t.run(t.py("-B", target)).status, 0, "status without us")
+    t.expect_equal(t.trace(t.py("-B", target, "hooked")).status, 0, "status")
