@@ -100,6 +100,7 @@ void datafile_deinit(struct datafile *file)
 {
 	cleanup_closep(&file->dirfd);
 	let_go_replaced(file);
+	datafile_draft_free(take_ptr(file->draft));
 	file->dirfd = -1;
 	free(take_ptr(file->name));
 	free(take_ptr(file->path));
@@ -234,6 +235,23 @@ static int temp_file_flush(struct temp_file *temp)
 	return fd < 0 || close(fd) < 0 ? -errno : 0;
 }
 
+void datafile_prepare(struct datafile *file)
+{
+	if (!file->draft && datafile_draft_new(file, &file->draft) < 0)
+		file->draft = NULL;
+}
+
+static int write_database(struct datafile *file, int fd, const struct record *rec)
+{
+	struct datafile_draft *draft = take_ptr(file->draft);
+	int r = draft ? 0 : datafile_draft_new(file, &draft);
+
+	if (r == 0)
+		r = datafile_sql_write(draft, fd, rec);
+	datafile_draft_free(draft);
+	return r;
+}
+
 int datafile_write(struct datafile *file, const struct record *rec, bool sync)
 {
 	_cleanup_(temp_file_deinit) struct temp_file temp;
@@ -242,7 +260,7 @@ int datafile_write(struct datafile *file, const struct record *rec, bool sync)
 	r = temp_file_create(&temp, file->dirfd);
 	if (r < 0)
 		return fail_errno(file, r);
-	r = datafile_sql_write(file, temp.fd, rec);
+	r = write_database(file, temp.fd, rec);
 	if (r < 0)
 		return r;
 	r = temp_file_flush(&temp);

@@ -33,6 +33,7 @@ struct datafile {
 	int replaced;               /* descriptor of the file that was replaced last, or 0 */
 	char *name;                 /* in that directory */
 	char *path;                 /* as given, for messages */
+	struct datafile_draft *draft; /* see datafile_prepare() */
 	char why[DATAFILE_WHY_MAX]; /* why the last call failed: "PATH: WHY" makes a message */
 };
 
@@ -57,6 +58,9 @@ void datafile_deinit(struct datafile *file);
  * -EISDIR: the file is a directory; -ENOTSUP: a fifo, a socket or a device. -ENAMETOOLONG.
  */
 int datafile_check_writable(struct datafile *file) must_check;
+
+/** Do now what the next write does first; half of what a small file takes. Whether it works or not, that works as well. */
+void datafile_prepare(struct datafile *file);
 
 /**
  * Write @p rec, in place of what is there. With @p sync, return when the data is on the disk.

@@ -1,283 +1,272 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "data/datafile_sql.h"
-#include "data/dbfile.h"
+#include "data/datafile_vfs.h"
 
-#include <errno.h>
 #include <string.h>
 
-/* The tables in their order, and behind each the index that its `unique` makes. */
-enum {
-	SCHEMA,
-	META,
-	META_INDEX,
-	FILES,
-	FILES_INDEX,
-	CONTEXTS,
-	CONTEXTS_INDEX,
-	LINES,
-	LINES_INDEX,
-	ARCS,
-	ARCS_INDEX,
-	TRACERS,
-	EXECUTABLE,
-	FUNCTIONS,
-	SAMPLES, /* from here on only where something was sampled */
-	SAMPLES_INDEX,
-	N_TREES,
+#define NUMBITS_CHUNK 65536
+
+/* The file is private until it is complete: no journal, no locks, nothing to wait for. */
+static const char prepare_sql[] = "pragma page_size=4096;"
+				  "pragma journal_mode=off;"
+				  "pragma synchronous=off;"
+				  "pragma temp_store=memory;"
+				  "begin;";
+
+/* Tables, columns and keys as in coverage/sqldata.py, then ours. */
+static const char schema_sql[] =
+	"create table coverage_schema (version integer);"
+	"create table meta (key text, value text, unique (key));"
+	"create table file (id integer primary key, path text, unique (path));"
+	"create table context (id integer primary key, context text, unique (context));"
+	"create table line_bits (file_id integer, context_id integer, numbits blob,"
+	" foreign key (file_id) references file (id),"
+	" foreign key (context_id) references context (id),"
+	" unique (file_id, context_id));"
+	"create table arc (file_id integer, context_id integer, fromno integer, tono integer,"
+	" foreign key (file_id) references file (id),"
+	" foreign key (context_id) references context (id),"
+	" unique (file_id, context_id, fromno, tono));"
+	"create table tracer (file_id integer primary key, tracer text,"
+	" foreign key (file_id) references file (id));"
+	"create table pycov_trace_executable (file_id integer primary key, numbits blob);"
+	"create table pycov_trace_function (file_id integer, name text, first_line integer,"
+	" numbits blob);"
+	"insert into coverage_schema values (7);"
+	"insert into meta values ('version', 'pycov-trace " PYCOV_TRACE_VERSION "');";
+
+_Static_assert(DATAFILE_SCHEMA_VERSION == 7, "stands in schema_sql");
+
+enum statement {
+	INSERT_FILE,
+	INSERT_CONTEXT,
+	INSERT_LINES,
+	INSERT_ARC,
+	INSERT_EXECUTABLE,
+	INSERT_FUNCTION,
+	INSERT_SAMPLES,
+	INSERT_TRACER,
+	N_STATEMENTS,
 };
 
-/* Tables, columns and keys as in coverage/sqldata.py, then ours. No `sql`: the index of the one before. */
-static const struct {
-	const char *table, *sql;
-} schema[N_TREES] = {
-	[SCHEMA] = {"coverage_schema", "CREATE TABLE coverage_schema (version integer)"},
-	[META] = {"meta", "CREATE TABLE meta (key text, value text, unique (key))"},
-	[META_INDEX] = {"meta", NULL},
-	[FILES] = {"file", "CREATE TABLE file (id integer primary key, path text, unique (path))"},
-	[FILES_INDEX] = {"file", NULL},
-	[CONTEXTS] = {"context", "CREATE TABLE context (id integer primary key, context text, unique (context))"},
-	[CONTEXTS_INDEX] = {"context", NULL},
-	[LINES] = {"line_bits", "CREATE TABLE line_bits (file_id integer, context_id integer, numbits blob,"
-				" foreign key (file_id) references file (id),"
-				" foreign key (context_id) references context (id),"
-				" unique (file_id, context_id))"},
-	[LINES_INDEX] = {"line_bits", NULL},
-	[ARCS] = {"arc", "CREATE TABLE arc (file_id integer, context_id integer, fromno integer, tono integer,"
-			 " foreign key (file_id) references file (id),"
-			 " foreign key (context_id) references context (id),"
-			 " unique (file_id, context_id, fromno, tono))"},
-	[ARCS_INDEX] = {"arc", NULL},
-	[TRACERS] = {"tracer", "CREATE TABLE tracer (file_id integer primary key, tracer text,"
-			       " foreign key (file_id) references file (id))"},
-	[EXECUTABLE] = {"pycov_trace_executable", "CREATE TABLE pycov_trace_executable (file_id integer primary key,"
-						  " numbits blob)"},
-	[FUNCTIONS] = {"pycov_trace_function", "CREATE TABLE pycov_trace_function (file_id integer, name text,"
-					       " first_line integer, numbits blob)"},
-	[SAMPLES] = {"pycov_trace_samples", "CREATE TABLE pycov_trace_samples (file_id integer, line integer,"
-					    " samples integer, unique (file_id, line))"},
-	[SAMPLES_INDEX] = {"pycov_trace_samples", NULL},
+static const char *const statement_sql[N_STATEMENTS] = {
+	[INSERT_FILE] = "insert into file values (?, ?)",
+	[INSERT_CONTEXT] = "insert into context values (?, ?)",
+	[INSERT_LINES] = "insert into line_bits values (?, ?, ?)",
+	[INSERT_ARC] = "insert or ignore into arc values (?, ?, ?, ?)",
+	[INSERT_EXECUTABLE] = "insert into pycov_trace_executable values (?, ?)",
+	[INSERT_TRACER] = "insert into tracer values (?, ?)",
+	[INSERT_FUNCTION] = "insert into pycov_trace_function values (?, ?, ?, ?)",
+	[INSERT_SAMPLES] = "insert into pycov_trace_samples values (?, ?, ?)",
 };
 
-static bool is_index(unsigned int tree)
-{
-	return !schema[tree].sql;
-}
+/* Only where something was sampled. */
+static const char samples_sql[] = "create table if not exists pycov_trace_samples"
+				  " (file_id integer, line integer, samples integer,"
+				  " unique (file_id, line));";
 
-struct writer {
+struct datafile_draft {
 	struct datafile *file;
-	const struct record *rec;
-	struct dbfile db;
-	struct dbtree trees[N_TREES];
-	int64_t rows[N_TREES]; /* the number of the last one */
-	int64_t *context_ids;  /* row of a context, by its id in the record */
+	struct datafile_vfs vfs;
+	sqlite3 *db;
+	sqlite3_stmt *statements[N_STATEMENTS];
+	sqlite3_int64 *context_ids; /* row of a context, by its id in the record */
 };
 
-static void writer_free(struct writer *w)
+static void writer_deinit(struct datafile_draft *w)
 {
-	for (unsigned int i = 0; w && i < N_TREES; i++)
-		dbtree_deinit(&w->trees[i]);
-	if (w) {
-		dbfile_deinit(&w->db);
-		free(w->context_ids);
-	}
-	free(w);
+	for (size_t i = 0; i < N_STATEMENTS; i++)
+		sqlite3_finalize(w->statements[i]);
+	datafile_vfs_close(&w->vfs, w->db);
+	free(w->context_ids);
 }
 
-static void writer_freep(struct writer **w)
+/** The errno of what SQLite says: that of the system call if one failed. */
+static int writer_result(struct datafile_draft *w, int code)
 {
-	writer_free(*w);
+	int r = -EIO;
+
+	if (code == SQLITE_OK || code == SQLITE_DONE)
+		return 0;
+	if (w->vfs.error)
+		return datafile_fail(w->file, w->vfs.error, "%s", strerror(-w->vfs.error));
+	if ((code & 0xff) == SQLITE_NOMEM)
+		r = -ENOMEM;
+	else if ((code & 0xff) == SQLITE_FULL || (code & 0xff) == SQLITE_TOOBIG)
+		r = -EFBIG;
+	return datafile_fail(w->file, r, "SQLite: %s",
+			     w->db ? sqlite3_errmsg(w->db) : sqlite3_errstr(code));
 }
 
-/* The next row of a table whose rows nobody numbers. */
-static void next_row(struct writer *w, unsigned int tree, struct dbrow *row)
+static int writer_exec(struct datafile_draft *w, const char *sql)
 {
-	dbrow_init(row, ++w->rows[tree]);
+	return writer_result(w, sqlite3_exec(w->db, sql, NULL, NULL, NULL));
 }
 
-static int add(struct writer *w, unsigned int tree, const struct dbrow *row)
+/* Prepared when first needed: most data files need two or three of them. */
+static int writer_statement(struct datafile_draft *w, enum statement which, sqlite3_stmt **ret)
 {
-	return dbtree_add(&w->trees[tree], row);
-}
+	int r = 0;
 
-/* The entry for @p row in the index of @p tree: its first columns, which its last one makes of it, and its number. */
-static int add_entry(struct writer *w, unsigned int tree, struct dbrow *entry, int64_t row)
-{
-	dbrow_integer(entry, row);
-	return add(w, tree + 1, entry);
-}
-
-/* A row (id integer primary key, text). The number is in no column. */
-static int add_text(struct writer *w, unsigned int tree, int64_t id, const char *text)
-{
-	struct dbrow row;
-
-	dbrow_init(&row, id);
-	dbrow_null(&row);
-	dbrow_text(&row, text);
-	return add(w, tree, &row);
-}
-
-static int add_text_entry(struct writer *w, unsigned int tree, int64_t id, const char *text)
-{
-	struct dbrow entry;
-
-	dbrow_init(&entry, id);
-	dbrow_text(&entry, text);
-	return add_entry(w, tree, &entry, id);
-}
-
-static int write_meta(struct writer *w)
-{
-	const char *const values[][2] = {{"has_arcs", w->rec->has_arcs ? "1" : "0"},
-					 {"version", "pycov-trace " PYCOV_TRACE_VERSION}};
-	struct dbrow row;
-	int r;
-
-	next_row(w, SCHEMA, &row);
-	dbrow_integer(&row, DATAFILE_SCHEMA_VERSION);
-	r = add(w, SCHEMA, &row);
-	for (size_t i = 0; i < ARRAY_SIZE(values) && r == 0; i++) {
-		next_row(w, META, &row);
-		dbrow_text(&row, values[i][0]);
-		dbrow_text(&row, values[i][1]);
-		r = add(w, META, &row);
-		if (r == 0)
-			r = add_text_entry(w, META, row.number, values[i][0]);
-	}
+	if (!w->statements[which])
+		r = writer_result(w, sqlite3_prepare_v3(w->db, statement_sql[which], -1,
+							SQLITE_PREPARE_PERSISTENT,
+							&w->statements[which], NULL));
+	*ret = w->statements[which];
 	return r;
 }
 
-static int add_context(struct writer *w, int64_t id, const char *name)
+static int writer_step(struct datafile_draft *w, sqlite3_stmt *statement)
 {
-	int r = add_text(w, CONTEXTS, id, name);
+	int r = writer_result(w, sqlite3_step(statement));
 
-	return r < 0 ? r : add_text_entry(w, CONTEXTS, id, name);
+	sqlite3_reset(statement);
+	return r;
 }
 
-static int write_contexts(struct writer *w)
+static int insert_text(struct datafile_draft *w, enum statement which, sqlite3_int64 id, const char *text)
+{
+	sqlite3_stmt *insert;
+	int r;
+
+	r = writer_statement(w, which, &insert);
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(insert, 1, id);
+	sqlite3_bind_text(insert, 2, text, -1, SQLITE_STATIC);
+	return writer_step(w, insert);
+}
+
+/** Fill the blob that the last insert made with the numbits of @p set, piece by piece. */
+static int fill_numbits(struct datafile_draft *w, const char *table, const struct lineset *set)
+{
+	_cleanup_free_ char *chunk = malloc(NUMBITS_CHUNK);
+	size_t size = lineset_numbits_size(set);
+	sqlite3_blob *blob = NULL;
+	int code;
+
+	if (!chunk)
+		return writer_result(w, SQLITE_NOMEM);
+	code = sqlite3_blob_open(w->db, "main", table, "numbits", sqlite3_last_insert_rowid(w->db), 1,
+				 &blob);
+	for (size_t at = 0; code == SQLITE_OK && at < size; at += NUMBITS_CHUNK) {
+		size_t n = size - at < NUMBITS_CHUNK ? size - at : NUMBITS_CHUNK;
+
+		lineset_numbits_read(set, at, chunk, n);
+		code = sqlite3_blob_write(blob, chunk, (int)n, (int)at);
+	}
+	if (code == SQLITE_OK)
+		return writer_result(w, sqlite3_blob_close(blob));
+	sqlite3_blob_close(blob);
+	return writer_result(w, code);
+}
+
+/** Bind the numbits of @p set to parameter @p at of @p insert, run it, and see to large ones. */
+static int insert_numbits(struct datafile_draft *w, sqlite3_stmt *insert, int at, const char *table,
+			  const struct lineset *set)
+{
+	size_t size = lineset_numbits_size(set);
+	char small[4096];
+	int r;
+
+	if (size <= sizeof(small)) {
+		lineset_numbits_read(set, 0, small, size);
+		sqlite3_bind_blob(insert, at, small, (int)size, SQLITE_STATIC);
+		r = writer_step(w, insert);
+		sqlite3_bind_null(insert, at);
+		return r;
+	}
+	sqlite3_bind_zeroblob64(insert, at, size);
+	r = writer_step(w, insert);
+	return r < 0 ? r : fill_numbits(w, table, set);
+}
+
+static int write_contexts(struct datafile_draft *w, const struct record *rec)
 {
 	_cleanup_free_ struct record_context **contexts = NULL;
-	int64_t id = 1;
+	sqlite3_int64 id = 1;
 	size_t n;
 	int r;
 
-	r = record_sorted_contexts(w->rec, &contexts, &n);
+	r = record_sorted_contexts(rec, &contexts, &n);
 	if (r < 0)
-		return r;
+		return writer_result(w, SQLITE_NOMEM);
 	w->context_ids = calloc(n + 1, sizeof(*w->context_ids));
 	if (!w->context_ids)
-		return -ENOMEM;
+		return writer_result(w, SQLITE_NOMEM);
 	/* the default context is row 1, whether anything ran in it or not; it sorts first */
-	r = add_context(w, 1, "");
+	r = insert_text(w, INSERT_CONTEXT, 1, "");
 	for (size_t i = 0; i < n && r == 0; i++) {
 		if (!utf8_valid(contexts[i]->name))
 			return datafile_fail(w->file, -EILSEQ, "a context's name is not UTF-8");
 		if (contexts[i]->name[0])
-			r = add_context(w, ++id, contexts[i]->name);
+			r = insert_text(w, INSERT_CONTEXT, ++id, contexts[i]->name);
 		w->context_ids[contexts[i]->id] = id;
 	}
 	return r;
 }
 
-static int write_lines(struct writer *w, int64_t id, int64_t context, const struct lineset *lines)
+static int write_lines(struct datafile_draft *w, sqlite3_int64 id, const struct record_lines *lines)
 {
-	struct dbrow row, entry;
+	sqlite3_stmt *insert;
 	int r;
 
-	if (!lines->count)
+	if (!lines->lines.count)
 		return 0;
-	next_row(w, LINES, &row);
-	dbrow_integer(&row, id);
-	dbrow_integer(&row, context);
-	entry = row;
-	dbrow_numbits(&row, lines);
-	r = add(w, LINES, &row);
-	return r < 0 ? r : add_entry(w, LINES, &entry, row.number);
+	r = writer_statement(w, INSERT_LINES, &insert);
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(insert, 1, id);
+	sqlite3_bind_int64(insert, 2, w->context_ids[lines->context->id]);
+	return insert_numbits(w, insert, 3, "line_bits", &lines->lines);
 }
 
-static int write_arc(struct writer *w, int64_t id, int64_t context, const struct record_arc *arc)
+static int write_arcs(struct datafile_draft *w, sqlite3_int64 id, const struct record_lines *lines)
 {
-	struct dbrow row;
-	int r;
+	sqlite3_stmt *insert;
+	int r = writer_statement(w, INSERT_ARC, &insert);
 
-	next_row(w, ARCS, &row);
-	dbrow_integer(&row, id);
-	dbrow_integer(&row, context);
-	dbrow_integer(&row, arc->from);
-	dbrow_integer(&row, arc->to);
-	r = add(w, ARCS, &row);
-	return r < 0 ? r : add_entry(w, ARCS, &row, row.number);
-}
-
-static int write_arcs(struct writer *w, int64_t id, int64_t context, const struct record_lines *lines)
-{
-	_cleanup_free_ struct record_arc *arcs = malloc((lines->n_arcs + 1) * sizeof(*arcs));
-	size_t n;
-	int r = 0;
-
-	if (!arcs)
-		return -ENOMEM;
-	memcpy(arcs, lines->arcs, lines->n_arcs * sizeof(*arcs));
-	n = record_arcs_sort(arcs, lines->n_arcs);
-	for (size_t i = 0; i < n && r == 0; i++)
-		r = write_arc(w, id, context, &arcs[i]);
-	return r;
-}
-
-static int compare_contexts(const void *a, const void *b, void *arg)
-{
-	const struct record_lines *const *x = a, *const *y = b;
-	const int64_t *ids = arg;
-
-	return ids[(*x)->context->id] < ids[(*y)->context->id] ? -1 : 1;
-}
-
-/* In the order of the contexts' rows, as the indices want it. */
-static int write_executed(struct writer *w, int64_t id, const struct record_file *file)
-{
-	_cleanup_free_ const struct record_lines **sorted = malloc((file->n_lines + 1) * sizeof(const void *));
-	int r = 0;
-
-	if (!sorted)
-		return -ENOMEM;
-	for (size_t i = 0; i < file->n_lines; i++)
-		sorted[i] = &file->lines[i];
-	qsort_r(sorted, file->n_lines, sizeof(const void *), compare_contexts, w->context_ids);
-	for (size_t i = 0; i < file->n_lines && r == 0; i++) {
-		int64_t context = w->context_ids[sorted[i]->context->id];
-
-		r = w->rec->has_arcs ? write_arcs(w, id, context, sorted[i]) :
-				       write_lines(w, id, context, &sorted[i]->lines);
+	for (size_t i = 0; i < lines->n_arcs && r == 0; i++) {
+		sqlite3_bind_int64(insert, 1, id);
+		sqlite3_bind_int64(insert, 2, w->context_ids[lines->context->id]);
+		sqlite3_bind_int64(insert, 3, lines->arcs[i].from);
+		sqlite3_bind_int64(insert, 4, lines->arcs[i].to);
+		r = writer_step(w, insert);
 	}
 	return r;
 }
 
-static int write_executable(struct writer *w, int64_t id, const struct lineset *lines)
+static int write_executable(struct datafile_draft *w, sqlite3_int64 id, const struct lineset *lines)
 {
-	struct dbrow row;
+	sqlite3_stmt *insert;
+	int r;
 
 	if (!lines->count)
 		return 0;
-	dbrow_init(&row, id);
-	dbrow_null(&row);
-	dbrow_numbits(&row, lines);
-	return add(w, EXECUTABLE, &row);
+	r = writer_statement(w, INSERT_EXECUTABLE, &insert);
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(insert, 1, id);
+	return insert_numbits(w, insert, 2, "pycov_trace_executable", lines);
 }
 
-static int write_function(struct writer *w, int64_t id, const struct record_function *function)
+static int write_function(struct datafile_draft *w, sqlite3_int64 id,
+			  const struct record_function *function)
 {
-	struct dbrow row;
+	sqlite3_stmt *insert;
+	int r;
 
-	next_row(w, FUNCTIONS, &row);
-	dbrow_integer(&row, id);
-	dbrow_text(&row, function->name);
-	dbrow_integer(&row, function->first_line);
-	dbrow_numbits(&row, &function->executable);
-	return add(w, FUNCTIONS, &row);
+	r = writer_statement(w, INSERT_FUNCTION, &insert);
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(insert, 1, id);
+	sqlite3_bind_text(insert, 2, function->name, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(insert, 3, function->first_line);
+	return insert_numbits(w, insert, 4, "pycov_trace_function", &function->executable);
 }
 
-static int write_functions(struct writer *w, int64_t id, const struct record_file *file)
+static int write_functions(struct datafile_draft *w, sqlite3_int64 id, const struct record_file *file)
 {
 	_cleanup_free_ struct record_function **functions = NULL;
 	size_t n;
@@ -285,106 +274,121 @@ static int write_functions(struct writer *w, int64_t id, const struct record_fil
 
 	if (!file->functions.count)
 		return 0;
-	r = record_sorted_functions(file, &functions, &n);
-	for (size_t i = 0; r == 0 && i < n; i++)
-		if (utf8_valid(functions[i]->name))
-			r = write_function(w, id, functions[i]);
-	return r;
+	if (record_sorted_functions(file, &functions, &n) < 0)
+		return writer_result(w, SQLITE_NOMEM);
+	for (size_t i = 0; i < n; i++) {
+		if (!utf8_valid(functions[i]->name))
+			continue;
+		r = write_function(w, id, functions[i]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
-static int write_samples(struct writer *w, int64_t id, const struct record_file *file)
+static int write_samples(struct datafile_draft *w, sqlite3_int64 id, const struct record_file *file)
 {
-	int r = 0;
+	sqlite3_stmt *insert;
+	int r;
 
+	if (!file->n_samples)
+		return 0;
+	r = writer_exec(w, samples_sql);
+	if (r == 0)
+		r = writer_statement(w, INSERT_SAMPLES, &insert);
 	for (size_t i = 0; i < file->n_samples && r == 0; i++) {
-		struct dbrow row, entry;
-
-		next_row(w, SAMPLES, &row);
-		dbrow_integer(&row, id);
-		dbrow_integer(&row, file->samples[i].line);
-		entry = row;
-		dbrow_integer(&row, (int64_t)file->samples[i].samples);
-		r = add(w, SAMPLES, &row);
-		if (r == 0)
-			r = add_entry(w, SAMPLES, &entry, row.number);
+		sqlite3_bind_int64(insert, 1, id);
+		sqlite3_bind_int64(insert, 2, file->samples[i].line);
+		sqlite3_bind_int64(insert, 3, (sqlite3_int64)file->samples[i].samples);
+		r = writer_step(w, insert);
 	}
 	return r;
 }
 
-static int write_file(struct writer *w, int64_t id, const struct record_file *file)
+static int write_file(struct datafile_draft *w, sqlite3_int64 id, const struct record_file *file, bool has_arcs)
 {
-	int r = add_text(w, FILES, id, file->path);
+	int r;
 
-	if (r == 0)
-		r = add_text_entry(w, FILES, id, file->path);
+	r = insert_text(w, INSERT_FILE, id, file->path);
 	if (r == 0 && file->tracer)
-		r = add_text(w, TRACERS, id, file->tracer);
-	if (r == 0)
-		r = write_executed(w, id, file);
-	if (r == 0)
-		r = write_executable(w, id, &file->executable);
+		r = insert_text(w, INSERT_TRACER, id, file->tracer);
+	for (size_t i = 0; i < file->n_lines && r == 0; i++)
+		r = has_arcs ? write_arcs(w, id, &file->lines[i]) : write_lines(w, id, &file->lines[i]);
+	if (r < 0)
+		return r;
+	r = write_executable(w, id, &file->executable);
 	if (r == 0)
 		r = write_functions(w, id, file);
 	return r < 0 ? r : write_samples(w, id, file);
 }
 
-static int write_files(struct writer *w)
+static int write_files(struct datafile_draft *w, const struct record *rec)
 {
 	_cleanup_free_ struct record_file **files = NULL;
-	int64_t id = 0;
+	sqlite3_int64 id = 0;
 	size_t n;
+
+	if (record_sorted_files(rec, &files, &n) < 0)
+		return writer_result(w, SQLITE_NOMEM);
+	for (size_t i = 0; i < n; i++) {
+		int r;
+
+		if (!utf8_valid(files[i]->path)) {
+			log_debug("left out, not UTF-8: %s", files[i]->path);
+			continue;
+		}
+		r = write_file(w, ++id, files[i], rec->has_arcs);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/** The tables, in memory. */
+static int begin(struct datafile_draft *w)
+{
+	int r = writer_result(w, datafile_vfs_open(&w->vfs, -1, &w->db));
+
+	if (r == 0)
+		r = writer_exec(w, prepare_sql);
+	return r < 0 ? r : writer_exec(w, schema_sql);
+}
+
+void datafile_draft_free(struct datafile_draft *draft)
+{
+	if (draft)
+		writer_deinit(draft);
+	free(draft);
+}
+
+int datafile_draft_new(struct datafile *file, struct datafile_draft **ret)
+{
+	struct datafile_draft *new = calloc(1, sizeof(*new));
 	int r;
 
-	r = record_sorted_files(w->rec, &files, &n);
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		if (utf8_valid(files[i]->path))
-			r = write_file(w, ++id, files[i]);
-		else
-			log_debug("left out, not UTF-8: %s", files[i]->path);
-	}
+	if (!new)
+		return datafile_fail(file, -ENOMEM, "%s", strerror(ENOMEM));
+	new->file = file;
+	r = begin(new);
+	if (r < 0)
+		datafile_draft_free(new);
+	else
+		*ret = new;
 	return r;
 }
 
-static int write_tree(struct writer *w, unsigned int tree)
+int datafile_sql_write(struct datafile_draft *w, int fd, const struct record *rec)
 {
-	uint32_t root = 0;
-	int r = dbtree_finish(&w->trees[tree], &root);
-
-	if (r < 0)
-		return r;
-	return is_index(tree) ? dbfile_add_index(&w->db, schema[tree].table, 1, root) :
-				dbfile_add_table(&w->db, schema[tree].table, root, schema[tree].sql);
-}
-
-static int write_all(struct writer *w)
-{
-	unsigned int n;
-	int r = write_meta(w);
-
-	if (r == 0)
-		r = write_contexts(w);
-	if (r == 0)
-		r = write_files(w);
-	n = w->rows[SAMPLES] ? N_TREES : SAMPLES;
-	for (unsigned int i = 0; i < n && r == 0; i++)
-		r = write_tree(w, i);
-	return r < 0 ? r : dbfile_finish(&w->db);
-}
-
-int datafile_sql_write(struct datafile *file, int fd, const struct record *rec)
-{
-	_cleanup_(writer_freep) struct writer *w = calloc(1, sizeof(*w));
 	int r;
 
-	if (!w)
-		return datafile_fail(file, -ENOMEM, "%s", strerror(ENOMEM));
-	w->file = file;
-	w->rec = rec;
-	for (unsigned int i = 0; i < N_TREES; i++)
-		dbtree_init(&w->trees[i], &w->db, is_index(i));
-	r = dbfile_init(&w->db, fd);
-	if (r == 0)
-		r = write_all(w);
-	/* what is wrong with a name was said */
-	return r < 0 && r != -EILSEQ ? datafile_fail(file, r, "%s", strerror(-r)) : r;
+	w->vfs.fd = fd;
+	r = writer_exec(w, rec->has_arcs ? "insert into meta values ('has_arcs', '1')"
+					 : "insert into meta values ('has_arcs', '0')");
+	if (r < 0)
+		return r;
+	r = write_contexts(w, rec);
+	if (r < 0)
+		return r;
+	r = write_files(w, rec);
+	return r < 0 ? r : writer_exec(w, "commit");
 }

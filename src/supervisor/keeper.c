@@ -598,6 +598,8 @@ static void look_ahead(struct state *s)
 		k->look_wait = k->look_wait * 2 < LOOK_PERIOD_MAX ? k->look_wait * 2 : LOOK_PERIOD_MAX;
 		k->look_at = clock_ms() + k->look_wait + 20 * (clock_ms() - start);
 	}
+	if (!is_parallel(s) && s->had_look)
+		datafile_prepare(&s->recorder->file);
 }
 
 static int64_t next_look(const struct state *s)

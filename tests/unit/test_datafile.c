@@ -147,6 +147,36 @@ static void test_round_trip(void **state)
 	assert_same(&f->rec, &back);
 }
 
+/** What is prepared is good for one write, whether that works or not, and is in nobody's way. */
+static void test_prepared(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_record_ struct record back, back_again;
+	struct rlimit old, limit;
+
+	record_init(&back);
+	record_init(&back_again);
+	datafile_prepare(&f->file);
+	datafile_prepare(&f->file);
+	assert_int_equal(count_entries(f->dir), 0);
+	fill(&f->rec);
+	assert_int_equal(datafile_write(&f->file, &f->rec, false), 0);
+	assert_int_equal(datafile_read(&f->file, &back), 0);
+	assert_same(&f->rec, &back);
+	datafile_prepare(&f->file);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	limit = (struct rlimit){ 5000, old.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_int_equal(datafile_write(&f->file, &f->rec, false), -EFBIG);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	assert_int_equal(datafile_write(&f->file, &f->rec, false), 0);
+	assert_int_equal(datafile_read(&f->file, &back_again), 0);
+	assert_same(&f->rec, &back_again);
+	assert_int_equal(count_entries(f->dir), 1);
+	datafile_prepare(&f->file); /* given up at the end */
+}
+
 static int compare_with_schema(void *arg, int n, char **values, char **names)
 {
 	strncat(arg, values[0], 2000 - strlen(arg) - 1);
@@ -585,6 +615,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		fixture_test(test_round_trip),
+		fixture_test(test_prepared),
 		fixture_test(test_tables),
 		fixture_test(test_huge_line),
 		fixture_test(test_highest_line),
