@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "attach/procfs.h"
 
@@ -51,17 +52,29 @@ static enum thread_state parse_stat(char *text)
 	return end[2] == 'R' ? THREAD_RUNS : THREAD_WAITS;
 }
 
-enum thread_state thread_watch_state(const struct thread_watch *t)
+/* "NUMBER 0xARGUMENT ..." */
+static uint64_t parse_futex(const char *text)
+{
+	char *end;
+
+	return strtol(text, &end, 10) == SYS_futex && *end == ' ' ? strtoull(end, NULL, 16) : 0;
+}
+
+enum thread_state thread_watch_look(const struct thread_watch *t, uint64_t *futex)
 {
 	char text[512];
 	ssize_t n = pread(t->fd, text, sizeof(text) - 1, 0);
 
+	*futex = 0;
 	if (n <= 0)
 		return THREAD_GONE;
 	text[n] = 0;
 	if (t->is_stat)
 		return parse_stat(text);
-	return text[0] == 'r' ? THREAD_RUNS : THREAD_WAITS;
+	if (text[0] == 'r')
+		return THREAD_RUNS;
+	*futex = parse_futex(text);
+	return THREAD_WAITS;
 }
 
 void thread_name(pid_t pid, pid_t tid, char name[THREAD_NAME_SIZE])

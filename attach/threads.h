@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/cleanup.h"
@@ -23,7 +24,15 @@ struct thread_watch {
 /** -ESRCH, -EMFILE and others of open(2). */
 int thread_watch_open(struct thread_watch *t, pid_t pid, pid_t tid) must_check;
 void thread_watch_close(struct thread_watch *t);
-enum thread_state thread_watch_state(const struct thread_watch *t);
+/** If it waits in futex(2), *@p futex is the address of the word; else 0, and where the kernel does not say. */
+enum thread_state thread_watch_look(const struct thread_watch *t, uint64_t *futex);
+
+static inline enum thread_state thread_watch_state(const struct thread_watch *t)
+{
+	uint64_t futex;
+
+	return thread_watch_look(t, &futex);
+}
 
 #define THREAD_NAME_SIZE 16
 /** Its name (prctl(2), PR_SET_NAME); "" if it is gone. */

@@ -178,3 +178,36 @@ int debug_offsets_apply(const void *bytes, size_t len, struct layout *layout)
 	*layout = changed;
 	return 0;
 }
+
+/* struct Py_AsyncioModuleDebugOffsets: the same in 3.14 and 3.15. Each part begins with its size. */
+int debug_offsets_apply_asyncio(const void *bytes, size_t len, struct layout *layout)
+{
+	static const struct {
+		uint16_t size_at, at, field;
+	} fields[] = {
+		{ 0, 8, offsetof(struct layout, task.name) },
+		{ 0, 16, offsetof(struct layout, task.awaited_by) },
+		{ 0, 32, offsetof(struct layout, task.awaited_by_is_set) },
+		{ 0, 40, offsetof(struct layout, task.coro) },
+		{ 0, 48, offsetof(struct layout, task.node) },
+		{ 56, 64, offsetof(struct layout, task.interp_head) },
+		{ 72, 88, offsetof(struct layout, task.running) },
+		{ 72, 96, offsetof(struct layout, task.head) },
+	};
+	struct layout changed = *layout;
+
+	if (layout->task.node < 0)
+		return -ENOTSUP;
+	if (len < DEBUG_OFFSETS_ASYNCIO_SIZE)
+		return -EBADMSG;
+	changed.task.size = (int32_t)read_u64(bytes, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		uint64_t size = read_u64(bytes, fields[i].size_at), value = read_u64(bytes, fields[i].at);
+
+		if (size > (i < 5 ? OBJECT_SIZE_MAX : STATE_SIZE_MAX) || value >= size)
+			return -EBADMSG;
+		*(int32_t *)((char *)&changed + fields[i].field) = (int32_t)value;
+	}
+	*layout = changed;
+	return 0;
+}

@@ -30,3 +30,12 @@ size_t debug_offsets_size(const struct layout *layout);
  * values that cannot be, and @p layout is unchanged; -ENOTSUP if the version has no such thing.
  */
 must_check int debug_offsets_apply(const void *bytes, size_t len, struct layout *layout);
+
+#define DEBUG_OFFSETS_ASYNCIO_SIZE 104
+#define DEBUG_OFFSETS_ASYNCIO_SECTION ".AsyncioDebug"
+
+/**
+ * The same of _Py_AsyncioDebug, which _asyncio of 3.14 and later has in a section of its own (Modules/_asynciomodule.c):
+ * into the members of `task`. -EBADMSG, -ENOTSUP as above.
+ */
+must_check int debug_offsets_apply_asyncio(const void *bytes, size_t len, struct layout *layout);

@@ -99,6 +99,9 @@ must_check int elf_image_read(const struct elf_image *image, uint64_t vaddr, voi
 must_check int elf_image_read_pointers(const struct elf_image *image, uint64_t vaddr, uint64_t *ret,
 				       size_t n);
 
+/** Where the section of that name is when loaded, and how long. -ENOENT: there is none, or no section headers. */
+must_check int elf_image_section(const struct elf_image *image, const char *name, uint64_t *vaddr, uint64_t *size);
+
 /** The executable segment around @p vaddr, or NULL. */
 const struct elf_segment *elf_image_code_segment(const struct elf_image *image, uint64_t vaddr);
 

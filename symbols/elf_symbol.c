@@ -306,6 +306,29 @@ int elf_symbol_find_full(const struct elf_image *image, const char *name, struct
 	return -ENOENT;
 }
 
+int elf_image_section(const struct elf_image *image, const char *name, uint64_t *vaddr, uint64_t *size)
+{
+	const Elf64_Shdr *section = image->n_sections ? elf_file_at(image->file, image->section_offset,
+								    image->n_sections * sizeof(*section))
+						      : NULL;
+	const Elf64_Ehdr *header = elf_file_at(image->file, 0, sizeof(*header));
+	const Elf64_Shdr *names = section && header && header->e_shstrndx < image->n_sections
+					  ? &section[header->e_shstrndx]
+					  : NULL;
+	const char *text = names ? elf_file_at(image->file, names->sh_offset, names->sh_size) : NULL;
+	size_t len = strlen(name) + 1;
+
+	for (size_t i = 0; text && i < image->n_sections; i++) {
+		if (section[i].sh_name >= names->sh_size || len > names->sh_size - section[i].sh_name ||
+		    memcmp(text + section[i].sh_name, name, len) != 0)
+			continue;
+		*vaddr = section[i].sh_addr;
+		*size = section[i].sh_size;
+		return 0;
+	}
+	return -ENOENT;
+}
+
 bool elf_symbol_is_defined(const struct elf_image *image, const char *name)
 {
 	return elf_symbol_find(image, name, NULL) == 0;

@@ -17,8 +17,9 @@
  */
 
 /* What has been the same in all of 3.8 - 3.15. */
-#define COMMON                                                                                     \
-	.gil = { .interval = 0, .last_holder = 8, .locked = 16, .switch_number = 24 },             \
+#define COMMON(CACHED_KEYS)                                                                        \
+	.gil = { .size = 208, .interval = 0, .last_holder = 8, .locked = 16, .switch_number = 24,  \
+		 .cond = 32 },                                                                     \
 	.gc_head = { .size = 16, .next = 0, .prev = 8 },                                           \
 	.object = { .ob_refcnt = 0, .ob_type = 8, .ob_size = 16 }, .bytes = { .ob_sval = 32 },     \
 	.list = { .ob_item = 24 }, .long_ = { .lv_tag = 16, .ob_digit = 24 },                      \
@@ -37,6 +38,9 @@
 		.tp_dict = 264,                                                                    \
 		.tp_new = 312,                                                                     \
 		.tp_mro = 344,                                                                     \
+		.tp_base = 256,                                                                    \
+		.tp_dictoffset = 288,                                                              \
+		.ht_cached_keys = CACHED_KEYS,                                                     \
 	}
 
 static const struct layout layouts[] = {
@@ -76,7 +80,7 @@ static const struct layout layouts[] = {
 		.frame = {
 			.size = 368, .f_back = 24, .f_code = 32, .f_globals = 48, .f_trace = 80,
 			.f_lasti = 104, .f_lineno = 108, .f_state = NA, .f_frame = NA, .f_gen = 96,
-			.f_executing = 116, .f_stacktop = 72,
+			.f_executing = 116, .f_stacktop = 72, .f_valuestack = 64, .f_stackdepth = NA,
 			.f_localsplus = 360,
 		},
 		.gen = {
@@ -111,7 +115,12 @@ static const struct layout layouts[] = {
 			.dk_usable = 24, .dk_nentries = 32, .dk_indices = 40,
 		},
 		.module = { .md_dict = 16, .md_name = 48 },
-		COMMON,
+		.task = {
+			.size = 144, .callback0 = 24, .fut_waiter = 104, .coro = 112, .name = 120,
+			.awaited_by = NA, .awaited_by_is_set = NA, .node = NA, .running = NA,
+			.head = NA, .interp_head = NA,
+		},
+		COMMON(872),
 	},
 	{ /* pyenv 3.9.18, Debian 3.9.2 */
 		.minor = 9,
@@ -149,7 +158,7 @@ static const struct layout layouts[] = {
 		.frame = {
 			.size = 368, .f_back = 24, .f_code = 32, .f_globals = 48, .f_trace = 80,
 			.f_lasti = 104, .f_lineno = 108, .f_state = NA, .f_frame = NA, .f_gen = 96,
-			.f_executing = 116, .f_stacktop = 72,
+			.f_executing = 116, .f_stacktop = 72, .f_valuestack = 64, .f_stackdepth = NA,
 			.f_localsplus = 360,
 		},
 		.gen = {
@@ -184,7 +193,12 @@ static const struct layout layouts[] = {
 			.dk_usable = 24, .dk_nentries = 32, .dk_indices = 40,
 		},
 		.module = { .md_dict = 16, .md_name = 48 },
-		COMMON,
+		.task = {
+			.size = 184, .callback0 = 24, .fut_waiter = 144, .coro = 152, .name = 160,
+			.awaited_by = NA, .awaited_by_is_set = NA, .node = NA, .running = NA,
+			.head = NA, .interp_head = NA,
+		},
+		COMMON(864),
 	},
 	{ /* pyenv 3.10.13 */
 		.minor = 10,
@@ -223,7 +237,7 @@ static const struct layout layouts[] = {
 		.frame = {
 			.size = 360, .f_back = 24, .f_code = 32, .f_globals = 48, .f_trace = 72,
 			.f_lasti = 96, .f_lineno = 100, .f_state = 108, .f_frame = NA, .f_gen = 88,
-			.f_executing = NA, .f_stacktop = NA,
+			.f_executing = NA, .f_stacktop = NA, .f_valuestack = 64, .f_stackdepth = 80,
 			.f_localsplus = 352,
 		},
 		.gen = {
@@ -258,7 +272,12 @@ static const struct layout layouts[] = {
 			.dk_usable = 24, .dk_nentries = 32, .dk_indices = 40,
 		},
 		.module = { .md_dict = 16, .md_name = 48 },
-		COMMON,
+		.task = {
+			.size = 192, .callback0 = 24, .fut_waiter = 152, .coro = 160, .name = 168,
+			.awaited_by = NA, .awaited_by_is_set = NA, .node = NA, .running = NA,
+			.head = NA, .interp_head = NA,
+		},
+		COMMON(872),
 	},
 	{ /* pyenv 3.11.7, Debian 3.11.2 */
 		.minor = 11,
@@ -266,6 +285,8 @@ static const struct layout layouts[] = {
 		.linetable = LAYOUT_LINETABLE_LOCATIONS,
 		.frames = LAYOUT_FRAMES_CFRAME,
 		.dict_keys = LAYOUT_DICT_KEYS_LOG2,
+		.managed_dict = LAYOUT_MANAGED_DICT_POINTERS,
+		.delegation = LAYOUT_DELEGATION_RESUME,
 		.has_version_symbol = true,
 		.code_is_inline = true,
 		.code_is_cached = true,
@@ -301,7 +322,7 @@ static const struct layout layouts[] = {
 		.frame = {
 			.size = 56, .f_back = 16, .f_code = NA, .f_globals = NA, .f_trace = 32,
 			.f_lasti = NA, .f_lineno = 40, .f_state = NA, .f_frame = 24, .f_gen = NA,
-			.f_executing = NA, .f_stacktop = NA,
+			.f_executing = NA, .f_stacktop = NA, .f_valuestack = NA, .f_stackdepth = NA,
 			.f_localsplus = NA,
 		},
 		.gen = {
@@ -336,7 +357,12 @@ static const struct layout layouts[] = {
 			.dk_usable = 16, .dk_nentries = 24, .dk_indices = 32,
 		},
 		.module = { .md_dict = 16, .md_name = 48 },
-		COMMON,
+		.task = {
+			.size = 176, .callback0 = 24, .fut_waiter = 128, .coro = 136, .name = 144,
+			.awaited_by = NA, .awaited_by_is_set = NA, .node = NA, .running = NA,
+			.head = NA, .interp_head = NA,
+		},
+		COMMON(872),
 	},
 	{ /* pyenv 3.12.1 */
 		.minor = 12,
@@ -344,6 +370,8 @@ static const struct layout layouts[] = {
 		.linetable = LAYOUT_LINETABLE_LOCATIONS,
 		.frames = LAYOUT_FRAMES_CFRAME,
 		.dict_keys = LAYOUT_DICT_KEYS_LOG2,
+		.managed_dict = LAYOUT_MANAGED_DICT_TAGGED,
+		.delegation = LAYOUT_DELEGATION_RESUME,
 		.has_monitoring = true,
 		.searches_lines = true,
 		.has_version_symbol = true,
@@ -387,7 +415,7 @@ static const struct layout layouts[] = {
 		.frame = {
 			.size = 56, .f_back = 16, .f_code = NA, .f_globals = NA, .f_trace = 32,
 			.f_lasti = NA, .f_lineno = 40, .f_state = NA, .f_frame = 24, .f_gen = NA,
-			.f_executing = NA, .f_stacktop = NA,
+			.f_executing = NA, .f_stacktop = NA, .f_valuestack = NA, .f_stackdepth = NA,
 			.f_localsplus = NA,
 		},
 		.gen = {
@@ -422,7 +450,12 @@ static const struct layout layouts[] = {
 			.dk_usable = 16, .dk_nentries = 24, .dk_indices = 32,
 		},
 		.module = { .md_dict = 16, .md_name = 48 },
-		COMMON,
+		.task = {
+			.size = 176, .callback0 = 24, .fut_waiter = 128, .coro = 136, .name = 144,
+			.awaited_by = NA, .awaited_by_is_set = NA, .node = NA, .running = NA,
+			.head = NA, .interp_head = NA,
+		},
+		COMMON(880),
 	},
 	{ /* pyenv 3.13.0, Debian 3.13.5 and 3.13.18 */
 		.minor = 13,
@@ -430,6 +463,8 @@ static const struct layout layouts[] = {
 		.linetable = LAYOUT_LINETABLE_LOCATIONS,
 		.frames = LAYOUT_FRAMES_CURRENT,
 		.dict_keys = LAYOUT_DICT_KEYS_LOG2,
+		.managed_dict = LAYOUT_MANAGED_DICT_INLINE,
+		.delegation = LAYOUT_DELEGATION_STATE,
 		.has_monitoring = true,
 		.searches_lines = true,
 		.has_debug_offsets = true,
@@ -442,6 +477,7 @@ static const struct layout layouts[] = {
 		.values_have_header = true,
 		.lasti_unit = 2,
 		.frame_owner_foreign = 3,
+		.gen_delegating = -1,
 		.first_symbol = "PyList_GetItemRef",
 		.runtime = {
 			.size = 283320, .interpreters_head = 632, .interpreters_main = 640,
@@ -475,7 +511,7 @@ static const struct layout layouts[] = {
 		.frame = {
 			.size = 72, .f_back = 16, .f_code = NA, .f_globals = NA, .f_trace = 32,
 			.f_lasti = NA, .f_lineno = 40, .f_state = NA, .f_frame = 24, .f_gen = NA,
-			.f_executing = NA, .f_stacktop = NA,
+			.f_executing = NA, .f_stacktop = NA, .f_valuestack = NA, .f_stackdepth = NA,
 			.f_localsplus = NA,
 		},
 		.gen = {
@@ -510,7 +546,12 @@ static const struct layout layouts[] = {
 			.dk_usable = 16, .dk_nentries = 24, .dk_indices = 32,
 		},
 		.module = { .md_dict = 16, .md_name = 48 },
-		COMMON,
+		.task = {
+			.size = 144, .callback0 = 24, .fut_waiter = 112, .coro = 120, .name = 128,
+			.awaited_by = NA, .awaited_by_is_set = NA, .node = NA, .running = NA,
+			.head = NA, .interp_head = NA,
+		},
+		COMMON(880),
 	},
 	{ /* Debian 3.14.10, 3.14.8 */
 		.minor = 14,
@@ -518,6 +559,8 @@ static const struct layout layouts[] = {
 		.linetable = LAYOUT_LINETABLE_LOCATIONS,
 		.frames = LAYOUT_FRAMES_CURRENT,
 		.dict_keys = LAYOUT_DICT_KEYS_LOG2,
+		.managed_dict = LAYOUT_MANAGED_DICT_INLINE,
+		.delegation = LAYOUT_DELEGATION_STATE,
 		.has_monitoring = true,
 		.has_branch_events = true,
 		.has_debug_offsets = true,
@@ -533,6 +576,7 @@ static const struct layout layouts[] = {
 		.values_have_header = true,
 		.lasti_unit = 2,
 		.frame_owner_foreign = 3,
+		.gen_delegating = -1,
 		.first_symbol = "PyLong_Export",
 		.runtime = {
 			.size = 316616, .interpreters_head = 808, .interpreters_main = 816,
@@ -566,7 +610,7 @@ static const struct layout layouts[] = {
 		.frame = {
 			.size = 80, .f_back = 16, .f_code = NA, .f_globals = NA, .f_trace = 32,
 			.f_lasti = NA, .f_lineno = 40, .f_state = NA, .f_frame = 24, .f_gen = NA,
-			.f_executing = NA, .f_stacktop = NA,
+			.f_executing = NA, .f_stacktop = NA, .f_valuestack = NA, .f_stackdepth = NA,
 			.f_localsplus = NA,
 		},
 		.gen = {
@@ -601,7 +645,12 @@ static const struct layout layouts[] = {
 			.dk_usable = 16, .dk_nentries = 24, .dk_indices = 32,
 		},
 		.module = { .md_dict = 16, .md_name = 48 },
-		COMMON,
+		.task = {
+			.size = 168, .callback0 = 24, .fut_waiter = 120, .coro = 128, .name = 136,
+			.awaited_by = 96, .awaited_by_is_set = 109, .node = 152, .running = 872,
+			.head = 880, .interp_head = 10880,
+		},
+		COMMON(880),
 	},
 	{ /* Debian 3.15.2, 3.15.0 */
 		.minor = 15,
@@ -609,6 +658,8 @@ static const struct layout layouts[] = {
 		.linetable = LAYOUT_LINETABLE_LOCATIONS,
 		.frames = LAYOUT_FRAMES_CURRENT,
 		.dict_keys = LAYOUT_DICT_KEYS_LOG2,
+		.managed_dict = LAYOUT_MANAGED_DICT_INLINE,
+		.delegation = LAYOUT_DELEGATION_STATE,
 		.has_monitoring = true,
 		.has_branch_events = true,
 		.has_debug_offsets = true,
@@ -625,6 +676,7 @@ static const struct layout layouts[] = {
 		.lasti_unit = 2,
 		.frame_owner_foreign = 3,
 		.gen_executing = 4,
+		.gen_delegating = 2,
 		.first_symbol = "PyBytesWriter_Create",
 		.runtime = {
 			.size = 346568, .interpreters_head = 936, .interpreters_main = 944,
@@ -658,7 +710,7 @@ static const struct layout layouts[] = {
 		.frame = {
 			.size = 80, .f_back = 16, .f_code = NA, .f_globals = NA, .f_trace = 32,
 			.f_lasti = NA, .f_lineno = 40, .f_state = NA, .f_frame = 24, .f_gen = NA,
-			.f_executing = NA, .f_stacktop = NA,
+			.f_executing = NA, .f_stacktop = NA, .f_valuestack = NA, .f_stackdepth = NA,
 			.f_localsplus = NA,
 		},
 		.gen = {
@@ -693,7 +745,12 @@ static const struct layout layouts[] = {
 			.dk_usable = 16, .dk_nentries = 24, .dk_indices = 32,
 		},
 		.module = { .md_dict = 16, .md_name = 40 },
-		COMMON,
+		.task = {
+			.size = 168, .callback0 = 24, .fut_waiter = 120, .coro = 128, .name = 136,
+			.awaited_by = 96, .awaited_by_is_set = 109, .node = 152, .running = 1032,
+			.head = 1048, .interp_head = 10856,
+		},
+		COMMON(888),
 	},
 };
 

@@ -43,6 +43,21 @@ enum layout_dict_keys {
 	LAYOUT_DICT_KEYS_LOG2, /* 1 << dk_log2_index_bytes bytes; dk_kind: {key, value} */
 };
 
+/** Where the attributes of an instance are whose type has Py_TPFLAGS_MANAGED_DICT. */
+enum layout_managed_dict {
+	LAYOUT_MANAGED_DICT_NONE,     /* there are no such types */
+	LAYOUT_MANAGED_DICT_POINTERS, /* values 32 bytes before the object, a dict 24 bytes before it */
+	LAYOUT_MANAGED_DICT_TAGGED,   /* 24 bytes before it; if that is odd, values one byte behind where it points to */
+	LAYOUT_MANAGED_DICT_INLINE,   /* a dict 24 bytes before it, or else values behind the object */
+};
+
+/** How a suspended generator says that it waits for what lies on top of its stack. */
+enum layout_delegation {
+	LAYOUT_DELEGATION_YIELD_FROM, /* the next instruction is YIELD_FROM */
+	LAYOUT_DELEGATION_RESUME,     /* the next instruction is RESUME 2 or RESUME 3 */
+	LAYOUT_DELEGATION_STATE,      /* gi_frame_state is gen_delegating */
+};
+
 struct layout {
 	/* ---- capabilities ---- */
 	uint8_t minor; /* of 3.minor; for messages */
@@ -50,6 +65,8 @@ struct layout {
 	enum layout_linetable linetable;
 	enum layout_frames frames;
 	enum layout_dict_keys dict_keys;
+	enum layout_managed_dict managed_dict;
+	enum layout_delegation delegation;
 	bool has_monitoring;     /* sys.monitoring, PEP 669 */
 	bool searches_lines;     /* for each of its LINE events, with PyCode_Addr2Line(), from the table's start */
 	bool has_branch_events;  /* BRANCH_LEFT and BRANCH_RIGHT, disabled separately */
@@ -68,6 +85,7 @@ struct layout {
 	uint8_t lasti_unit;        /* bytes per unit of f_lasti */
 	uint8_t frame_owner_foreign; /* this owner and above: no Python frame; 0: has no owner */
 	int8_t gen_executing;        /* value of gi_frame_state while it runs */
+	int8_t gen_delegating;       /* and while it waits for another */
 	const char *first_symbol; /* exported by this version and later ones, not by earlier ones */
 
 	/* ---- runtime, interpreter, threads ---- */
@@ -89,7 +107,7 @@ struct layout {
 		int32_t use_tracing, current_frame, previous;
 	} cframe; /* _PyCFrame, on the C stack */
 	struct {
-		int32_t interval, last_holder, locked, switch_number;
+		int32_t size, interval, last_holder, locked, switch_number, cond;
 	} gil; /* struct _gil_runtime_state */
 	struct {
 		int32_t generation0, permanent_generation, collecting;
@@ -110,7 +128,8 @@ struct layout {
 	} iframe; /* _PyInterpreterFrame; instr_ptr is prev_instr up to 3.12 */
 	struct {
 		int32_t size, f_back, f_code, f_globals, f_trace, f_lasti, f_lineno, f_state,
-			f_frame, f_gen, f_executing, f_stacktop, f_localsplus;
+			f_frame, f_gen, f_executing, f_stacktop, f_valuestack, f_stackdepth,
+			f_localsplus;
 	} frame; /* PyFrameObject */
 	struct {
 		int32_t size, gi_frame, gi_code, gi_frame_state, gi_iframe, gi_name, gi_qualname;
@@ -157,8 +176,14 @@ struct layout {
 	} module; /* PyModuleObject */
 	struct {
 		int32_t tp_name, tp_basicsize, tp_itemsize, tp_dealloc, tp_hash, tp_richcompare,
-			tp_flags, tp_methods, tp_members, tp_getset, tp_dict, tp_new, tp_mro;
-	} type; /* PyTypeObject */
+			tp_flags, tp_methods, tp_members, tp_getset, tp_dict, tp_new, tp_mro, tp_base,
+			tp_dictoffset, ht_cached_keys;
+	} type; /* PyTypeObject; the last of PyHeapTypeObject */
+	struct {
+		int32_t size, callback0, fut_waiter, coro, name, awaited_by, awaited_by_is_set, node;
+		int32_t running, head;	     /* in PyThreadState: the task, the list of tasks */
+		int32_t interp_head; /* in PyInterpreterState: of threads that have ended */
+	} task; /* TaskObj of _asyncio; what is there from 3.14 on is in _Py_AsyncioDebug, too */
 };
 
 /** The row of 3.@p minor; NULL if the version is not supported. */

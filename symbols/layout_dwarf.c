@@ -17,9 +17,11 @@ struct field {
 	const char *name;
 	size_t at; /* in struct layout */
 	const char *types, *paths; /* paths "": the size of the struct */
+	bool is_modules;	   /* of a module that may be a file of its own: not missed */
 };
 
-#define F(member, types, paths) { #member, offsetof(struct layout, member), types, paths }
+#define F(member, types, paths) { #member, offsetof(struct layout, member), types, paths, false }
+#define TASK(member, paths) { "task." #member, offsetof(struct layout, task.member), "TaskObj", paths, true }
 
 #define RUNTIME "pyruntimestate|_PyRuntimeState"
 #define INTERP "_is|PyInterpreterState"
@@ -60,6 +62,8 @@ static const struct field fields[] = {
 	F(tstate.id, TSTATE, "id"),
 	F(cframe.current_frame, "_PyCFrame|_cframe|CFrame", "current_frame"),
 	F(cframe.previous, "_PyCFrame|_cframe|CFrame", "previous"),
+	F(gil.size, "_gil_runtime_state", ""),
+	F(gil.cond, "_gil_runtime_state", "cond"),
 	F(gil.last_holder, "_gil_runtime_state", "last_holder"),
 	F(gil.locked, "_gil_runtime_state", "locked"),
 	F(iframe.executable, IFRAME, "f_executable|f_code"),
@@ -81,6 +85,9 @@ static const struct field fields[] = {
 	F(frame.f_trace, FRAME, "f_trace"),
 	F(frame.f_lasti, FRAME, "f_lasti"),
 	F(frame.f_lineno, FRAME, "f_lineno"),
+	F(frame.f_stacktop, FRAME, "f_stacktop"),
+	F(frame.f_valuestack, FRAME, "f_valuestack"),
+	F(frame.f_stackdepth, FRAME, "f_stackdepth"),
 	F(frame.f_localsplus, FRAME, "f_localsplus"),
 	F(gen.gi_frame, GEN, "gi_frame"),
 	F(gen.gi_code, GEN, "gi_code"),
@@ -135,6 +142,18 @@ static const struct field fields[] = {
 	F(type.tp_basicsize, "_typeobject|PyTypeObject", "tp_basicsize"),
 	F(type.tp_flags, "_typeobject|PyTypeObject", "tp_flags"),
 	F(type.tp_dict, "_typeobject|PyTypeObject", "tp_dict"),
+	F(type.tp_base, "_typeobject|PyTypeObject", "tp_base"),
+	F(type.tp_dictoffset, "_typeobject|PyTypeObject", "tp_dictoffset"),
+	F(type.ht_cached_keys, "_heaptypeobject|PyHeapTypeObject", "ht_cached_keys"),
+	F(module.md_dict, "PyModuleObject", "md_dict"),
+	TASK(size, ""),
+	TASK(callback0, "task_callback0"),
+	TASK(fut_waiter, "task_fut_waiter"),
+	TASK(coro, "task_coro"),
+	TASK(name, "task_name"),
+	TASK(awaited_by, "task_awaited_by"),
+	TASK(awaited_by_is_set, "task_awaited_by_is_set"),
+	TASK(node, "task_node"),
 };
 /* clang-format on */
 
@@ -296,6 +315,8 @@ static void check_field(const struct types *types, size_t i, const struct layout
 		if (find_field(&fields[i], types->die[i][k], &found) && found >= 0 && found < INT32_MAX)
 			check.found = (int32_t)found;
 	}
+	if (check.found == LAYOUT_ABSENT && fields[i].is_modules)
+		return;
 	if (check.found == LAYOUT_ABSENT)
 		result->missing++;
 	else if (check.found == check.expected)

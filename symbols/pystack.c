@@ -133,7 +133,7 @@ static int add_thread(struct pythreads *threads, const struct pythread *thread)
 }
 
 static int list_threads(struct pythreads *threads, const struct layout *l, struct mem_windows *w,
-			uint64_t interp, int64_t id, uint64_t holder)
+			uint64_t interp, int64_t id, uint64_t gil, uint64_t holder)
 {
 	uint8_t bytes[TSTATE_MAX];
 	size_t size = tstate_size(l);
@@ -142,7 +142,8 @@ static int list_threads(struct pythreads *threads, const struct layout *l, struc
 
 	while (r == 0 && at) {
 		struct pythread thread = {
-			.tstate = at, .interp = interp, .interpreter = id, .has_gil = at == holder
+			.tstate = at, .interp = interp, .interpreter = id, .gil = gil,
+			.has_gil = at == holder,
 		};
 
 		r = at & 7 ? -EAGAIN : get_tstate(l, w, at, bytes);
@@ -171,7 +172,7 @@ static int list_interpreter(struct pythreads *threads, const struct pyruntime *p
 		r = get_gil_holder(l, w, gil, &holder);
 	if (r < 0)
 		return r;
-	return list_threads(threads, l, w, interp, (int64_t)id, holder);
+	return list_threads(threads, l, w, interp, (int64_t)id, gil, holder);
 }
 
 int pythreads_get(struct pythreads *threads, const struct pyruntime *python, struct mem_windows *w)
@@ -192,6 +193,12 @@ int pythreads_get(struct pythreads *threads, const struct pyruntime *python, str
 			r = get_u64(w, interp + (uint64_t)l->interp.next, &interp);
 	}
 	return r;
+}
+
+bool pythread_waits_for_gil(const struct pythread *thread, const struct layout *layout, uint64_t futex)
+{
+	return thread->gil && futex >= thread->gil + (uint64_t)layout->gil.cond &&
+	       futex < thread->gil + (uint64_t)layout->gil.size;
 }
 
 /* ---- frames ---- */
@@ -307,6 +314,18 @@ static int add_frame(struct pystack *stack, const struct pyruntime *python, stru
 	if (!is_hidden)
 		stack->n++;
 	return 0;
+}
+
+int pyframe_get(const struct pyruntime *python, struct pycodes *codes, struct mem_windows *w,
+		uint64_t addr, struct pyframe *ret)
+{
+	struct pystack one = { .frames = ret };
+	struct raw_frame raw;
+	int r = get_frame(python->layout, w, addr, &raw);
+
+	if (r == 0)
+		r = is_foreign(python->layout, &raw) ? -EAGAIN : add_frame(&one, python, codes, w, addr, &raw);
+	return r < 0 ? r : one.n ? 0 : -EAGAIN;
 }
 
 /** A foreign frame ends what one C call of the loop runs. Most are local variables of that call: @loop. */

@@ -19,6 +19,7 @@ struct pythread {
 	uint64_t thread_id; /* pthread_t */
 	uint64_t native_id; /* in its own pid namespace; 0: the version has none */
 	int64_t interpreter; /* its id; 0 is the main one */
+	uint64_t gil; /* struct _gil_runtime_state of its interpreter; 0: not known */
 	bool has_gil;
 };
 
@@ -33,6 +34,12 @@ void pythreads_deinit(struct pythreads *threads);
 /** List the threads. -EAGAIN, -ESRCH, -EPERM, -ENOMEM; -ENOENT: there is no interpreter (yet, or any more). */
 must_check int pythreads_get(struct pythreads *threads, const struct pyruntime *python,
 			     struct mem_windows *w);
+
+/**
+ * True if a thread of Python that waits in futex(2) at @p futex waits for the GIL: the words of the GIL's own condition
+ * variables and mutexes lie in it, and nobody waits there for anything else. Not with musl, whose words are elsewhere.
+ */
+bool pythread_waits_for_gil(const struct pythread *thread, const struct layout *layout, uint64_t futex);
 
 struct pyframe {
 	uint64_t addr;
@@ -65,6 +72,10 @@ must_check int pystack_walk(struct pystack *stack, const struct pyruntime *pytho
  */
 must_check int pystack_find_loops(struct pystack *stack, const struct pyruntime *python, struct mem_windows *w,
 				  const struct pythread *thread);
+
+/** The frame at @p addr, of a generator, say. Errors as pystack_walk(). */
+must_check int pyframe_get(const struct pyruntime *python, struct pycodes *codes,
+			   struct mem_windows *w, uint64_t addr, struct pyframe *ret);
 
 /** Follow a chain from a frame (of a generator, say) instead of from a thread; @p frame is where it begins. */
 must_check int pystack_walk_from(struct pystack *stack, const struct pyruntime *python,

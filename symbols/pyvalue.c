@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "symbols/pydict.h"
 #include "symbols/pytext.h"
 
 #define DEPTH_MAX 4
@@ -257,59 +258,19 @@ static void sequence(struct writer *w, uint64_t addr, bool is_list)
 	put(w, is_list ? "]" : n == 1 ? ",)" : ")");
 }
 
-struct keys {
-	uint64_t entries, values; /* values: of a split table, or 0 */
-	uint64_t n;
-	unsigned int size; /* of an entry */
-	unsigned int key;  /* where in it; the value is behind that */
-};
-
-static unsigned int index_bytes(uint64_t slots)
-{
-	return slots <= 0xff ? 1 : slots <= 0xffff ? 2 : slots <= UINT32_MAX ? 4 : 8;
-}
-
-static bool find_keys(const struct writer *w, uint64_t addr, struct keys *ret)
-{
-	const struct layout *l = w->python->layout;
-	uint64_t keys, indices;
-	uint8_t log2, kind = 0;
-
-	if (!u64_of(w, at(addr, l->dict.ma_keys), &keys) || !u64_of(w, at(addr, l->dict.ma_values), &ret->values) ||
-	    !u64_of(w, at(keys, l->keys.dk_nentries), &ret->n))
-		return false;
-	if (l->dict_keys == LAYOUT_DICT_KEYS_SIZE) {
-		if (!u64_of(w, at(keys, l->keys.dk_size), &indices) || indices > (uint64_t)1 << 40)
-			return false;
-		indices *= index_bytes(indices);
-	} else {
-		if (mem_read(w->reader, at(keys, l->keys.dk_log2_index_bytes), &log2, 1) < 0 || log2 > 40 ||
-		    mem_read(w->reader, at(keys, l->keys.dk_kind), &kind, 1) < 0)
-			return false;
-		indices = (uint64_t)1 << log2;
-	}
-	ret->entries = at(keys, l->keys.dk_indices) + indices;
-	ret->size = kind ? 16 : 24;
-	ret->key = kind ? 0 : 8;
-	if (ret->values && l->values_have_header)
-		ret->values += 8;
-	return true;
-}
-
 static void dictionary(struct writer *w, uint64_t addr)
 {
-	struct keys keys;
 	unsigned int shown = 0;
+	struct pydict dict;
 	uint64_t pair[2];
 
-	if (!find_keys(w, addr, &keys)) {
+	if (pydict_open(w->reader, w->python->layout, addr, &dict) < 0) {
 		put(w, "?");
 		return;
 	}
 	put(w, "{");
-	for (uint64_t i = 0; i < keys.n && i < SLOTS_MAX && w->left; i++) {
-		if (mem_read(w->reader, keys.entries + i * keys.size + keys.key, pair, sizeof(pair)) < 0 ||
-		    (keys.values && !u64_of(w, keys.values + 8 * i, &pair[1])))
+	for (uint64_t i = 0; i < dict.n && i < SLOTS_MAX && w->left; i++) {
+		if (pydict_get(w->reader, &dict, i, pair) < 0)
 			break;
 		if (!pair[0] || !pair[1])
 			continue;

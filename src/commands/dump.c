@@ -16,6 +16,7 @@ enum {
 	ID_PID = 'p',
 	ID_BLOCKING = 256,
 	ID_NONBLOCKING,
+	ID_ASYNC,
 };
 
 struct arguments {
@@ -36,6 +37,9 @@ static int apply(void *arg, int id, const char *value)
 	case ID_JSON:
 		a->options.json = true;
 		return 0;
+	case ID_ASYNC:
+		a->options.async = true;
+		return 0;
 	case ID_BLOCKING:
 		a->options.blocking = true;
 		return 0;
@@ -49,6 +53,7 @@ static int apply(void *arg, int id, const char *value)
 static const struct cli_option options[] = {
 	{ID_PID, "pid", "PID", "the process (or give it as the operand)", false},
 	{ID_LOCALS, "locals", NULL, "show the local variables of each frame", false},
+	{ID_ASYNC, "async", NULL, "show the tasks of asyncio, too, and what each waits for", false},
 	{ID_JSON, "json", NULL, "write JSON", false},
 	{ID_BLOCKING, "blocking", NULL, "stop each thread while it is read", false},
 	{ID_NONBLOCKING, "nonblocking", NULL, "stop nothing (the default)", false},

@@ -31,6 +31,7 @@ enum {
 	ID_FULL_FILENAMES,
 	ID_DATA_FILE,
 	ID_APPEND = 'a',
+	ID_ASYNC = 0x200,
 };
 
 static int parse_number(const char *text, double min, double max, double *ret)
@@ -77,6 +78,7 @@ static int set_flag(struct sample_options *o, int id)
 		{ID_FULL_FILENAMES, &o->view.full_filenames, true},
 		{ID_FUNCTION, &o->view.functions, true},
 		{ID_APPEND, &o->append, true},
+		{ID_ASYNC, &o->sampler.async, true},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
@@ -122,6 +124,7 @@ static const struct cli_option options[] = {
 	{ID_DATA_FILE, "data-file", "FILE", "write the sampled lines to this data file, in the context \"sampled\"", true},
 	{ID_APPEND, "append", NULL, "add to the data file instead of replacing it", false},
 	{ID_NATIVE, "native", NULL, "also frames of compiled code; stops each thread while it is read", false},
+	{ID_ASYNC, "async", NULL, "asyncio: show a task below those that wait for it, not below its loop", false},
 	{ID_GIL, "gil", NULL, "only threads that hold the GIL", false},
 	{ID_IDLE, "idle", NULL, "also threads that wait", false},
 	{ID_THREADS, "threads", NULL, "tell threads apart", false},
@@ -146,6 +149,10 @@ static int run(int argc, char **argv)
 		return status;
 	if ((o.pid != 0) == (operand < argc)) {
 		cli_wrong(&command_sample, "a process (-p PID) or a command is needed");
+		return CLI_EXIT_USAGE;
+	}
+	if (o.sampler.async && o.sampler.native) {
+		cli_wrong(&command_sample, "--async and --native do not go together");
 		return CLI_EXIT_USAGE;
 	}
 	log_set_level(o.verbose > 0 ? LOG_LEVEL_DEBUG : o.verbose < 0 ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO);

@@ -1,4 +1,4 @@
-/** The stack of each thread of a process, once, on standard output. */
+/** The stack of each thread of a process, and the tasks of asyncio, once, on standard output. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,6 +9,7 @@
 
 struct dump_options {
 	bool json, locals, blocking;
+	bool async; /* the tasks of asyncio as well */
 };
 
 /** Write it. When that cannot be, *@p refusal says why; -errno. */

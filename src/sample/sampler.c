@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "sample/access.h"
+#include "sample/async.h"
 #include "sample/native_stack.h"
 
 #define SECOND UINT64_C(1000000000)
@@ -162,19 +163,26 @@ static bool is_over(const struct sampler *s)
 
 /* ---------------------------------------------------------------------------------------------------- the samples */
 
-static int add_sample(struct sampler *s, struct target *t, struct target_thread *thread, enum thread_state state,
-		      uint64_t now, uint64_t weight)
+static unsigned int flags_of(const struct target *t, const struct target_thread *thread, enum thread_state state,
+			     uint64_t futex)
 {
 	unsigned int flags = state == THREAD_RUNS ? PROFILE_ON_CPU : PROFILE_IDLE;
+
+	if (futex && pythread_waits_for_gil(&thread->py, t->runtime.python.layout, futex))
+		flags = PROFILE_GIL_WAIT;
+	return thread->py.has_gil ? flags | PROFILE_GIL : flags;
+}
+
+static int add_sample(struct sampler *s, struct target *t, struct target_thread *thread, unsigned int flags,
+		      const struct pystack *stack, uint64_t now, uint64_t weight)
+{
 	bool is_merged = s->n_ids; /* with compiled code */
 
-	if (thread->py.has_gil)
-		flags |= PROFILE_GIL;
 	s->samples++;
 	if (s->options.on_sample)
-		return s->options.on_sample(s->options.arg, t->pid, &t->stack.frames[0]);
-	for (size_t i = 0; i < t->stack.n && !is_merged; i++) {
-		int r = python_frame_id(s->profile, &t->stack.frames[i], &s->ids[i]);
+		return s->options.on_sample(s->options.arg, t->pid, &stack->frames[0]);
+	for (size_t i = 0; i < stack->n && !is_merged; i++) {
+		int r = python_frame_id(s->profile, &stack->frames[i], &s->ids[i]);
 
 		if (r < 0)
 			return r;
@@ -206,17 +214,21 @@ static int sample_thread(struct sampler *s, struct target *t, struct target_thre
 			 uint64_t weight)
 {
 	enum thread_state state = THREAD_RUNS;
+	const struct pystack *stack = &t->stack;
+	uint64_t futex = 0;
 	int r;
 
 	if (s->options.gil && !thread->py.has_gil)
 		return 0;
 	if (thread->watch.tid)
-		state = thread_watch_state(&thread->watch);
+		state = thread_watch_look(&thread->watch, &futex);
 	if (state == THREAD_GONE || (state == THREAD_WAITS && !s->options.idle))
 		return 0;
 	r = read_thread(s, t, thread);
+	if (r == 0 && s->options.async)
+		r = async_stack(t, thread, now, &stack);
 	if (r == 0)
-		return t->stack.n ? add_sample(s, t, thread, state, now, weight) : 0;
+		return stack->n ? add_sample(s, t, thread, flags_of(t, thread, state, futex), stack, now, weight) : 0;
 	if (r == -EAGAIN) {
 		s->torn++;
 		return 0;

@@ -19,6 +19,7 @@ struct sampler_options {
 	bool subprocesses;
 	bool blocking;	/* stop each thread while it is read */
 	bool native;	/* frames of compiled code as well; implies blocking */
+	bool async;	/* stacks of tasks of asyncio, in place of those of the threads that run them; not with native */
 	/** If not NULL, gets the innermost frame of each sample, and there is no profile. 0, or -ENOMEM. */
 	int (*on_sample)(void *arg, pid_t pid, const struct pyframe *frame);
 	void *arg;

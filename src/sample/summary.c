@@ -60,6 +60,8 @@ size_t summary_line(char *buf, size_t size, const struct profile *p)
 		add(&t, "; %.1f %% on CPU, %.1f %% holding the GIL",
 		    summary_percent(p->counts.cpu_ns, p->counts.weight_ns),
 		    summary_percent(p->counts.gil_ns, p->counts.weight_ns));
+	if (p->gil_wait_ns)
+		add(&t, ", %.1f %% waiting for it", summary_percent(p->gil_wait_ns, p->counts.weight_ns));
 	return t.len;
 }
 
@@ -87,7 +89,7 @@ size_t summary_losses(char *buf, size_t size, const struct profile *p)
 
 bool summary_is_poor(const struct profile *p)
 {
-	uint64_t lost = p->info.torn + p->info.unread + p->info.late + p->lost.deep + p->lost.nodes + p->lost.names +
+	uint64_t lost = p->info.torn + p->info.unread + p->lost.deep + p->lost.nodes + p->lost.names +
 			p->lost.threads;
 
 	return lost > p->counts.samples / 100;

@@ -21,5 +21,5 @@ size_t summary_losses(char *buf, size_t size, const struct profile *p);
 /** @p part of @p whole in percent; 0 of nothing. */
 double summary_percent(uint64_t part, uint64_t whole);
 
-/** More than one in a hundred was lost: worth a warning. */
+/** More than one in a hundred is missing or wrong: worth a warning. One not taken in time is neither. */
 bool summary_is_poor(const struct profile *p);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "attach/procfs.h"
+#include "sample/async.h"
 
 #define LIST_TRIES 5
 #define STACK_TRIES 20
@@ -31,6 +32,7 @@ void target_free(struct target *t)
 	pycodes_deinit(&t->codes);
 	pystack_deinit(&t->stack);
 	native_free(t->native);
+	async_free(t->async);
 	runtime_deinit(&t->runtime);
 	remote_close(&t->remote);
 	free(t);

@@ -31,6 +31,7 @@ struct target {
 	struct pycodes codes;
 	struct pystack stack;
 	struct native *native; /* NULL: not asked for yet */
+	struct async *async;   /* the same */
 	uint64_t sampled_ns; /* when it was sampled last; 0: never */
 	uint64_t torn, unread;
 };
