@@ -305,14 +305,19 @@ char *procfs_argv0(pid_t pid)
 	return NULL;
 }
 
-char *procfs_cwd(pid_t pid)
+char *procfs_link(pid_t pid, const char *name)
 {
-	char path[64], cwd[PATH_MAX];
+	char path[64], target[PATH_MAX];
 	ssize_t n;
 
-	snprintf(path, sizeof(path), "/proc/%d/cwd", pid);
-	n = readlink(path, cwd, sizeof(cwd));
-	return n > 0 ? strndup(cwd, (size_t)n) : NULL;
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	n = readlink(path, target, sizeof(target));
+	return n > 0 ? strndup(target, (size_t)n) : NULL;
+}
+
+char *procfs_cwd(pid_t pid)
+{
+	return procfs_link(pid, "cwd");
 }
 
 char *procfs_environment(pid_t pid, const char *name)

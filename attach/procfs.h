@@ -64,6 +64,7 @@ void procfs_cmdline(pid_t pid, char *buf, size_t size);
 /** argv[0], or the value of the environment variable @p name when the program started; NULL without one. The caller frees. */
 char *procfs_argv0(pid_t pid);
 /** Its working directory, as it calls it; NULL if it cannot be had. The caller frees. */
+char *procfs_link(pid_t pid, const char *name); /* "exe", "cwd" */
 char *procfs_cwd(pid_t pid);
 char *procfs_environment(pid_t pid, const char *name);
 

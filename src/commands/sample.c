@@ -32,6 +32,16 @@ enum {
 	ID_DATA_FILE,
 	ID_APPEND = 'a',
 	ID_ASYNC = 0x200,
+	ID_SOURCE,
+	ID_INCLUDE,
+	ID_OMIT,
+	ID_PYLIB,
+	ID_RCFILE,
+};
+
+struct arguments {
+	struct sample_options sample;
+	struct options record; /* of the data file */
 };
 
 static int parse_number(const char *text, double min, double max, double *ret)
@@ -77,7 +87,6 @@ static int set_flag(struct sample_options *o, int id)
 		{ID_NONBLOCKING, &o->sampler.blocking, false},
 		{ID_FULL_FILENAMES, &o->view.full_filenames, true},
 		{ID_FUNCTION, &o->view.functions, true},
-		{ID_APPEND, &o->append, true},
 		{ID_ASYNC, &o->sampler.async, true},
 	};
 
@@ -87,9 +96,40 @@ static int set_flag(struct sample_options *o, int id)
 	return 0;
 }
 
+static int set_text(char **text, const char *value)
+{
+	free(*text);
+	*text = strdup(value);
+	return *text ? 0 : -ENOMEM;
+}
+
+/* What the data file is to have in it. */
+static int set_record(struct options *record, int id, const char *value)
+{
+	switch (id) {
+	case ID_DATA_FILE:
+		return *value ? set_text(&record->data_file, value) : -EINVAL;
+	case ID_RCFILE:
+		return set_text(&record->rcfile, value);
+	case ID_SOURCE:
+		return string_list_add(&record->source, value);
+	case ID_INCLUDE:
+		return string_list_add(&record->include, value);
+	case ID_OMIT:
+		return string_list_add(&record->omit, value);
+	case ID_PYLIB:
+		record->pylib = true;
+		return 0;
+	default:
+		record->append = true;
+		return 0;
+	}
+}
+
 static int apply(void *arg, int id, const char *value)
 {
-	struct sample_options *o = arg;
+	struct arguments *a = arg;
+	struct sample_options *o = &a->sample;
 
 	switch (id) {
 	case ID_PID:
@@ -103,8 +143,13 @@ static int apply(void *arg, int id, const char *value)
 		o->output = value;
 		return 0;
 	case ID_DATA_FILE:
-		o->data_file = value;
-		return 0;
+	case ID_APPEND:
+	case ID_SOURCE:
+	case ID_INCLUDE:
+	case ID_OMIT:
+	case ID_PYLIB:
+	case ID_RCFILE:
+		return set_record(&a->record, id, value);
 	case ID_VERBOSE:
 		o->verbose = 1;
 		return 0;
@@ -123,6 +168,11 @@ static const struct cli_option options[] = {
 	{ID_OUTPUT, "output", "FILE", "write the profile there", true},
 	{ID_DATA_FILE, "data-file", "FILE", "write the sampled lines to this data file, in the context \"sampled\"", true},
 	{ID_APPEND, "append", NULL, "add to the data file instead of replacing it", false},
+	{ID_SOURCE, "source", "SRC,...", "with --data-file: only code in these directories or packages", false},
+	{ID_INCLUDE, "include", "PAT,...", "with --data-file: only files whose names match one of these patterns", false},
+	{ID_OMIT, "omit", "PAT,...", "with --data-file: not files whose names match one of these patterns", false},
+	{ID_PYLIB, "pylib", NULL, "with --data-file: the standard library and installed packages as well", false},
+	{ID_RCFILE, "rcfile", "FILE", "with --data-file: read settings from FILE (default: .coveragerc, ...; '': none)", true},
 	{ID_NATIVE, "native", NULL, "also frames of compiled code; stops each thread while it is read", false},
 	{ID_ASYNC, "async", NULL, "asyncio: show a task below those that wait for it, not below its loop", false},
 	{ID_GIL, "gil", NULL, "only threads that hold the GIL", false},
@@ -138,26 +188,57 @@ static const struct cli_option options[] = {
 	{ID_QUIET, "quiet", NULL, "say nothing but errors", false},
 };
 
+static int check(const struct arguments *a)
+{
+	const struct options *r = &a->record;
+
+	if ((a->sample.pid != 0) == (a->sample.command != NULL))
+		return cli_wrong(&command_sample, "a process (-p PID) or a command is needed");
+	if (a->sample.sampler.async && a->sample.sampler.native)
+		return cli_wrong(&command_sample, "--async and --native do not go together");
+	if (!r->data_file && (r->source.n || r->include.n || r->omit.n || r->pylib || r->append || r->rcfile))
+		return cli_wrong(&command_sample, "--source, --include, --omit, --pylib, --append and --rcfile need --data-file");
+	return CLI_RUN;
+}
+
+/* Of the settings those hold that say which files are wanted, and how they are named. */
+static int configure(struct arguments *a)
+{
+	static char *no_command[] = {(char *)"pycov-trace", NULL};
+	int r;
+
+	a->record.command = a->sample.command ? a->sample.command : no_command;
+	r = options_configure(&a->record);
+	a->sample.record = &a->record;
+	a->sample.sampler.runs = true;
+	return r;
+}
+
+static int run_with(struct arguments *a, int argc, char **argv)
+{
+	int operand, status, r;
+
+	if (cli_is_over(cli_parse(&command_sample, a, argc, argv, &operand), &status))
+		return status;
+	a->sample.command = operand < argc ? argv + operand : NULL;
+	if (check(a) != CLI_RUN)
+		return CLI_EXIT_USAGE;
+	log_set_level(a->sample.verbose > 0 ? LOG_LEVEL_DEBUG : a->sample.verbose < 0 ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO);
+	r = a->record.data_file ? configure(a) : 0;
+	if (r != 0)
+		return r == CLI_WRONG ? CLI_EXIT_USAGE : 1;
+	return sample_run(&a->sample);
+}
+
 static int run(int argc, char **argv)
 {
-	struct sample_options o = {
-		.sampler = {.rate = RATE_DEFAULT, .subprocesses = true},
+	struct arguments a = {
+		.sample.sampler = {.rate = RATE_DEFAULT, .subprocesses = true},
 	};
-	int operand, status;
+	int status = run_with(&a, argc, argv);
 
-	if (cli_is_over(cli_parse(&command_sample, &o, argc, argv, &operand), &status))
-		return status;
-	if ((o.pid != 0) == (operand < argc)) {
-		cli_wrong(&command_sample, "a process (-p PID) or a command is needed");
-		return CLI_EXIT_USAGE;
-	}
-	if (o.sampler.async && o.sampler.native) {
-		cli_wrong(&command_sample, "--async and --native do not go together");
-		return CLI_EXIT_USAGE;
-	}
-	log_set_level(o.verbose > 0 ? LOG_LEVEL_DEBUG : o.verbose < 0 ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO);
-	o.command = operand < argc ? argv + operand : NULL;
-	return sample_run(&o);
+	options_deinit(&a.record);
+	return status;
 }
 
 const struct cli_command command_sample = {

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "sample/sample_data.h"
 #include "sample/summary.h"
+#include "supervisor/recorder.h"
 
 #define EXIT_OWN 1
 #define EXIT_NOT_RUN 126
@@ -141,7 +142,7 @@ static int write_profile(const struct sampler *s, const struct sample_options *o
 	return 0;
 }
 
-static int finish(struct sampler *s, const struct sample_options *o)
+static int finish(struct sampler *s, const struct sample_options *o, struct recorder *recorder)
 {
 	char what[1024];
 	int r;
@@ -157,10 +158,10 @@ static int finish(struct sampler *s, const struct sample_options *o)
 		log_warning("%s", s->refusal.why);
 	describe(what, sizeof(what), o);
 	r = sampler_describe(s, what);
-	if (r == 0 && (o->output || o->format || !o->data_file))
+	if (r == 0 && (o->output || o->format || !o->record))
 		r = write_profile(s, o);
-	if (r == 0 && o->data_file)
-		r = sample_data_write(s->profile, o->data_file, o->append, s->cwd);
+	if (r == 0 && o->record)
+		r = sample_data_write(recorder, s);
 	return r;
 }
 
@@ -185,7 +186,7 @@ static int begin(struct sampler *s, const struct sample_options *o)
 	return sampler_follow(s, pid);
 }
 
-static int sample(struct sampler *s, const struct sample_options *o)
+static int sample(struct sampler *s, const struct sample_options *o, struct recorder *recorder)
 {
 	int status = 0, r;
 
@@ -199,34 +200,48 @@ static int sample(struct sampler *s, const struct sample_options *o)
 		status = wait_for_command(child_pid);
 	if (r < 0)
 		log_error("sampling ended: %s", strerror(-r));
-	r = finish(s, o);
+	r = finish(s, o, recorder);
 	return r < 0 && !status ? EXIT_OWN : status;
 }
 
-static int check_outputs(const struct sample_options *o)
+static int check_output(const struct sample_options *o)
 {
 	int r = o->output ? profile_output_check(o->output) : 0;
 
 	if (r < 0)
 		log_error("cannot write %s: %s", o->output, strerror(-r));
-	return r < 0 || !o->data_file ? r : sample_data_check(o->data_file);
+	return r;
 }
 
-int sample_run(const struct sample_options *options)
+static int run_with(const struct sample_options *options, struct recorder *recorder)
 {
 	struct profile_options limits = {.keep_order = options->format && options->format->keep_order};
 	_cleanup_profile_ struct profile *profile = NULL;
 	_cleanup_(sampler_deinit) struct sampler sampler = {0};
-	int r = check_outputs(options);
+	int r = profile_new(&limits, &profile);
 
-	if (r < 0)
-		return EXIT_OWN;
-	r = profile_new(&limits, &profile);
 	if (r == 0)
 		r = sampler_init(&sampler, &options->sampler, profile);
 	if (r < 0) {
 		log_error("%s", strerror(-r));
 		return EXIT_OWN;
 	}
-	return sample(&sampler, options);
+	return sample(&sampler, options, recorder);
+}
+
+int sample_run(const struct sample_options *options)
+{
+	struct recorder recorder;
+	int status, r = check_output(options);
+
+	if (r < 0)
+		return EXIT_OWN;
+	if (!options->record)
+		return run_with(options, NULL);
+	r = recorder_init(&recorder, options->record);
+	if (r < 0)
+		log_error("%s", recorder.why);
+	status = r < 0 ? EXIT_OWN : run_with(options, &recorder);
+	recorder_deinit(&recorder);
+	return status;
 }

@@ -1,6 +1,7 @@
 /** Sampling from the command line: a process that runs, or a command. */
 #pragma once
 
+#include "cli/options.h"
 #include "sample/output.h"
 #include "sample/sampler.h"
 
@@ -10,8 +11,7 @@ struct sample_options {
 	double duration; /* seconds; 0: until the end */
 	const struct profile_format *format; /* NULL: a table, unless only a data file is wanted */
 	const char *output;    /* NULL: where the format goes by default */
-	const char *data_file; /* NULL: no data file is written */
-	bool append;	       /* to what is in it */
+	const struct options *record; /* the data file and what is wanted in it; NULL: none is written */
 	struct sampler_options sampler;
 	struct profile_view view;
 	int verbose; /* as in options.h */

@@ -17,17 +17,8 @@ static int complain(const struct datafile *file, const char *path, int error)
 	return error;
 }
 
-int sample_data_check(const char *path)
-{
-	_cleanup_datafile_ struct datafile file = {.dirfd = -1};
-	int r = datafile_init(&file, path);
-
-	if (r == 0)
-		r = datafile_check_writable(&file);
-	return r < 0 ? complain(&file, path, r) : 0;
-}
-
-/* Below .../lib/python3.X/ or .../dist-packages/: what comes with an interpreter, or was installed into it. */
+/* Below .../lib/python3.X/ or .../dist-packages/: what comes with an interpreter, or was installed into it, be it one of
+ * which no more is known than that. */
 static bool is_library(const char *name)
 {
 	for (const char *p = name; (p = strstr(p, "/python3")); p++) {
@@ -69,21 +60,58 @@ static int add_line(struct record *rec, struct record_file *file, const struct p
 	return r == -ERANGE ? 0 : r;
 }
 
-static int fill(struct record *rec, const struct profile *p, const char *cwd)
+/*
+ * Which interpreter ran it is not known any more. Each of them knows its own library, that nobody asked for; the packages
+ * of a --source are those of any.
+ */
+static int judge(struct recorder *recorder, const struct sampler *s, const char *name, const char **ret)
+{
+	bool any = selection_has_source(recorder->selection);
+	const char *path = NULL;
+
+	*ret = NULL;
+	for (size_t i = 0; i < s->n_runs; i++) {
+		int r = recorder_judge(recorder, &s->runs[i], name, &path);
+
+		if (r < 0)
+			return r;
+		if (path)
+			*ret = path;
+		if ((path != NULL) == any)
+			break;
+	}
+	*ret = any || path ? *ret : NULL;
+	return 0;
+}
+
+static int find_file(struct recorder *recorder, const struct sampler *s, struct record *rec, const char *file,
+		     struct record_file **ret)
+{
+	const struct options *o = recorder->options;
+	bool is_default = !o->pylib && !o->source.n && !o->include.n;
+	const char *path = NULL;
+	char name[PATH_MAX];
+	int r;
+
+	*ret = NULL;
+	if (!full_name(file, s->cwd, name, sizeof(name)) || (is_default && is_library(name)))
+		return 0;
+	r = judge(recorder, s, name, &path);
+	return r < 0 || !path ? r : record_file_get(rec, path, ret);
+}
+
+static int fill(struct recorder *recorder, const struct sampler *s, struct record *rec)
 {
 	_cleanup_free_ struct profile_source_line *lines = NULL;
 	struct record_file *file = NULL;
 	const char *last = NULL;
-	char name[PATH_MAX];
 	size_t n;
-	int r = profile_source_lines(p, &lines, &n);
+	int r = profile_source_lines(s->profile, &lines, &n);
 
 	for (size_t i = 0; i < n && r == 0; i++) {
 		if (!last || strcmp(last, lines[i].file) != 0) {
 			last = lines[i].file;
-			file = NULL;
-			if (full_name(last, cwd, name, sizeof(name)) && !is_library(name))
-				r = record_file_get(rec, name, &file);
+			r = find_file(recorder, s, rec, last, &file);
 		}
 		if (r == 0 && file)
 			r = add_line(rec, file, &lines[i]);
@@ -91,20 +119,20 @@ static int fill(struct record *rec, const struct profile *p, const char *cwd)
 	return r;
 }
 
-int sample_data_write(const struct profile *p, const char *path, bool append, const char *cwd)
+int sample_data_write(struct recorder *recorder, const struct sampler *s)
 {
-	_cleanup_datafile_ struct datafile file = {.dirfd = -1};
+	struct datafile *file = &recorder->file;
 	_cleanup_record_ struct record rec;
-	int r = datafile_init(&file, path);
+	int r = 0;
 
 	record_init(&rec);
-	if (r == 0 && append) {
-		r = datafile_read(&file, &rec);
+	if (recorder->options->append) {
+		r = datafile_read(file, &rec);
 		r = r == -ENOENT ? 0 : r;
 	}
 	if (r == 0)
-		r = fill(&rec, p, cwd);
+		r = fill(recorder, s, &rec);
 	if (r == 0)
-		r = datafile_write(&file, &rec, false);
-	return r < 0 ? complain(&file, path, r) : 0;
+		r = datafile_write(file, &rec, false);
+	return r < 0 ? complain(file, recorder->options->data_file, r) : 0;
 }

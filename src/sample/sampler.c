@@ -16,6 +16,7 @@
 
 #define SECOND UINT64_C(1000000000)
 #define TARGETS_MAX 2000
+#define RUNS_MAX 64
 #define SHORTEST_SLEEP_NS UINT64_C(30000)
 #define WITHOUT_ANY_NS UINT64_C(1000000) /* between looks, while there is nothing to sample */
 
@@ -42,6 +43,9 @@ void sampler_deinit(struct sampler *s)
 {
 	for (size_t i = 0; i < s->n_targets; i++)
 		target_free(s->targets[i]);
+	for (size_t i = 0; i < s->n_runs; i++)
+		run_deinit(&s->runs[i]);
+	free(s->runs);
 	free(s->targets);
 	free(s->ids);
 	free(s->cwd);
@@ -51,8 +55,42 @@ void sampler_deinit(struct sampler *s)
 
 /* -------------------------------------------------------------------------------------------------- the processes */
 
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+static int note_run(struct sampler *s, const struct target *t)
+{
+	struct run run, *runs;
+
+	if (!s->options.runs || s->n_runs == RUNS_MAX)
+		return 0;
+	run_init(&run);
+	run.hexversion = t->runtime.py->hexversion;
+	run.library = t->runtime.path ? strdup(t->runtime.path) : NULL;
+	run_note_process(&run, t->pid);
+	for (size_t i = 0; i < s->n_runs; i++)
+		if (same_text(s->runs[i].library, run.library) && same_text(s->runs[i].executable, run.executable)) {
+			run_deinit(&run);
+			return 0;
+		}
+	runs = realloc(s->runs, (s->n_runs + 1) * sizeof(*runs));
+	if (!runs) {
+		run_deinit(&run);
+		return -ENOMEM;
+	}
+	s->runs = runs;
+	s->runs[s->n_runs++] = run;
+	return 0;
+}
+
 static int add_target(struct sampler *s, struct target *t)
 {
+	int r = note_run(s, t);
+
+	if (r < 0)
+		return r;
 	if (s->n_targets == s->targets_room) {
 		size_t room = s->targets_room ? 2 * s->targets_room : 16;
 		struct target **targets = realloc(s->targets, room * sizeof(struct target *));

@@ -11,6 +11,7 @@
 #include "sample/runtime.h"
 #include "sample/target.h"
 #include "supervisor/refusal.h"
+#include "supervisor/run.h"
 
 struct sampler_options {
 	unsigned int rate; /* per second */
@@ -19,6 +20,7 @@ struct sampler_options {
 	bool subprocesses;
 	bool blocking;	/* stop each thread while it is read */
 	bool native;	/* frames of compiled code as well; implies blocking */
+	bool runs;	/* keep what is known of the interpreters */
 	bool async;	/* stacks of tasks of asyncio, in place of those of the threads that run them; not with native */
 	/** If not NULL, gets the innermost frame of each sample, and there is no profile. 0, or -ENOMEM. */
 	int (*on_sample)(void *arg, pid_t pid, const struct pyframe *frame);
@@ -42,6 +44,8 @@ struct sampler {
 	uint64_t samples, torn, unread, late;
 	bool was_python; /* the root, or any other */
 	char *cwd;	 /* of the first process sampled: what names of files are relative to; NULL: not known */
+	struct run *runs; /* with options.runs: one process of each interpreter */
+	size_t n_runs;
 	struct refusal refusal; /* why the last one that has a Python in it was not entered; reason 0: none was */
 };
 

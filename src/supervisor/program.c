@@ -62,34 +62,6 @@ void program_fork(struct program *child, const struct program *parent)
 
 /* ------------------------------------------------------------------------------------------------ looking around */
 
-static char *read_link(pid_t pid, const char *name)
-{
-	char path[64], buf[PATH_MAX];
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-	n = readlink(path, buf, sizeof(buf));
-	return n > 0 ? strndup(buf, (size_t)n) : NULL;
-}
-
-/* The root directory when it is not ours (a container, a chroot): names are resolved below it. */
-static int open_other_root(pid_t pid)
-{
-	struct stat ours, theirs;
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/root", pid);
-	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	if (stat("/", &ours) == 0 && fstat(fd, &theirs) == 0 &&
-	    (ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino))
-		return fd;
-	close(fd);
-	return -1;
-}
-
 struct runtime_search {
 	pid_t pid;
 	struct images *images;
@@ -123,48 +95,6 @@ static int search_map(const struct procfs_map *map, void *arg)
 	return 1;
 }
 
-/* What the interpreter will take for sys.executable: argv[0], looked for in PATH as Modules/getpath.py does. */
-static char *find_executable(pid_t pid, const char *argv0)
-{
-	_cleanup_free_ char *path = procfs_environment(pid, "PATH"), *cwd = NULL;
-	char full[PATH_MAX];
-
-	if (argv0[0] == '/')
-		return strdup(argv0);
-	if (strchr(argv0, '/')) {
-		cwd = read_link(pid, "cwd");
-		return cwd && snprintf(full, sizeof(full), "%s/%s", cwd, argv0) < (int)sizeof(full) ? strdup(full) : NULL;
-	}
-	for (char *dir = path; dir && *dir; dir += strcspn(dir, ":"), dir += *dir == ':') {
-		char seen[PATH_MAX + 64];
-		int n = (int)strcspn(dir, ":");
-
-		if (dir[0] != '/' || snprintf(full, sizeof(full), "%.*s/%s", n, dir, argv0) >= (int)sizeof(full))
-			continue;
-		snprintf(seen, sizeof(seen), "/proc/%d/root%s", pid, full);
-		if (faccessat(AT_FDCWD, seen, X_OK, AT_EACCESS) == 0)
-			return strdup(full);
-	}
-	return NULL;
-}
-
-static void note_surroundings(struct program *p, pid_t pid)
-{
-	char command[512];
-	struct procfs_status status;
-	_cleanup_free_ char *argv0 = procfs_argv0(pid);
-
-	procfs_cmdline(pid, command, sizeof(command));
-	p->run.pid = pid;
-	p->run.ns_pid = procfs_status(pid, &status) == 0 && status.ns_pid ? status.ns_pid : pid;
-	p->run.hexversion = p->runtime->py.hexversion;
-	p->run.command = strdup(command);
-	p->run.executable = argv0 ? find_executable(pid, argv0) : read_link(pid, "exe");
-	p->run.home = procfs_environment(pid, "HOME");
-	p->run.user_base = procfs_environment(pid, "PYTHONUSERBASE");
-	p->run.root_fd = open_other_root(pid);
-}
-
 /* Find the runtime among what is mapped. -ENOENT. */
 static int find_runtime(struct program *p, pid_t pid, struct images *images)
 {
@@ -180,7 +110,8 @@ static int find_runtime(struct program *p, pid_t pid, struct images *images)
 	p->runtime_base = s.base;
 	run_deinit(&p->run);
 	p->run.library = s.path;
-	note_surroundings(p, pid);
+	p->run.hexversion = p->runtime->py.hexversion;
+	run_note_process(&p->run, pid);
 	return 0;
 }
 
@@ -208,7 +139,7 @@ static const struct image *exe_image(pid_t pid, struct images *images)
 /* Of a program that cannot be looked into the name must do. */
 static bool is_called_python(pid_t pid)
 {
-	_cleanup_free_ char *exe = read_link(pid, "exe");
+	_cleanup_free_ char *exe = procfs_link(pid, "exe");
 	const char *name = exe ? strrchr(exe, '/') : NULL;
 
 	return name && (!strncmp(name, "/python", 7) || !strncmp(name, "/pypy", 5));
@@ -571,8 +502,9 @@ static int on_fork_child(struct program *p, const struct remote *r)
 	if (p->phase == PROGRAM_FORKED) {
 		p->phase = PROGRAM_HOOKED;
 		run_deinit(&p->run);
-		note_surroundings(p, r->tid);
-		p->run.library = read_link(r->tid, "exe");
+		p->run.hexversion = p->runtime->py.hexversion;
+		run_note_process(&p->run, r->tid);
+		p->run.library = procfs_link(r->tid, "exe");
 		return share_region(p, r);
 	}
 	ret = memfd_call(p, r, &call);

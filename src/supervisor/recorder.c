@@ -193,7 +193,7 @@ static int find_facts(struct interpreter *it, const struct run *run)
 	if (r < 0)
 		return r;
 	search.expected = expected = interpreter_facts_landmark(&it->facts, hints.major, hints.minor);
-	r = region_walk(run->region_fd, &v);
+	r = run->region_fd < 0 ? 0 : region_walk(run->region_fd, &v);
 	is_sure = search.found != NULL;
 	/* It is elsewhere: in another interpreter's, as PYTHONHOME or an embedding program would have it. */
 	if (r == 0 && search.found) {
@@ -525,6 +525,19 @@ int recorder_drain_early(struct recorder *recorder, const struct run *run, struc
 			 struct drained *drained)
 {
 	return drain(recorder, run, record, drained, true);
+}
+
+int recorder_judge(struct recorder *recorder, const struct run *run, const char *name, const char **ret)
+{
+	struct interpreter *it;
+	struct known_file *known;
+	int r = interpreter_get(recorder, run, false, &it);
+
+	if (r == 0)
+		r = get_known_file(recorder, it, name, &known);
+	if (r == 0)
+		*ret = known->path;
+	return r;
 }
 
 int recorder_add_samples(struct recorder *recorder, const struct run *run, struct record *record,

@@ -42,6 +42,9 @@ int recorder_drain(struct recorder *recorder, const struct run *run, struct reco
 int recorder_drain_early(struct recorder *recorder, const struct run *run, struct record *record,
 			 struct drained *drained) must_check;
 
+/** What the file that @p run has as @p name is recorded as; NULL if it is not wanted. Valid as long as the recorder. */
+int recorder_judge(struct recorder *recorder, const struct run *run, const char *name, const char **ret) must_check;
+
 /**
  * Move samples from @p sampled, where files have the names that @p run has for them, to the files of @p record. Those
  * of files that are not in there (yet) stay.

@@ -1,7 +1,13 @@
 #include "supervisor/run.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+
+#include "attach/procfs.h"
 
 #define TEXT_MAX 3000u
 
@@ -89,4 +95,65 @@ int run_decode(const unsigned char *buf, size_t len, struct run *ret)
 	if (r < 0)
 		run_deinit(ret);
 	return r;
+}
+
+/* --------------------------------------------------------------------------------------------- the process itself */
+
+/* The root directory when it is not ours (a container, a chroot): names are resolved below it. */
+static int open_other_root(pid_t pid)
+{
+	struct stat ours, theirs;
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/root", pid);
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	if (stat("/", &ours) == 0 && fstat(fd, &theirs) == 0 &&
+	    (ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* What the interpreter will take for sys.executable: argv[0], looked for in PATH as Modules/getpath.py does. */
+static char *find_executable(pid_t pid, const char *argv0)
+{
+	_cleanup_free_ char *path = procfs_environment(pid, "PATH"), *cwd = NULL;
+	char full[PATH_MAX];
+
+	if (argv0[0] == '/')
+		return strdup(argv0);
+	if (strchr(argv0, '/')) {
+		cwd = procfs_link(pid, "cwd");
+		return cwd && snprintf(full, sizeof(full), "%s/%s", cwd, argv0) < (int)sizeof(full) ? strdup(full) : NULL;
+	}
+	for (char *dir = path; dir && *dir; dir += strcspn(dir, ":"), dir += *dir == ':') {
+		char seen[PATH_MAX + 64];
+		int n = (int)strcspn(dir, ":");
+
+		if (dir[0] != '/' || snprintf(full, sizeof(full), "%.*s/%s", n, dir, argv0) >= (int)sizeof(full))
+			continue;
+		snprintf(seen, sizeof(seen), "/proc/%d/root%s", pid, full);
+		if (faccessat(AT_FDCWD, seen, X_OK, AT_EACCESS) == 0)
+			return strdup(full);
+	}
+	return NULL;
+}
+
+void run_note_process(struct run *run, pid_t pid)
+{
+	char command[512];
+	struct procfs_status status;
+	_cleanup_free_ char *argv0 = procfs_argv0(pid);
+
+	procfs_cmdline(pid, command, sizeof(command));
+	run->pid = pid;
+	run->ns_pid = procfs_status(pid, &status) == 0 && status.ns_pid ? status.ns_pid : pid;
+	run->command = strdup(command);
+	run->executable = argv0 ? find_executable(pid, argv0) : procfs_link(pid, "exe");
+	run->home = procfs_environment(pid, "HOME");
+	run->user_base = procfs_environment(pid, "PYTHONUSERBASE");
+	run->root_fd = open_other_root(pid);
 }

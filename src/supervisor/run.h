@@ -28,6 +28,9 @@ struct run {
 void run_init(struct run *run);
 void run_deinit(struct run *run);
 
+/** Fill in what /proc says of @p pid: all but id, hexversion, library and region. */
+void run_note_process(struct run *run, pid_t pid);
+
 /** The longest message; longer strings are cut. */
 #define RUN_MESSAGE_MAX 16384
 

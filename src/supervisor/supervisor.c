@@ -182,6 +182,13 @@ static struct thread *adopt(struct supervisor *s, pid_t tid)
 	return t;
 }
 
+static enum agent_fork_mode fork_mode(const struct options *o)
+{
+	if (o->no_follow)
+		return FORK_FORGOTTEN;
+	return o->parallel_mode || o->process_contexts ? FORK_OWN : FORK_SHARES;
+}
+
 static void on_fork(struct supervisor *s, struct thread *parent, bool is_vfork)
 {
 	struct procfs_status status;
@@ -202,7 +209,8 @@ static void on_fork(struct supervisor *s, struct thread *parent, bool is_vfork)
 	if (!child->process->is_known)
 		take_after(s, child->process, parent->process);
 	child->process->is_borrowed = is_vfork && child->process->program.blob == parent->process->program.blob;
-	if (!child->process->is_borrowed && child->process->program.run.id)
+	/* One that gets a run of its own is told of when it has it. */
+	if (!child->process->is_borrowed && child->process->program.run.id && fork_mode(s->options) == FORK_SHARES)
 		tell_sampling(s, child->process, child->process->program.run.id);
 }
 
@@ -431,13 +439,6 @@ static bool dispatch(struct supervisor *s)
 			release_command(s);
 	} while (next == NEXT_STOP || next == NEXT_END);
 	return next != NEXT_NEVER;
-}
-
-static enum agent_fork_mode fork_mode(const struct options *o)
-{
-	if (o->no_follow)
-		return FORK_FORGOTTEN;
-	return o->parallel_mode || o->process_contexts ? FORK_OWN : FORK_SHARES;
 }
 
 int supervisor_follow(struct supervisor *s, pid_t pid)

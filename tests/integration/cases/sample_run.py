@@ -186,6 +186,36 @@ def lines_in_the_data_file(t):
     t.expect(db.execute("select sum(samples) from pycov_trace_samples").fetchone()[0] > before, "appended")
 
 
+@few
+def which_files_are_wanted(t):
+    """As for recorded lines: by options and settings, in place of what is left out by default."""
+    target = talk(t, "states.py")
+    data = t.dir / "data"
+
+    def files(*options, idle=True):
+        data.unlink(missing_ok=True)
+        run = t.run([t.program, "sample", "-q", "-p", target.pid, "-r", "500", "-d", "0.1", "--data-file", data,
+                     *(["--idle"] if idle else []), *options], leave=True)
+        t.expect_equal(run.status, 0, f"status: {run}")
+        db = sqlite3.connect(data)
+        try:
+            return {os.path.basename(path) for path, in db.execute("select path from file")}
+        finally:
+            db.close()
+
+    wait_for(t, "by default", lambda: files() == {"states.py"})
+    wait_for(t, "with the library", lambda: {"states.py", "threading.py"} <= files("--pylib"))
+    wait_for(t, "the library alone", lambda: files("--pylib", "--omit=*/states.py") == {"threading.py"})
+    wait_for(t, "a source", lambda: files(f"--source={HERE}") >= {"states.py"})
+    t.expect_equal(files(f"--include={t.dir}/*"), set(), "none that match")
+    t.write(".coveragerc", "[run]\nomit = */states.py\n")
+    t.expect_equal(files(), set(), "settings")
+    wait_for(t, "without settings", lambda: files("--rcfile=") == {"states.py"})
+    end(target, clean=False)
+    run = t.run([t.program, "sample", "--omit=x", "--", "true"])
+    t.expect(run.status == 2 and "--data-file" in run.errors, "without a data file", run)
+
+
 @case(only=None if FULL else "pyenv-3.8 debian-3.11 pyenv-3.12 sid-3.14")
 def compiled_code_between(t):
     """sorted() stands between the function that calls it and the function that it calls."""
