@@ -27,6 +27,7 @@ static const struct opcodes tables[] = {
 		.used = { 0xfbdf00003fdb9e7e, 0x767ffff7fefcffff, 0x0000003f3c1fe7bc, 0 },
 		.never_plant = { 0, BIT(72), 0, 0 }, /* YIELD_FROM */
 		.handlers = { 122, 143, 154 }, /* SETUP_FINALLY, SETUP_WITH, SETUP_ASYNC_WITH */
+		.reraise = 48,
 	},
 	{
 		.minor = 10,

@@ -226,6 +226,7 @@ enum agent_source {
 #define TRAP_PLANT 1u	     /* may be replaced by the trap */
 #define TRAP_EXTENDED_ARG 2u /* the next unit belongs to the same instruction */
 #define TRAP_HANDLER 4u	     /* 3.9: leads to an exception handler, whose start counts as that of a line */
+#define TRAP_RERAISE 8u	     /* 3.9: but not if it is entered from one of these that belongs to the same line */
 
 struct agent_traps {
 	uint8_t opcode;		    /* the trap */

@@ -247,6 +247,8 @@ PyObject *record_forget(const PyObject *code)
 		return NULL;
 	*at = r->next;
 	s->nrecords--;
+	if (s->reraised.record == r)
+		s->reraised.record = NULL;
 	held = agent_data.layout.inline_code ? NULL : record_original_object(r);
 	if (is_in_place(s, r)) {
 		/* Others may run these bytes on. */
@@ -280,18 +282,36 @@ struct planting {
 	uint32_t unit;
 	uint32_t argument; /* of EXTENDED_ARG so far */
 	bool extended;	/* this unit belongs to the EXTENDED_ARG before it */
-	bool starts;	/* only first instructions of runs */
+	bool starts;	/* only first instructions of runs, and handlers */
+	uint32_t handler; /* none has been planted between `unit` and this one */
 	bool quickened; /* specialised forms may be there: fused with their successors, with data in their caches */
 	uint8_t trap, other;
 };
 
 /* The instruction at hand names an exception handler (3.9). Only exceptions lead there. */
-static void plant_handler(const struct planting *p, uint32_t argument)
+static void plant_handler(struct planting *p, uint32_t argument)
 {
 	uint64_t unit = (uint64_t)p->unit + 1 + argument / 2;
 
 	if (unit < p->r->units && agent_data.traps.flags[p->r->original[2 * unit]] & TRAP_PLANT)
 		p->r->live[2 * unit] = p->trap;
+	p->handler = 0;
+}
+
+/* Has a handler been planted in the rest of @run? */
+static bool handler_follows(struct planting *p, const struct line_run *run)
+{
+	if (p->handler <= p->unit)
+		p->handler = p->unit + 1;
+	while (p->handler < run->end && p->r->live[2 * p->handler] != p->trap)
+		p->handler++;
+	return p->handler < run->end;
+}
+
+/* Does the instruction at hand count as the start of a line, or tell whether a handler does? */
+static bool is_start(struct planting *p, const struct line_run *run, uint8_t flags)
+{
+	return p->unit == run->start || (flags & TRAP_RERAISE && handler_follows(p, run));
 }
 
 static void plant_run(struct planting *p, const struct line_run *run)
@@ -302,7 +322,8 @@ static void plant_run(struct planting *p, const struct line_run *run)
 		uint8_t opcode = p->r->original[2 * p->unit], flags = t->flags[opcode], caches = t->caches[opcode];
 		uint8_t *live = p->r->live + 2 * p->unit;
 
-		if (run->line > 0 && !p->extended && (flags & TRAP_PLANT) && (!p->starts || p->unit == run->start)) {
+		if (run->line > 0 && !p->extended && (flags & TRAP_PLANT) &&
+		    (!p->starts || is_start(p, run, flags))) {
 			uint8_t trap = p->trap;
 
 			*live = trap;
@@ -439,6 +460,31 @@ static struct trap_record *record_at(struct trap_state *s, const uint64_t *regs,
 	return NULL;
 }
 
+/*
+ * 3.9: an exception was raised again, or is handled now, but there is no line in it.
+ *
+ * sys.settrace() gets a line wherever a handler is entered. As a rule it is that of the handler, but the line that was
+ * traced last if the exception comes from the same instructions. So it is in a `with` whose body ends in an `except`
+ * that did not match: what raises again and the handler of the `with` both belong to the last line of the `except`.
+ */
+static bool is_raised_again(struct trap_state *s, const struct trap_record *r, uint64_t frame, uint32_t unit)
+{
+	uint32_t start = record_run_start(r, unit), from = s->reraised.unit;
+	bool known = s->reraised.record == r && s->reraised.frame == frame;
+
+	if (known)
+		s->reraised.record = NULL;
+	if (unit == start)
+		return false;
+	if (agent_data.traps.flags[r->original[2 * unit]] & TRAP_RERAISE) {
+		s->reraised.record = r;
+		s->reraised.frame = frame;
+		s->reraised.unit = unit;
+		return true;
+	}
+	return known && record_run_start(r, from) == start;
+}
+
 /* The opcode that was planted over by the trap at hand, whose line has run; 0 if it is none of ours. */
 static uint8_t on_trap(struct trap_state *s, const uint64_t *regs)
 {
@@ -455,6 +501,9 @@ static uint8_t on_trap(struct trap_state *s, const uint64_t *regs)
 		return 0;
 	/* Bytes planted in place are run by another code object: not its line. */
 	if (is_in_place(s, r) && load_ptr((void *)regs[s->frame], agent_data.layout.frame_code) != r->code)
+		return opcode;
+	if ((agent_data.traps.flags[opcode] & TRAP_RERAISE || s->reraised.record == r) &&
+	    is_raised_again(s, r, regs[s->frame], unit))
 		return opcode;
 	line = record_for_line(r, unit, restore_run);
 	if (*at == agent_data.traps.opcode)

@@ -54,6 +54,9 @@ static inline bool only_starts_count(void)
 	return agent_data.layout.linetable_kind == LINETABLE_LNOTAB;
 }
 
+/** Where the run begins that @p unit is in. */
+hidden uint32_t record_run_start(const struct trap_record *r, uint32_t unit);
+
 /** @p r is about to go. */
 hidden void record_forget_lines(struct trap_record *r);
 
@@ -103,6 +106,11 @@ struct trap_state {
 	uint64_t original[SLOT_COUNT];
 	bool plants_in_place; /* record_init() is to keep the bytes object that runs */
 	uint32_t n_in_place;
+	struct {
+		const struct trap_record *record; /* NULL for none */
+		uint64_t frame;
+		uint32_t unit;
+	} reraised; /* 3.9: where an exception was raised again last */
 	struct trap_record *in_place[IN_PLACE_MAX]; /* whose bytes object may be that of others, too */
 };
 

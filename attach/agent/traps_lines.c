@@ -257,6 +257,18 @@ static int32_t for_line_decoded(const struct trap_record *r, uint32_t unit,
 	return line;
 }
 
+uint32_t record_run_start(const struct trap_record *r, uint32_t unit)
+{
+	struct line_cursor c;
+	struct line_run run = {0};
+
+	if (r->index && r->index->count)
+		return r->index->runs[index_find(r->index, unit)].start;
+	for (line_cursor_init(&c, r); line_cursor_next(&c, &run) && run.end <= unit;)
+		;
+	return run.start;
+}
+
 /* ------------------------------------------------------------------------------------------------------ cache */
 
 static struct decoded *slot_of(const struct trap_record *r)

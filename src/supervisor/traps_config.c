@@ -61,6 +61,8 @@ int traps_config_load(struct image *image, const char **reason)
 	t->flags[ops->extended_arg] |= TRAP_EXTENDED_ARG;
 	for (size_t i = 0; i < sizeof(ops->handlers) && ops->handlers[i]; i++)
 		t->flags[ops->handlers[i]] |= TRAP_HANDLER;
+	if (ops->reraise)
+		t->flags[ops->reraise] |= TRAP_RERAISE;
 	traps_cache_store(image);
 	return 0;
 }
