@@ -2,7 +2,8 @@
  * Letting a thread of a running program come to the agent by itself, without stopping or waking anybody. A program is
  * armed when one of these leads to a few instructions of ours (agent/arm.S), in unused bytes of its text:
  *
- *   PyEval_RestoreThread()   every thread that comes back from a blocking call; a jump in one aligned word
+ *   PyEval_RestoreThread()   every thread that comes back from a blocking call; a jump in one aligned word. Or take_gil(),
+ *                            where it is known: see supervisor/take_gil.h
  *   a thread's trace function   (up to 3.11) the thread that runs Python code now, at its next line
  *   a pending call              (3.12+) the same, at its next look at the eval breaker
  *

@@ -124,6 +124,7 @@ static const struct layout layouts[] = {
 	},
 	{ /* pyenv 3.9.18, Debian 3.9.2 */
 		.minor = 9,
+		.takes_gil_first = true,
 		.traps = LAYOUT_TRAPS_DETOUR,
 		.linetable = LAYOUT_LINETABLE_LNOTAB,
 		.frames = LAYOUT_FRAMES_OBJECTS,
@@ -202,6 +203,7 @@ static const struct layout layouts[] = {
 	},
 	{ /* pyenv 3.10.13 */
 		.minor = 10,
+		.takes_gil_first = true,
 		.traps = LAYOUT_TRAPS_DETOUR,
 		.linetable = LAYOUT_LINETABLE_DELTAS,
 		.frames = LAYOUT_FRAMES_OBJECTS,
@@ -281,6 +283,7 @@ static const struct layout layouts[] = {
 	},
 	{ /* pyenv 3.11.7, Debian 3.11.2 */
 		.minor = 11,
+		.takes_gil_first = true,
 		.traps = LAYOUT_TRAPS_REPOINT,
 		.linetable = LAYOUT_LINETABLE_LOCATIONS,
 		.frames = LAYOUT_FRAMES_CFRAME,
@@ -366,6 +369,7 @@ static const struct layout layouts[] = {
 	},
 	{ /* pyenv 3.12.1 */
 		.minor = 12,
+		.current_is_own = true,
 		.traps = LAYOUT_TRAPS_NONE,
 		.linetable = LAYOUT_LINETABLE_LOCATIONS,
 		.frames = LAYOUT_FRAMES_CFRAME,
@@ -459,6 +463,7 @@ static const struct layout layouts[] = {
 	},
 	{ /* pyenv 3.13.0, Debian 3.13.5 and 3.13.18 */
 		.minor = 13,
+		.current_is_own = true,
 		.traps = LAYOUT_TRAPS_NONE,
 		.linetable = LAYOUT_LINETABLE_LOCATIONS,
 		.frames = LAYOUT_FRAMES_CURRENT,
@@ -555,6 +560,7 @@ static const struct layout layouts[] = {
 	},
 	{ /* Debian 3.14.10, 3.14.8 */
 		.minor = 14,
+		.current_is_own = true,
 		.traps = LAYOUT_TRAPS_NONE,
 		.linetable = LAYOUT_LINETABLE_LOCATIONS,
 		.frames = LAYOUT_FRAMES_CURRENT,
@@ -654,6 +660,7 @@ static const struct layout layouts[] = {
 	},
 	{ /* Debian 3.15.2, 3.15.0 */
 		.minor = 15,
+		.current_is_own = true,
 		.traps = LAYOUT_TRAPS_NONE,
 		.linetable = LAYOUT_LINETABLE_LOCATIONS,
 		.frames = LAYOUT_FRAMES_CURRENT,

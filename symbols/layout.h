@@ -79,6 +79,8 @@ struct layout {
 	bool code_is_quickened; /* the interpreter rewrites opcodes in place */
 	bool executable_is_tagged; /* the low two bits of iframe.executable are flags */
 	bool long_has_tag;         /* lv_tag instead of ob_size */
+	bool takes_gil_first; /* take_gil(tstate) comes before that is the current one, as PyThreadState_Swap() makes it */
+	bool current_is_own; /* each kernel thread has its current thread state, to be asked for without the GIL */
 	bool gil_is_pointer;       /* interp.ceval_gil points at it; else it lies at runtime.gil */
 	bool may_have_handlers;    /* in some builds each opcode is a function of its own (tail calls) */
 	bool values_have_header;   /* split dict values start 8 bytes into ma_values */

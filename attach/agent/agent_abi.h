@@ -26,6 +26,10 @@
 	X(PyEval_RestoreThread)                                                                               \
 	X(PyThreadState_Get)                                                                                  \
 	X(PyEval_SaveThread)                                                                                  \
+	X(PyEval_AcquireThread)                                                                               \
+	X(PyThreadState_Swap)                                                                                 \
+	X(_PyThreadState_UncheckedGet)                                                                        \
+	X(PyThreadState_GetUnchecked)                                                                         \
 	X(Py_IsInitialized)                                                                                   \
 	X(PyInterpreterState_Get)                                                                             \
 	X(Py_IncRef)                                                                                          \
@@ -203,9 +207,16 @@ enum agent_hook {
 	HOOK_UNKNOWN_OPCODE, /* 3.8 - 3.10: the interpreter loop's label for opcodes it does not know */
 	HOOK_LOADER,	     /* the loader's r_brk */
 	HOOK_AFTER_FORK,     /* PyOS_AfterFork_Child(), only when fork_mode asks for it */
-	HOOK_RESTORE_THREAD, /* PyEval_RestoreThread(), while a request waits */
+	HOOK_RESTORE_THREAD, /* PyEval_RestoreThread() or take_gil(), while a request waits */
 	HOOK_LINE_OF,	     /* PyCode_Addr2Line(), in place of it; only where line events have to search */
 	HOOK_COUNT
+};
+
+/* When HOOK_RESTORE_THREAD(tstate) has its visitor do what he has come for. */
+enum agent_summoned {
+	SUMMONED_RESTORED,     /* PyEval_RestoreThread(): when that has returned */
+	SUMMONED_AFTER,	       /* take_gil(): when that has returned, and the thread state has been made the current one */
+	SUMMONED_BEFORE,       /* take_gil(): before it, between PyEval_RestoreThread() and PyEval_SaveThread() */
 };
 
 /* What becomes of the region in a child that was forked by Python. */
@@ -296,10 +307,13 @@ struct agent {
 
 	uint64_t memfd; /* 1 + a descriptor of ours that is still open, 0: none */
 
+	uint64_t gil_holder; /* SUMMONED_AFTER: where it is written who has the GIL */
+	uint64_t arm_word;   /* attach/arm.h: what its visitor has taken */
 	uint64_t errno_location; /* of the program's libc: the function, or 0 */
 	uint64_t hook_page;	 /* executable page near the runtime, from the first attach on; 0: none */
 	uint32_t request;	 /* enum agent_request */
 	uint32_t is_alone;	 /* the supervisor has gone: do not call it */
+	uint32_t summoned;	 /* enum agent_summoned */
 	uint32_t is_late;	 /* it came into a running program: code objects may not have been seen */
 
 	uint64_t source; /* enum agent_source; set last: hooks do nothing before */

@@ -113,11 +113,15 @@ hook_after_fork:
 	pop	%rbx
 	ret
 
-/* PyEval_RestoreThread(tstate): when it returns, the GIL is held. Entered by one thread only. */
+/* PyEval_RestoreThread(tstate) or take_gil(tstate): when it returns, the GIL is held. Entered by one thread only. */
 hook_restore_thread:
 	push	%rbx
+	mov	%rdi, %rbx
+	call	agent_waking
+	mov	%rbx, %rdi
 	call	*agent_data+AGENT_RESUME_RESTORE_THREAD(%rip)
-	call	agent_held
+	mov	%rbx, %rdi
+	call	agent_woken
 	pop	%rbx
 	ret
 

@@ -83,3 +83,55 @@ hidden void agent_held(void)
 		*error = saved;
 	atomic_add(&agent_data.inside, -1);
 }
+
+/*
+ * Out of take_gil() the thread state of a thread that has come back is not yet its current one. If it has another one
+ * already this is no thread that comes back, but an interpreter that begins, or a forked child in which nothing may be
+ * called: it is left to the next one.
+ */
+static void leave_to_next(void)
+{
+	atomic_store((uint64_t *)agent_data.arm_word, 1);
+}
+
+/* The thread of @tstate is about to call take_gil(): it may as well have had the GIL just before. */
+hidden void agent_waking(void *tstate)
+{
+	uint64_t current = agent_data.api[API_PyThreadState_GetUnchecked];
+
+	if (agent_data.summoned != SUMMONED_BEFORE || !agent_make_writable())
+		return;
+	/* What leads to take_gil() must stay until it was called. */
+	come_in();
+	if (!current)
+		current = agent_data.api[API__PyThreadState_UncheckedGet];
+	if (((void *(*)(void))current)())
+		return leave_to_next();
+	API(void, PyEval_RestoreThread, void *)(tstate);
+	agent_held();
+	API(void *, PyEval_SaveThread, void)();
+}
+
+typedef void *swap(void *tstate);
+
+/* It has the GIL. */
+hidden void agent_woken(void *tstate)
+{
+	swap *set_current = (swap *)agent_data.api[API_PyThreadState_Swap];
+	void *current;
+
+	if (agent_data.summoned == SUMMONED_RESTORED)
+		return agent_held();
+	if (agent_data.summoned == SUMMONED_BEFORE) {
+		atomic_add(&agent_data.inside, -1);
+		return;
+	}
+	if (load64((void *)agent_data.gil_holder, 0) != (uint64_t)tstate)
+		return leave_to_next();
+	current = set_current(tstate);
+	if (!current)
+		agent_held();
+	set_current(current);
+	if (current)
+		leave_to_next();
+}

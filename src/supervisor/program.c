@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "supervisor/agent_config.h"
 #include "supervisor/repair.h"
+#include "supervisor/summon.h"
 #include "symbols/elf_symbol.h"
 
 #define HOOK_PAGE_SIZE 4096u
@@ -586,12 +587,11 @@ int program_find(struct program *p, pid_t pid, struct images *images)
  * whatever becomes of us. */
 static int on_summoned(struct program *p, const struct remote *r)
 {
-	raddr resume = p->arm.hook.resume;
 	uint32_t request = p->request, late = 1;
 	int ret = boot_write(r, &p->blob);
 
 	if (ret == 0)
-		ret = remote_write(r, DATA(resume) + 8u * HOOK_RESTORE_THREAD, &resume, sizeof(resume));
+		ret = summon_tell_waking(p, r);
 	if (ret == 0)
 		ret = remote_write(r, DATA(request), &request, sizeof(request));
 	if (ret == 0)

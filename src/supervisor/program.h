@@ -41,6 +41,8 @@ struct program {
 	/* summon.h: */
 	struct arm arm;
 	enum agent_request request; /* what a thread is summoned for; none when it was carried out */
+	raddr waking; /* the function at which threads are met; 0: not looked for yet */
+	enum agent_summoned summoned; /* what it is */
 	pid_t carrier;		    /* the thread that has come for it; 0: nobody yet */
 	bool is_carried_out;	    /* the latest one was */
 	const char *refusal;  /* why Python code is not measured, or NULL */

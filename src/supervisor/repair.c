@@ -10,6 +10,7 @@
 #include "supervisor/agent_config.h"
 #include "supervisor/refusal.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/take_gil.h"
 
 #define EXIT_OWN 1
 #define ENDBR_SIZE 4
@@ -87,13 +88,19 @@ static int put_back(const struct remote *r, const struct found *f)
 
 int repair_waking(const struct program *p, const struct remote *r)
 {
+	const uint64_t functions[] = {p->runtime->api[API_PyEval_RestoreThread], take_gil_find(p->runtime)};
 	struct found f;
-	int e;
+	int n = 0, e;
 
-	if (!find_jump(p, r, p->runtime->api[API_PyEval_RestoreThread], &f) || !arm_is_entry(r, f.target))
-		return 0;
-	e = put_back(r, &f);
-	return e < 0 ? e : 1;
+	for (size_t i = 0; i < ARRAY_SIZE(functions); i++) {
+		if (!find_jump(p, r, functions[i], &f) || !arm_is_entry(r, f.target))
+			continue;
+		e = put_back(r, &f);
+		if (e < 0)
+			return e;
+		n++;
+	}
+	return n;
 }
 
 static uint64_t hooked_function(const struct program *p, enum agent_hook which)

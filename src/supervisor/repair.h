@@ -3,7 +3,7 @@
 
 #include "supervisor/program.h"
 
-/** PyEval_RestoreThread() gets back what the file has if it leads to where threads were summoned: 1 if it did. */
+/** The functions where threads are met get back what the file has if they lead to where one was summoned: how many did. */
 int repair_waking(const struct program *p, const struct remote *r) must_check;
 
 /** Does function @p which lead to the agent p->blob? Then *@p ret is as when it was hooked, by way of *@p stub. */

@@ -5,6 +5,7 @@
 
 #include "attach/procfs.h"
 #include "supervisor/repair.h"
+#include "supervisor/take_gil.h"
 #include "symbols/elf_symbol.h"
 
 #define THREADS_MAX 100000
@@ -76,6 +77,29 @@ static raddr search(const struct remote *r, int (*f)(const struct procfs_map *ma
 
 /* ---------------------------------------------------------------------------------------------------- the request */
 
+int summon_tell_waking(const struct program *p, const struct remote *r)
+{
+	static const enum agent_api needed[] = {API_PyThreadState_Swap, API_PyThreadState_GetUnchecked,
+						API__PyThreadState_UncheckedGet, API_PyEval_RestoreThread,
+						API_PyEval_SaveThread};
+	const struct layout *l = &p->runtime->py.layout;
+	uint64_t holder = runtime_addr(p, p->runtime->py.runtime) + (raddr)l->runtime.gil + (raddr)l->gil.last_holder;
+	uint32_t summoned = p->summoned;
+	int e = remote_write(r, DATA(resume) + 8u * HOOK_RESTORE_THREAD, &p->arm.hook.resume,
+			     sizeof(p->arm.hook.resume));
+
+	for (size_t i = 0; e == 0 && i < ARRAY_SIZE(needed); i++) {
+		uint64_t vaddr = p->runtime->api[needed[i]], at = vaddr ? runtime_addr(p, vaddr) : 0;
+
+		e = remote_write(r, DATA(api) + 8u * needed[i], &at, sizeof(at));
+	}
+	if (e == 0)
+		e = remote_write(r, DATA(gil_holder), &holder, sizeof(holder));
+	if (e == 0)
+		e = remote_write(r, DATA(summoned), &summoned, sizeof(summoned));
+	return e < 0 ? e : remote_write(r, DATA(arm_word), &p->arm.word, sizeof(p->arm.word));
+}
+
 /* Tell an agent that is there what it will be asked for. */
 static int tell_agent(const struct program *p, const struct remote *r, uint32_t request)
 {
@@ -86,10 +110,7 @@ static int tell_agent(const struct program *p, const struct remote *r, uint32_t 
 		e = remote_write(r, DATA(is_alone), &alone, sizeof(alone));
 	if (e == 0)
 		e = remote_write(r, DATA(is_late), &late, sizeof(late));
-	if (e == 0)
-		e = remote_write(r, DATA(resume) + 8u * HOOK_RESTORE_THREAD, &p->arm.hook.resume,
-				 sizeof(p->arm.hook.resume));
-	return e;
+	return e < 0 ? e : summon_tell_waking(p, r);
 }
 
 static struct arm_tracing tracing_of(const struct program *p, const struct remote *r)
@@ -111,6 +132,30 @@ static struct arm_tracing tracing_of(const struct program *p, const struct remot
 	return t;
 }
 
+static int prepare_at(struct program *p, const struct remote *r, const struct arm_tracing *tracing)
+{
+	return arm_prepare(&p->arm, r, p->waking, p->runtime_base, p->blob, tracing);
+}
+
+static int prepare(struct program *p, const struct remote *r, const struct arm_tracing *tracing)
+{
+	uint64_t take_gil = p->waking ? 0 : take_gil_find(p->runtime);
+	int e;
+
+	if (p->waking)
+		return prepare_at(p, r, tracing);
+	if (take_gil) {
+		p->waking = runtime_addr(p, take_gil);
+		p->summoned = p->runtime->py.layout.current_is_own ? SUMMONED_BEFORE : SUMMONED_AFTER;
+		e = prepare_at(p, r, tracing);
+		if (e != -ENOTSUP)
+			return e;
+	}
+	p->waking = runtime_addr(p, p->runtime->api[API_PyEval_RestoreThread]);
+	p->summoned = SUMMONED_RESTORED;
+	return prepare_at(p, r, tracing);
+}
+
 int summon_begin(struct program *p, const struct remote *r, enum agent_request request)
 {
 	struct arm_tracing tracing = tracing_of(p, r);
@@ -124,8 +169,7 @@ int summon_begin(struct program *p, const struct remote *r, enum agent_request r
 	e = repair_waking(p, r);
 	if (e < 0)
 		return e;
-	e = arm_prepare(&p->arm, r, runtime_addr(p, p->runtime->api[API_PyEval_RestoreThread]), p->runtime_base, p->blob,
-			&tracing);
+	e = prepare(p, r, &tracing);
 	if (e < 0)
 		return e;
 	p->arm.errno_location = search(r, search_errno);

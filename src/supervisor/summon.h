@@ -26,6 +26,9 @@ struct summon_thread {
  */
 int summon_begin(struct program *p, const struct remote *r, enum agent_request request) must_check;
 
+/** What an agent must know to meet threads where @p p has them met. */
+int summon_tell_waking(const struct program *p, const struct remote *r) must_check;
+
 /** Is an agent of this build in it, which records or has left things behind? Its address goes to p->blob. */
 bool summon_finds_agent(struct program *p, const struct remote *r);
 

@@ -34,9 +34,7 @@ def under_way(t, mode):
     t.expect_lines(run, t.dir / "made.py", {1, 2})
 
 
-# Where PyEval_RestoreThread() is part of _Py_read(), as in Debian's builds, a reader comes in only at its next wait, but
-# from 3.12 on at its next look at what is pending.
-@case(only="pyenv-3.8 pyenv-3.10 pyenv-3.11 pyenv-3.12 pyenv-3.13 trixie-3.13 sid-3.13 sid-3.14 sid-3.15")
+@case()
 def asleep_in_a_read(t):
     under_way(t, "read")
 
@@ -114,4 +112,33 @@ def functions_that_the_collector_was_told_to_leave(t):
     run = ours.leave()
     t.expect_equal(run.data.get(path), {2}, "lines of what was set aside")
     talk.say()
+    t.expect_equal(talk.end().status, 0, "status")
+
+
+READS = """\
+import os
+print("ready", flush=True)
+x = 0
+for line in os.fdopen(0, "rb", buffering=0):
+    x = 1  # hit
+    y = x  # hit
+    print(y, flush=True)  # hit
+"""
+
+
+@case()
+def no_call_between_reads(t):
+    """Nothing that looks at what is pending, and no other way to the GIL than that of the read."""
+    path = t.write("reads.py", READS)
+    talk = Talk(t, t.py(path), traced=False)
+    t.expect_equal(talk.line(), "ready", "line")
+    ours = Attached(t, talk.pid, wait=False)
+    wait_for(t, "armed", is_armed(talk.pid))
+    talk.say()
+    t.expect_equal(talk.line(), "1", "line")
+    ours.wait_until("attached to")
+    talk.say()
+    t.expect_equal(talk.line(), "1", "line")
+    run = ours.leave()
+    t.expect_equal(run.data.get(path) - {4}, {5, 6, 7}, "lines")
     t.expect_equal(talk.end().status, 0, "status")
