@@ -106,6 +106,19 @@ hidden bool str_starts_with(const PyObject *str, const char *text, size_t len);
 /** Call @p f for @p code and each code object below its constants, depth first, until one returns false. */
 hidden void code_walk(PyObject *code, bool (*f)(PyObject *code));
 
+/* greenlets.c. With the GIL held, and no exception set. */
+
+/* Is shown an object; not 0: go on. */
+typedef int object_visitor(PyObject *o, void *arg);
+
+/** Call @p f for the code object of @p frame and of each that it returns to. */
+hidden void frames_each_code(PyObject *frame, void (*f)(PyObject *code, void *arg), void *arg);
+/** The same for each of the list @p frames; NULL: none. */
+hidden void frames_each_code_of(PyObject *frames, void (*f)(PyObject *code, void *arg), void *arg);
+/** The innermost frames of the greenlets that are suspended, among the objects that @p each_object shows. A list, with a
+ * reference that is the caller's, or NULL. */
+hidden PyObject *greenlets_frames(void (*each_object)(object_visitor *f, void *arg));
+
 /* The exception that is being raised while we work, kept across our own calls. */
 struct saved_error {
 	PyObject *type, *value, *traceback;

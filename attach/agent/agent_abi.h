@@ -43,6 +43,10 @@
 	X(PyObject_Hash)                                                                                      \
 	X(PyTuple_New)                                                                                        \
 	X(PyTuple_SetItem)                                                                                    \
+	X(PyList_New)                                                                                         \
+	X(PyList_Append)                                                                                      \
+	X(PyList_Size)                                                                                        \
+	X(PyList_GetItem)                                                                                     \
 	X(PyLong_FromLong)                                                                                    \
 	X(PyLong_AsLong)                                                                                      \
 	X(PyUnicode_FromString)                                                                               \
@@ -56,6 +60,9 @@
 	X(PyCode_GetCode)                                                                                     \
 	X(PyCode_Addr2Line)                                                                                   \
 	X(Py_CompileString)                                                                                   \
+	X(PyType_IsSubtype)                                                                                   \
+	X(PyUnstable_GC_VisitObjects)                                                                         \
+	X(PyType_Type)                                                                                        \
 	X(PyCode_Type)                                                                                        \
 	X(PyFunction_Type)                                                                                    \
 	X(PyFrame_Type)                                                                                       \
@@ -277,7 +284,7 @@ struct agent_interp {
 	int64_t line_event; /* the number of LINE */
 	uint64_t set_local_events; /* sys.monitoring's function; a reference */
 	uint32_t tool_id;
-	uint32_t state; /* atomic */
+	uint32_t line_is_global; /* not of each code object that was met */
 };
 
 #define AGENT_INTERPS 64

@@ -377,10 +377,11 @@ static enum agent_status install(struct agent_interp *it)
 		return AGENT_STATUS_NO_TOOL_ID;
 	it->tool_id = (uint32_t)id;
 	it->line_event = line;
+	it->line_is_global = agent_data.is_late;
 	/* To be had when sys is empty already, and destructors run. */
 	it->set_local_events = (uint64_t)attr(monitoring, "set_local_events");
 	if (!register_callback(it, monitoring, 0, line, on_line) || !register_callback(it, monitoring, 1, start, on_start) ||
-	    !set_events(it, monitoring, agent_data.is_late ? line : start)) {
+	    !set_events(it, monitoring, it->line_is_global ? line : start)) {
 		PyObject *args[] = {integer(id)};
 
 		API(void, PyErr_Clear, void)();
@@ -433,6 +434,39 @@ static bool ensure_installed(PyObject *code)
 	return install_here(interp);
 }
 
+/* What is under way in all threads is instrumented when events are set or restarted, but not in greenlets that are
+ * suspended. Local events are set at once: changed there and back, they leave the code as all other is. */
+static void instrument_now(PyObject *code, void *arg)
+{
+	const struct agent_interp *it = arg;
+	long wanted = it->line_is_global ? 0 : it->line_event;
+
+	if (!is_wanted(code))
+		return;
+	set_local_events(it, code, it->line_event - wanted);
+	set_local_events(it, code, wanted);
+}
+
+static void each_object(object_visitor *f, void *arg)
+{
+	if (agent_data.api[API_PyUnstable_GC_VisitObjects])
+		API(void, PyUnstable_GC_VisitObjects, object_visitor *, void *)(f, arg);
+}
+
+static void instrument_greenlets(struct agent_interp *it)
+{
+	struct saved_error error;
+	PyObject *frames;
+
+	if (!it || !it->tool_id)
+		return;
+	error_save(&error);
+	frames = greenlets_frames(each_object);
+	frames_each_code_of(frames, instrument_now, it);
+	drop(frames);
+	error_restore(&error);
+}
+
 void monitoring_attach(void)
 {
 	uint64_t interp = (uint64_t)API(void *, PyInterpreterState_Get, void)();
@@ -443,6 +477,7 @@ void monitoring_attach(void)
 	/* Without sys.monitoring the interpreter is only starting. */
 	if (API(PyObject *, PySys_GetObject, const char *)("monitoring"))
 		install_here(interp);
+	instrument_greenlets(find(interp));
 }
 
 /* An interpreter that was refused has nothing to give back. */
@@ -458,6 +493,7 @@ static void uninstall(struct agent_interp *it)
 		PyObject *drop_id[] = {integer(it->tool_id)};
 
 		set_events(it, monitoring, 0);
+		instrument_greenlets(it);
 		ok(call(monitoring, "register_callback", start_args, 3));
 		ok(call(monitoring, "register_callback", line_args, 3));
 		ok(call(monitoring, "free_tool_id", drop_id, 1));
@@ -502,10 +538,11 @@ void monitoring_detach(void)
 
 void monitoring_rearm(void)
 {
+	struct agent_interp *it = find((uint64_t)API(void *, PyInterpreterState_Get, void)());
 	PyObject *monitoring;
 	struct saved_error error;
 
-	if (!find((uint64_t)API(void *, PyInterpreterState_Get, void)()))
+	if (!it)
 		return;
 	error_save(&error);
 	monitoring = API(PyObject *, PySys_GetObject, const char *)("monitoring");
@@ -513,6 +550,7 @@ void monitoring_rearm(void)
 		ok(call(monitoring, "restart_events", NULL, 0));
 	API(void, PyErr_Clear, void)();
 	error_restore(&error);
+	instrument_greenlets(it);
 	region_set_status(AGENT_STATUS_MEASURING);
 }
 

@@ -29,15 +29,6 @@ static void pause_slice(void)
 	API(void, PyEval_RestoreThread, void *)(tstate);
 }
 
-static PyObject *attr(PyObject *o, const char *name)
-{
-	PyObject *ret = o ? API(PyObject *, PyObject_GetAttrString, PyObject *, const char *)(o, name) : NULL;
-
-	if (!ret)
-		API(void, PyErr_Clear, void)();
-	return ret;
-}
-
 static void drop(PyObject *o)
 {
 	if (o)
@@ -54,43 +45,31 @@ static PyObject *result_of(PyObject *f)
 	return ret;
 }
 
-/* The code object that a frame is in. Up to 3.10 the frame keeps to the bytes object it began with. */
-static void plant_running(PyObject *code)
+/* The code object that a frame is in. Up to 3.10 the frame keeps to the bytes object it began with: all frames must be met
+ * before a code object gets bytes of its own. */
+static void plant_running(PyObject *code, void *arg)
 {
 	struct trap_state *s = trap_state();
 
-	if (!is_code(code))
-		return;
 	s->plants_in_place = !agent_data.layout.inline_code;
 	traps_plant_code(code);
 	s->plants_in_place = false;
+}
+
+static void plant_below(PyObject *code, void *arg)
+{
 	code_walk(code, traps_plant_code);
 }
 
-static void plant_frames_from(PyObject *frame)
-{
-	API(void, Py_IncRef, PyObject *)(frame);
-	while (frame && (uint64_t)type_of(frame) == agent_data.api[API_PyFrame_Type]) {
-		PyObject *code = attr(frame, "f_code"), *back = attr(frame, "f_back");
-
-		if (code)
-			plant_running(code);
-		drop(code);
-		drop(frame);
-		frame = back;
-	}
-	drop(frame);
-}
-
 /* The stacks of all threads. */
-static void plant_frames(void)
+static void each_running(void (*f)(PyObject *code, void *arg))
 {
 	PyObject *frames = result_of(API(PyObject *, PySys_GetObject, const char *)("_current_frames"));
 	PyObject *key, *frame;
 	int64_t at = 0;
 
 	while (frames && API(int, PyDict_Next, PyObject *, int64_t *, PyObject **, PyObject **)(frames, &at, &key, &frame))
-		plant_frames_from(frame);
+		frames_each_code(frame, f, NULL);
 	drop(frames);
 }
 
@@ -116,21 +95,15 @@ static PyObject *code_of(PyObject *o)
 #define GENERATION_SIZE 24 /* struct gc_generation: PyGC_Head, two ints */
 #define GC_FLAGS 3ull
 
-typedef void gc_visitor(PyObject *code, void *arg);
-
-static void each_in_list(char *head, gc_visitor *f, void *arg)
+static void each_in_list(char *head, object_visitor *f, void *arg)
 {
 	size_t size = agent_data.layout.gc_head_size;
 
-	for (char *at = head; (at = (char *)(load64(at, 0) & ~GC_FLAGS)) && at != head;) {
-		PyObject *code = code_of(at + size);
-
-		if (is_code(code) && !record_find(code))
-			f(code, arg);
-	}
+	for (char *at = head; (at = (char *)(load64(at, 0) & ~GC_FLAGS)) && at != head;)
+		f(at + size, arg);
 }
 
-static void each_in_collector(char *gc, gc_visitor *f, void *arg)
+static void each_in_collector(char *gc, object_visitor *f, void *arg)
 {
 	const struct agent_layout *l = &agent_data.layout;
 
@@ -139,8 +112,8 @@ static void each_in_collector(char *gc, gc_visitor *f, void *arg)
 	each_in_list(gc + l->gc_permanent, f, arg);
 }
 
-/* Call @f for the code object of every function and generator that is not planted yet. */
-static void each_in_heap(gc_visitor *f, void *arg)
+/* Call @f for every object that may be part of a cycle. */
+static void each_in_heap(object_visitor *f, void *arg)
 {
 	const struct agent_layout *l = &agent_data.layout;
 	char *runtime = (char *)agent_data.runtime;
@@ -156,22 +129,27 @@ struct code_list {
 	size_t n;
 };
 
-static void add_code(PyObject *code, void *arg)
+/* Of a function or generator that is not planted yet. */
+static int add_code(PyObject *o, void *arg)
 {
 	struct code_list *list = arg;
+	PyObject *code = code_of(o);
 
+	if (!is_code(code) || record_find(code))
+		return 1;
 	if (list->codes) {
 		API(void, Py_IncRef, PyObject *)(code);
 		list->codes[list->n] = code;
 	}
 	list->n++;
+	return 1;
 }
 
-static void plant_heap(void)
+/* @start: since when no other thread could run. */
+static void plant_heap(uint64_t start)
 {
 	struct code_list list = {0};
 	size_t size;
-	uint64_t start = now();
 
 	each_in_heap(add_code, &list);
 	size = list.n * sizeof(*list.codes);
@@ -187,9 +165,23 @@ static void plant_heap(void)
 		if (i % LOOKS == 0 && now() - start > SLICE) {
 			pause_slice();
 			start = now();
+			each_running(plant_running);
 		}
 	}
 	block_free(list.codes, size);
+}
+
+static void plant_all(void)
+{
+	uint64_t start = now();
+	PyObject *suspended = greenlets_frames(each_in_heap);
+
+	each_running(plant_running);
+	frames_each_code_of(suspended, plant_running, NULL);
+	each_running(plant_below);
+	frames_each_code_of(suspended, plant_below, NULL);
+	drop(suspended);
+	plant_heap(start);
 }
 
 void traps_attach(void)
@@ -199,8 +191,7 @@ void traps_attach(void)
 	error_save(&error);
 	if (traps_ready()) {
 		traps_rearm();
-		plant_frames();
-		plant_heap();
+		plant_all();
 	}
 	API(void, PyErr_Clear, void)();
 	error_restore(&error);
