@@ -2,8 +2,9 @@
 
 import os
 
-from attaching import HERE, Attached, Before, is_armed
-from processes import Talk, row, wait_for
+from attaching import HERE, Attached, Before, expect_marks, is_armed
+from harness import marks_of
+from processes import Talk, recorded, row, tracer_of, wait_for
 
 PATH = str(HERE / "blocking.py")
 
@@ -13,6 +14,13 @@ def begin(t, mode):
     word, number = talk.line().split()
     t.expect(int(number) >= 30, "calls that are made", number)
     return talk, Before(t, talk.pid)
+
+
+def feed(t, talk):
+    """Let one of them come back, by what it waits for."""
+    with open(t.dir / "food", "wb", buffering=0) as f:
+        f.write(b"food")
+    t.expect_equal(talk.line(), "took 4", "line")
 
 
 def finish(t, talk, before):
@@ -27,9 +35,29 @@ def attach_reset_detach(t):
     for _ in range(3):
         ours = Attached(t, talk.pid)
         t.expect_equal(ours.control("reset"), (0, ""), "reset")
+        feed(t, talk)
         run = ours.leave()
-        t.expect(run.data.get(PATH), "no lines of the busy thread", run)
+        hit, _ = marks_of(open(PATH).read(), t.version)
+        t.expect(hit < run.data.get(PATH, set()), "not the lines of one that came back and of the busy one", run.data)
     finish(t, talk, before)
+
+
+@row()
+def attached_when_one_comes_back(t):
+    """The lines after its call, and no others."""
+    talk, _ = begin(t, "idle")
+    ours = Attached(t, talk.pid, wait=False)
+    wait_for(t, "armed", is_armed(talk.pid))
+    feed(t, talk)
+    ours.wait_until("attached to")
+    feed(t, talk)
+    t.expect_equal(ours.control("save")[0], 0, "save")
+    expect_marks(t, recorded(t), PATH)
+    ours.leave()
+    feed(t, talk)
+    t.expect_equal(tracer_of(talk.pid), 0, "TracerPid")
+    end = talk.end()
+    t.expect_equal((end.status, end.out, end.err), (3, b"", b""), "end")
 
 
 @row()
@@ -40,6 +68,7 @@ def attach_and_detach_while_all_sleep(t):
         ours = Attached(t, talk.pid, wait=False)
         wait_for(t, "armed", is_armed(talk.pid))
         ours.leave()
+    feed(t, talk)
     finish(t, talk, before)
 
 
@@ -50,5 +79,6 @@ def killed_while_all_sleep(t):
     wait_for(t, "armed", is_armed(talk.pid))
     os.kill(int(open(f"/proc/{talk.pid}/status").read().split("TracerPid:")[1].split()[0]), 9)
     ours.end(sig=0)
+    feed(t, talk)
     end = talk.end()
     t.expect_equal((end.status, end.out, end.err), (3, b"", b""), "end")
