@@ -17,7 +17,7 @@ from load import REQUESTS, Load, ask_all
 from processes import Talk, recorded, tracer_of, wait_for
 
 HERE = TARGETS / "servers"
-ROUNDS = 100 if FULL else 2
+ROUNDS = int(os.environ.get("ROUNDS", 100 if FULL else 2))
 VERSIONS = "pyenv-3.9 debian-3.11 pyenv-3.12 pyenv-3.13 sid-3.14 sid-3.15"
 
 
@@ -140,12 +140,12 @@ def one_round(t, server, load, expected, names, options, pids):
     expect_left(t, server, server.pids)
 
 
-def again_and_again(t, server, expected, names):
+def again_and_again(t, server, expected, names, with_parent=True):
     """Attach to the server and its workers, or to the workers alone, which answer."""
     load = Load(t.dir / "socket")
     workers = server.pids[1:] or server.pids
     for i in range(ROUNDS):
-        if i % 10 == 0 and server.pids[1:]:
+        if i % 10 == 0 and with_parent and server.pids[1:]:
             one_round(t, server, load, expected, names, ["--with-children"], server.pids[:1])
         else:
             one_round(t, server, load, expected, names, [], workers)
@@ -199,3 +199,133 @@ def gunicorn_threads(t):
 @heavy("pyenv-3.9 sid-3.14")
 def gunicorn_gevent(t):
     gunicorn(t, "--worker-class=gevent", concurrency="gevent")
+
+
+@heavy("none")
+def uvicorn(t):
+    serve(t, ["-m", "uvicorn", "--uds", t.dir / "socket", "--timeout-keep-alive=600", "--lifespan=off", "--no-access-log",
+              "--loop=asyncio", "asgi:application"], packages(t), ["asgi.py", "handler.py"])
+
+
+@heavy("sid-3.14")
+def uvicorn_uvloop(t):
+    serve(t, ["-m", "uvicorn", "--uds", t.dir / "socket", "--timeout-keep-alive=600", "--lifespan=off", "--no-access-log",
+              "--loop=uvloop", "asgi:application"], packages(t), ["asgi.py", "handler.py"])
+
+
+@heavy("none")
+def uvloop_streams(t):
+    serve(t, [HERE / "serve_streams.py", t.dir / "socket", "uvloop"], packages(t), ["handler.py", "streams.py"])
+
+
+@heavy("debian-3.11 sid-3.15")
+def development_mode(t):
+    """Memory is checked, asyncio looks at itself, and faulthandler is there."""
+    env = dict(environment(t), PYTHONDEVMODE="1")
+    serve(t, [HERE / "serve_streams.py", t.dir / "socket"], env, ["handler.py", "streams.py"])
+
+
+ASK_WSGI = """\
+import io, json, sys, wsgi
+for method, path, body in json.loads(sys.argv[1]):
+    body = body.encode()
+    environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}
+    wsgi.application(environ, lambda status, headers: None)
+"""
+
+
+def requests_as_text():
+    return json.dumps([(method, path, body.decode()) for method, path, body in REQUESTS])
+
+
+def driven(t, env, script, names):
+    """What coverage.py records when @script asks for everything."""
+    argv, env, folder = under_coverage(t, [t.write("ask.py", script), requests_as_text()], env)
+    run = t.run(argv, env=env, limit=SLOW, leave=True)
+    t.expect_equal(run.status, 0, f"the oracle: {run}")
+    return within_functions(merged(folder), names)
+
+
+@case(only="debian-3.11" if FULL else "none")
+def uwsgi(t):
+    """It opens its Python plugin after it has started, and is no program that coverage.py could start."""
+    if not os.path.exists("/usr/lib/uwsgi/plugins/python3_plugin.so"):
+        raise Skip("no uwsgi with its Python plugin: apt-get install uwsgi-core uwsgi-plugin-python3")
+    env, names = environment(t), ["handler.py", "wsgi.py"]
+    expected = driven(t, env, ASK_WSGI, names)
+    server = start(t, ["uwsgi", "--plugin=python3", "--master", "--processes=4", "--die-on-term", "--disable-logging",
+                       f"--http11-socket={t.dir}/socket", "--socket-timeout=600",
+                       "--module=wsgi:application"], env, 4)
+    again_and_again(t, server, expected, names, with_parent=False)  # that never wakes to run Python
+    stop(t, server)
+
+
+ASK_TASKS = """\
+import json, sys, tasks
+for request in json.loads(sys.argv[1]):
+    tasks.answer(*request)
+try:
+    tasks.fail("wrong")
+except ValueError:
+    pass
+"""
+
+
+class Tasks:
+    """A program that gives tasks to the workers all the time, and says so each time that all were done."""
+
+    def __init__(self, t, env):
+        self.t, self.talk = t, Talk(t, t.py("-u", HERE / "ask_tasks.py", requests_as_text()), traced=False, env=env)
+        self.clients = []
+
+    def ask_all_anew(self):
+        """Until all were asked for from the beginning: what was said before counts for nothing, and what is being asked."""
+        os.set_blocking(self.talk.process.stdout.fileno(), False)
+        while self.talk.process.stdout.read():
+            pass
+        os.set_blocking(self.talk.process.stdout.fileno(), True)
+        self.talk.seen = b""
+        for _ in range(3):
+            self.talk.line()
+
+    def end(self):
+        self.talk.process.stdin.close()
+        while not (line := self.talk.line()).startswith("wrong"):
+            pass
+        self.t.expect(line.startswith("wrong 0 "), "answers", line)
+        self.t.expect_equal(self.talk.process.wait(LIMIT), 0, "status of who asks")
+
+
+def redis(t):
+    """A broker of the test's own, which keeps nothing. The package of its tools has the program under another name."""
+    program = "/usr/bin/redis-check-rdb"
+    if not os.path.exists(program):
+        raise Skip("no redis: apt-get install redis-tools")
+    log = open(t.dir / "redis.log", "wb")
+    process = subprocess.Popen(["redis-server", "--port", "0", "--unixsocket", str(t.dir / "redis"), "--save", "",
+                                "--appendonly", "no"], executable=program, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                               cwd=t.dir, start_new_session=True)
+    log.close()
+    wait_for(t, "redis", lambda: listens(t.dir / "redis"))
+    return process
+
+
+@heavy("none")
+def celery(t):
+    """A worker with two processes, whose tasks come through Redis."""
+    env, names = packages(t), ["handler.py", "tasks.py"]
+    broker = redis(t)
+    expected = driven(t, env, ASK_TASKS, names)
+    server = Server(t, t.py("-m", "celery", "-A", "tasks", "worker", "--pool=prefork", "-c", 2, "-l", "warning",
+                            "--without-gossip", "--without-mingle", "--without-heartbeat"), env)
+    server.pids = server.wait_until("workers", lambda: processes_of(server, 2))
+    load = Tasks(t, env)
+    for i in range(ROUNDS):
+        one_round(t, server, load, expected, names, *((["--with-children"], server.pids[:1]) if i % 10 == 0 else
+                                                      ([], server.pids[1:])))
+    load.end()
+    server.process.send_signal(signal.SIGTERM)
+    server.process.wait(SLOW)
+    broker.terminate()
+    broker.wait(LIMIT)
+    t.expect(not re.search("CRITICAL|WorkerLost", server.say()), "what the server says", server.say())
