@@ -475,6 +475,17 @@ struct seizure {
 	int error;
 };
 
+/* Refused to us is also a thread that was born meanwhile by one of ours, and is traced by us from birth, and one that is
+ * ending. */
+static bool needs_no_seizing(pid_t tid, pid_t pid)
+{
+	struct procfs_status status;
+
+	if (procfs_status(tid, &status) < 0)
+		return true;
+	return status.tracer == getpid() || (tid != pid && (status.state == 'Z' || status.state == 'X'));
+}
+
 static int seize_thread(pid_t tid, void *arg)
 {
 	struct seizure *z = arg;
@@ -483,7 +494,7 @@ static int seize_thread(pid_t tid, void *arg)
 	if (processes_find(&z->s->processes, tid))
 		return 0;
 	r = tracee_seize_running(tid, z->s->options->no_follow ? 0 : TRACEE_FOLLOW);
-	if (r == -ESRCH) /* it has just ended */
+	if (r == -ESRCH /* it has just ended */ || (r == -EPERM && needs_no_seizing(tid, z->pid)))
 		return 0;
 	if (r == -EAGAIN) {
 		z->n_new++;

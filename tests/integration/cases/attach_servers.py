@@ -181,7 +181,7 @@ def asyncio_streams(t):
 
 
 def gunicorn(t, *options, **more):
-    arguments = ["-m", "gunicorn", "--workers=4", "--timeout=0", "--keep-alive=600", "--graceful-timeout=1", *options,
+    arguments = ["-m", "gunicorn", "--workers=4", "--timeout=0", "--keep-alive=600", "--graceful-timeout=20", *options,
                  f"--bind=unix:{t.dir}/socket", f"--worker-tmp-dir={t.dir}", "wsgi:application"]
     serve(t, arguments, packages(t), ["handler.py", "wsgi.py"], workers=4, **more)
 
