@@ -17,12 +17,13 @@ from load import REQUESTS, Load, ask_all
 from processes import Talk, recorded, tracer_of, wait_for
 
 HERE = TARGETS / "servers"
-ROUNDS = int(os.environ.get("ROUNDS", 100 if FULL else 2))
+ROUNDS = 100 if FULL else 2
 VERSIONS = "pyenv-3.9 debian-3.11 pyenv-3.12 pyenv-3.13 sid-3.14 sid-3.15"
+NONE = "none"
 
 
 def heavy(only):
-    """A case for these interpreters; in the full run for one of each version that was named as worth it."""
+    """A case for these interpreters; in the full run for one of each version."""
     return case(only=VERSIONS if FULL else only)
 
 
@@ -191,17 +192,17 @@ def gunicorn_sync(t):
     gunicorn(t)
 
 
-@heavy("none")
+@heavy(NONE)
 def gunicorn_threads(t):
     gunicorn(t, "--worker-class=gthread", "--threads=4")
 
 
-@heavy("pyenv-3.9 sid-3.14")
+@heavy("sid-3.14")
 def gunicorn_gevent(t):
     gunicorn(t, "--worker-class=gevent", concurrency="gevent")
 
 
-@heavy("none")
+@heavy(NONE)
 def uvicorn(t):
     serve(t, ["-m", "uvicorn", "--uds", t.dir / "socket", "--timeout-keep-alive=600", "--lifespan=off", "--no-access-log",
               "--loop=asyncio", "asgi:application"], packages(t), ["asgi.py", "handler.py"])
@@ -213,7 +214,7 @@ def uvicorn_uvloop(t):
               "--loop=uvloop", "asgi:application"], packages(t), ["asgi.py", "handler.py"])
 
 
-@heavy("none")
+@heavy(NONE)
 def uvloop_streams(t):
     serve(t, [HERE / "serve_streams.py", t.dir / "socket", "uvloop"], packages(t), ["handler.py", "streams.py"])
 
@@ -246,7 +247,7 @@ def driven(t, env, script, names):
     return within_functions(merged(folder), names)
 
 
-@case(only="debian-3.11" if FULL else "none")
+@case(only="debian-3.11" if FULL else NONE)
 def uwsgi(t):
     """It opens its Python plugin after it has started, and is no program that coverage.py could start."""
     if not os.path.exists("/usr/lib/uwsgi/plugins/python3_plugin.so"):
@@ -310,7 +311,7 @@ def redis(t):
     return process
 
 
-@heavy("none")
+@heavy(NONE)
 def celery(t):
     """A worker with two processes, whose tasks come through Redis."""
     env, names = packages(t), ["handler.py", "tasks.py"]
