@@ -8,8 +8,8 @@
  *     pycov_trace_executable (file_id, numbits)             lines with code, as the interpreter
  *                                                           that ran the file had them
  *     pycov_trace_function (file_id, name, first_line, numbits)  the same per code object
- *     pycov_trace_samples (file_id, line, samples)          how often sampling found a line running;
- *                                                           only in files that have samples
+ *     pycov_trace_samples (file_id, line, samples)          how often sampling found a line running, or
+ *                                                           calling what is not measured; only if there are any
  *
  * A reader sees the old file or the new one, never a mixture: the file is made without a name
  * (O_TMPFILE) and put in place by rename(2). Nothing is left behind if we are killed, except

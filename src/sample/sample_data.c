@@ -44,22 +44,6 @@ static bool full_name(const char *name, const char *cwd, char *buf, size_t size)
 	return cwd && snprintf(buf, size, "%s/%s", cwd, name) < (int)size;
 }
 
-static int add_line(struct record *rec, struct record_file *file, const struct profile_source_line *line)
-{
-	struct lineset *lines;
-	int r = 0;
-
-	/* A data file has lines or arcs, and sampling knows of no arcs. */
-	if (!rec->has_arcs) {
-		r = record_file_lines(rec, file, CONTEXT, &lines);
-		if (r == 0)
-			r = lineset_add(lines, line->line);
-	}
-	if (r == 0 && line->own.samples)
-		r = record_file_add_samples(file, line->line, line->own.samples);
-	return r == -ERANGE ? 0 : r;
-}
-
 /*
  * Which interpreter ran it is not known any more. Each of them knows its own library, that nobody asked for; the packages
  * of a --source are those of any.
@@ -100,22 +84,88 @@ static int find_file(struct recorder *recorder, const struct sampler *s, struct 
 	return r < 0 || !path ? r : record_file_get(rec, path, ret);
 }
 
+/* The files of a profile, by the numbers of their names. */
+struct sampled_file {
+	bool is_known;
+	struct record_file *file; /* NULL: not wanted */
+};
+
+struct filling {
+	struct recorder *recorder;
+	const struct sampler *sampler;
+	struct record *rec;
+	struct sampled_file *files;
+};
+
+/* The file of a frame; NULL if it is not wanted, or has no line. */
+static int file_of(struct filling *f, uint32_t frame, struct record_file **ret)
+{
+	const struct profile *p = f->sampler->profile;
+	const struct profile_function *function = &p->functions[p->frames[frame].function];
+	struct sampled_file *file = &f->files[function->file];
+	int r = 0;
+
+	*ret = NULL;
+	if (function->native || !p->frames[frame].line)
+		return 0;
+	if (!file->is_known)
+		r = find_file(f->recorder, f->sampler, f->rec, p->strings[function->file], &file->file);
+	file->is_known = true;
+	*ret = file->file;
+	return r;
+}
+
+/* A data file has lines or arcs, and sampling knows of no arcs. */
+static int add_lines(struct filling *f)
+{
+	const struct profile *p = f->sampler->profile;
+	struct record_file *file;
+	struct lineset *lines;
+	int r = 0;
+
+	for (uint32_t i = 0; i < p->n_frames && r == 0; i++) {
+		r = file_of(f, i, &file);
+		if (r < 0 || !file || f->rec->has_arcs)
+			continue;
+		r = record_file_lines(f->rec, file, CONTEXT, &lines);
+		if (r == 0)
+			r = lineset_add(lines, p->frames[i].line);
+		r = r == -ERANGE ? 0 : r;
+	}
+	return r;
+}
+
+/* To the innermost line of a file that is wanted. */
+static int add_samples(struct filling *f, uint32_t node)
+{
+	const struct profile *p = f->sampler->profile;
+	uint64_t samples = p->nodes[node].own.samples;
+	struct record_file *file = NULL;
+	int r = 0;
+
+	for (; samples && node != PROFILE_NONE; node = p->nodes[node].parent) {
+		uint32_t frame = p->nodes[node].frame;
+
+		if (frame != PROFILE_NONE)
+			r = file_of(f, frame, &file);
+		if (r < 0)
+			return r;
+		if (!file)
+			continue;
+		r = record_file_add_samples(file, p->frames[frame].line, samples);
+		return r == -ERANGE ? 0 : r;
+	}
+	return 0;
+}
+
 static int fill(struct recorder *recorder, const struct sampler *s, struct record *rec)
 {
-	_cleanup_free_ struct profile_source_line *lines = NULL;
-	struct record_file *file = NULL;
-	const char *last = NULL;
-	size_t n;
-	int r = profile_source_lines(s->profile, &lines, &n);
+	_cleanup_free_ struct sampled_file *files = calloc(s->profile->n_strings + 1, sizeof(*files));
+	struct filling f = {recorder, s, rec, files};
+	int r = files ? add_lines(&f) : -ENOMEM;
 
-	for (size_t i = 0; i < n && r == 0; i++) {
-		if (!last || strcmp(last, lines[i].file) != 0) {
-			last = lines[i].file;
-			r = find_file(recorder, s, rec, last, &file);
-		}
-		if (r == 0 && file)
-			r = add_line(rec, file, &lines[i]);
-	}
+	for (uint32_t i = 0; i < s->profile->n_nodes && r == 0; i++)
+		r = add_samples(&f, i);
 	return r;
 }
 

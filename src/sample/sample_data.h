@@ -1,6 +1,6 @@
 /**
  * Sampled lines in a data file: as lines, in the context "sampled", so that coverage.py shows them, and how often each
- * was running, for the report. Which files are wanted is decided as for recorded lines.
+ * was the innermost one of the files that are wanted, for the report. Which files are wanted is decided as for recorded lines.
  */
 #pragma once
 

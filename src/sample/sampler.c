@@ -218,7 +218,7 @@ static int add_sample(struct sampler *s, struct target *t, struct target_thread 
 
 	s->samples++;
 	if (s->options.on_sample)
-		return s->options.on_sample(s->options.arg, t->pid, &stack->frames[0]);
+		return s->options.on_sample(s->options.arg, t, stack);
 	for (size_t i = 0; i < stack->n && !is_merged; i++) {
 		int r = python_frame_id(s->profile, &stack->frames[i], &s->ids[i]);
 

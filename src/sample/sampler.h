@@ -22,8 +22,8 @@ struct sampler_options {
 	bool native;	/* frames of compiled code as well; implies blocking */
 	bool runs;	/* keep what is known of the interpreters */
 	bool async;	/* stacks of tasks of asyncio, in place of those of the threads that run them; not with native */
-	/** If not NULL, gets the innermost frame of each sample, and there is no profile. 0, or -ENOMEM. */
-	int (*on_sample)(void *arg, pid_t pid, const struct pyframe *frame);
+	/** If not NULL, gets each sample, of one frame at least, and there is no profile. 0, or -ENOMEM. */
+	int (*on_sample)(void *arg, const struct target *t, const struct pystack *stack);
 	void *arg;
 };
 

@@ -13,6 +13,7 @@
 #include "base/hashmap.h"
 #include "base/log.h"
 #include "sample/sampler.h"
+#include "supervisor/recorder.h"
 
 #define LINES_MAX 65536 /* between two flushes */
 #define FLUSH_NS UINT64_C(250000000)
@@ -41,6 +42,7 @@ struct member {
 	pid_t pid;
 	uint32_t run;
 	char *cwd; /* what relative names of files are below; NULL: not known */
+	struct run about; /* its interpreter; hexversion 0: not noted yet */
 };
 
 struct sampling {
@@ -54,6 +56,8 @@ struct sampling {
 	struct lines lines;
 	struct hash_key key;
 	/* The thread's: */
+	struct options options;	 /* the user's, but for --debug: verdicts are told by the keeper */
+	struct recorder judge; /* of files */
 	struct member *members;
 	size_t n_members;
 	uint64_t flush_ns;
@@ -197,10 +201,16 @@ static struct member *find_member(struct sampling *s, pid_t pid)
 	return NULL;
 }
 
+static void free_member(struct member *m)
+{
+	run_deinit(&m->about);
+	free(m->cwd);
+}
+
 static void drop_member(struct sampling *s, struct member *m)
 {
 	sampler_drop(&s->sampler, m->pid);
-	free(m->cwd);
+	free_member(m);
 	*m = s->members[--s->n_members];
 }
 
@@ -211,7 +221,8 @@ static int add_member(struct sampling *s, const struct news *news)
 	if (!members)
 		return -ENOMEM;
 	s->members = members;
-	members[s->n_members++] = (struct member){news->pid, news->run, procfs_cwd(news->pid)};
+	members[s->n_members] = (struct member){news->pid, news->run, procfs_cwd(news->pid), {0}};
+	run_init(&members[s->n_members++].about);
 	return sampler_add(&s->sampler, news->pid);
 }
 
@@ -233,23 +244,69 @@ static int hear(struct sampling *s)
 	return r;
 }
 
-/* In the sampler: a thread of @pid runs this frame. */
-static int on_sample(void *arg, pid_t pid, const struct pyframe *frame)
+/* ---------------------------------------------------------------------------------------------------- the samples */
+
+/* The absolute name of a file, or NULL if it stands for none, as <string>. */
+static const char *full_name(const struct member *m, const char *file, char buf[PATH_MAX])
+{
+	if (*file == '<' || !*file || strlen(file) >= PATH_MAX)
+		return NULL;
+	if (*file == '/')
+		return file;
+	return m->cwd && snprintf(buf, PATH_MAX, "%s/%s", m->cwd, file) < PATH_MAX ? buf : NULL;
+}
+
+static void note_interpreter(struct member *m, const struct target *t)
+{
+	if (m->about.hexversion)
+		return;
+	run_note_process(&m->about, m->pid);
+	m->about.hexversion = t->runtime.py->hexversion;
+	m->about.library = t->runtime.path ? strdup(t->runtime.path) : NULL;
+}
+
+enum { TAG_UNKNOWN, TAG_UNWANTED, TAG_WANTED }; /* of a pycode_line */
+
+/* 1 if its file is wanted. */
+static int is_wanted(struct sampling *s, struct member *m, const struct pyframe *frame)
+{
+	struct pycode_line *line = frame->offset >= 0 ? pycode_find_line(frame->code, (uint32_t)frame->offset) : NULL;
+	const char *name, *path = NULL;
+	char buf[PATH_MAX];
+	int r = 0;
+
+	if (line && line->tag != TAG_UNKNOWN)
+		return line->tag == TAG_WANTED;
+	name = full_name(m, frame->code->filename, buf);
+	if (name)
+		r = recorder_judge(&s->judge, &m->about, name, &path);
+	if (line && r == 0)
+		line->tag = path ? TAG_WANTED : TAG_UNWANTED;
+	return r < 0 ? r : path != NULL;
+}
+
+static int on_sample(void *arg, const struct target *t, const struct pystack *stack)
 {
 	struct sampling *s = arg;
-	const struct member *m = find_member(s, pid);
-	struct line_key key = {.line = pyframe_line(frame), .file = frame->code->filename};
-	char name[PATH_MAX];
+	struct member *m = find_member(s, t->pid);
+	struct line_key key = {0};
+	char buf[PATH_MAX];
+	int r = 0;
 
-	if (!m || !key.line || *key.file == '<' || !*key.file)
+	if (!m)
 		return 0;
-	key.run = m->run;
-	if (*key.file != '/') {
-		if (!m->cwd || snprintf(name, sizeof(name), "%s/%s", m->cwd, key.file) >= (int)sizeof(name))
-			return 0;
-		key.file = name;
+	note_interpreter(m, t);
+	for (size_t i = 0; i < stack->n && r == 0; i++) {
+		r = is_wanted(s, m, &stack->frames[i]);
+		if (r != 1)
+			continue;
+		key = (struct line_key){m->run, pyframe_line(&stack->frames[i]),
+					full_name(m, stack->frames[i].code->filename, buf)};
+		if (key.line && key.file)
+			return count_line(s, &key);
+		r = 0;
 	}
-	return strlen(key.file) < PATH_MAX ? count_line(s, &key) : 0;
+	return r;
 }
 
 /* ------------------------------------------------------------------------------------------------------ the thread */
@@ -289,7 +346,7 @@ static void *run(void *arg)
 static void free_members(struct sampling *s)
 {
 	for (size_t i = 0; i < s->n_members; i++)
-		free(s->members[i].cwd);
+		free_member(&s->members[i]);
 	free(s->members);
 }
 
@@ -305,6 +362,8 @@ void sampling_free(struct sampling *s)
 	sampler_deinit(&s->sampler);
 	lines_deinit(&s->lines);
 	free_members(s);
+	s->judge.selection = NULL; /* is not its own */
+	recorder_deinit(&s->judge);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }
@@ -317,14 +376,26 @@ static int start(struct sampling *s)
 	return r;
 }
 
-static int sampling_new(unsigned int rate, struct keeper *keeper, struct sampling **ret)
+static void init_judge(struct sampling *s, const struct options *options, const struct selection *selection)
+{
+	s->options = *options;
+	s->options.debug = (struct string_list){0};
+	s->judge.options = &s->options;
+	s->judge.selection = (struct selection *)selection;
+	s->judge.file.dirfd = -1;
+	record_init(&s->judge.record);
+}
+
+static int sampling_new(const struct options *o, const struct selection *selection, struct keeper *keeper,
+			struct sampling **ret)
 {
 	struct sampling *s = calloc(1, sizeof(*s));
-	struct sampler_options options = {.rate = rate, .on_sample = on_sample, .arg = s};
+	struct sampler_options options = {.rate = o->rate, .on_sample = on_sample, .arg = s};
 	int r;
 
 	if (!s)
 		return -ENOMEM;
+	init_judge(s, o, selection);
 	s->keeper = keeper;
 	s->news[0] = s->news[1] = -1;
 	pthread_mutex_init(&s->lock, NULL);
@@ -341,14 +412,15 @@ static int sampling_new(unsigned int rate, struct keeper *keeper, struct samplin
 	return r;
 }
 
-void sampling_tell(struct sampling **s, unsigned int rate, struct keeper *keeper, pid_t pid, uint32_t run)
+void sampling_tell(struct sampling **s, const struct options *options, const struct selection *selection,
+		   struct keeper *keeper, pid_t pid, uint32_t run)
 {
 	struct news news = {pid, run};
 	int r;
 
 	if (!*s && !run)
 		return;
-	r = *s ? 0 : sampling_new(rate, keeper, s);
+	r = *s ? 0 : sampling_new(options, selection, keeper, s);
 	if (r == 0 && write((*s)->news[1], &news, sizeof(news)) == sizeof(news))
 		return;
 	/* A full pipe: the thread is far behind, and this process is not sampled. */

@@ -55,7 +55,7 @@ void supervisor_deinit(struct supervisor *s)
 static void tell_sampling(struct supervisor *s, const struct process *p, uint32_t run)
 {
 	if (s->options->sample)
-		sampling_tell(&s->sampling, s->options->rate, &s->keeper, p->pid, run);
+		sampling_tell(&s->sampling, s->options, s->selection, &s->keeper, p->pid, run);
 }
 
 static void tell_end(struct supervisor *s, uint32_t run, pid_t pid, bool last)

@@ -83,6 +83,32 @@ def what_a_short_process_cost(t):
     t.expect(re.search(r'<p id="t[34]" class="r">.*class="heat', pages), "heat", run, pages)
 
 
+@case(only=FEW)
+def what_the_library_does(t):
+    """It counts where it is called from, both ways to sample."""
+    script = t.write("wraps.py", """
+import select, textwrap
+print("ready", flush=True)
+while not select.select([0], [], [], 0)[0]:
+    textwrap.wrap("some words " * 1000)
+""")
+    target = Talk(t, t.py(script), [*BOTH, "--save-every=0.2"])
+    t.expect_equal(target.line(), "ready", "it begins")
+    wait_for(t, "samples of the call", lambda: are_sampled(samples_in(t.data_file), script, {5}))
+    alone = t.dir / "alone"
+
+    def sampled():
+        run = t.run([t.program, "sample", "-q", "-r", "500", "-d", "0.2", "--data-file", alone, "-p", target.pid], leave=True)
+        t.expect_equal(run.status, 0, f"status: {run}")
+        return are_sampled(samples_in(alone), script, {5})
+
+    wait_for(t, "by sampling alone", sampled)
+    t.expect_equal(target.end().status, 0, "its end")
+    for found in samples_in(t.data_file), samples_in(alone):
+        t.expect_equal(list(found), [script], "files with samples")
+        t.expect(found[script][5] > sum(found[script].values()) / 2, "the call costs most", found)
+
+
 @case(only="pyenv-3.12")
 def in_files_of_their_own(t):
     target = Talk(t, t.py(MARKED), [*BOTH, "--save-every=0.2", "--parallel-mode"])
