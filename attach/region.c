@@ -86,16 +86,30 @@ static const void *visit(struct walk *w, uint32_t offset, size_t len, int *error
 	return *error ? NULL : p;
 }
 
+static int erase(struct walk *w, size_t offset, size_t len)
+{
+	static const unsigned char zeros[4096];
+
+	while (len) {
+		size_t n = len < sizeof(zeros) ? len : sizeof(zeros);
+
+		if (pwrite(w->erased, zeros, n, (off_t)offset) != (ssize_t)n)
+			return -EIO;
+		offset += n;
+		len -= n;
+	}
+	return 0;
+}
+
 static int visit_chunk(struct walk *w, uint32_t file, uint32_t index, uint32_t offset)
 {
-	static const unsigned char no_lines[REGION_LINES_PER_CHUNK / 8];
 	const size_t size = REGION_LINES_PER_CHUNK / 8;
 	const unsigned char *bits;
 	int r = 0;
 
 	bits = offset ? visit(w, offset, size, &r) : NULL;
 	if (bits && w->erased >= 0)
-		return pwrite(w->erased, no_lines, size, offset) == (ssize_t)size ? 0 : -EIO;
+		return erase(w, offset, size);
 	return bits ? w->v->lines(w->v->arg, file, index * REGION_LINES_PER_CHUNK, bits, size) : r;
 }
 
@@ -139,12 +153,15 @@ static int visit_file(struct walk *w, uint32_t offset, const struct region_file 
 
 static int visit_code(struct walk *w, uint32_t offset, const struct region_code *c)
 {
-	const size_t len = (size_t)c->name_len + c->table_len;
+	const size_t before = (size_t)c->name_len + c->table_len;
+	const size_t len = before + c->kept + REGION_WAYS_SIZE((size_t)c->kept);
 
 	if (!at(w, offset, sizeof(*c) + len))
 		return 0;
 	if (spend(w, len) < 0)
 		return -EBADMSG;
+	if (w->erased >= 0)
+		return erase(w, offset + sizeof(*c) + before + c->kept, REGION_WAYS_SIZE((size_t)c->kept));
 	return w->v->code(w->v->arg, offset, c, c->data, (const unsigned char *)c->data + c->name_len);
 }
 
@@ -245,6 +262,9 @@ int region_forget_lines(int fd)
 	if (!r)
 		r = walk_buckets(&w, ((const struct region_header *)(const void *)w.copy)->file_buckets,
 				 REGION_FILE_BUCKETS, true);
+	if (!r)
+		r = walk_buckets(&w, ((const struct region_header *)(const void *)w.copy)->code_buckets,
+				 REGION_CODE_BUCKETS, false);
 	free(w.copy);
 	return r;
 }

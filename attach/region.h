@@ -42,12 +42,13 @@ struct region_visitor {
 	int (*file)(void *arg, uint32_t file, const char *name, size_t len, bool refused);
 	/** 128 bytes of bits: line first_line + i for bit i. */
 	int (*lines)(void *arg, uint32_t file, uint32_t first_line, const unsigned char *bits, size_t n);
-	/** @p number is its own, from now on. */
+	/** @p number is its own, from now on. Behind @p table there are @p code->kept bytes of bytecode, and its ways
+	 * (REGION_WAY_*). */
 	int (*code)(void *arg, uint32_t number, const struct region_code *code, const char *qualname,
 		    const unsigned char *table);
 	void *arg;
 };
-/** Forget which lines have run; what runs meanwhile may be forgotten or not. Errors as region_walk(). */
+/** Forget which lines have run and which ways were taken; what runs meanwhile may be forgotten or not. Errors as region_walk(). */
 int region_forget_lines(int fd) must_check;
 
 /** -EIO, -ENOMEM; -EBADMSG: it contradicts itself, and what was found before was reported. */

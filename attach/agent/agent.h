@@ -81,8 +81,15 @@ hidden bool region_is_refused(uint32_t file);
 hidden void region_note_landmark(void);
 /** Line @p line of @p file has run. */
 hidden void region_set_line(uint32_t file, int64_t line);
-/** Record the line table of @p code, of @p file, once. */
-hidden void region_add_code(const PyObject *code, uint32_t file);
+/** Record the line table of @p code, of @p file, and for branches its bytecode, once: where that is.
+ *  @p bytecode: as it was compiled; NULL: the interpreter is asked. */
+hidden uint32_t region_add_code(PyObject *code, uint32_t file, const void *bytecode);
+/** Is that what is recorded there? */
+hidden bool region_is_code(uint32_t at, const PyObject *code, uint32_t file);
+/** The instruction behind that at @p unit; only where the bytecode was recorded. */
+hidden uint64_t region_next_unit(uint32_t code, uint64_t unit);
+/** REGION_WAY_* @p way of the instruction at @p unit was taken: all that were. */
+hidden unsigned int region_set_way(uint32_t code, uint64_t unit, unsigned int way);
 hidden void region_set_status(enum agent_status status);
 hidden struct region_header *region_header(void);
 /** Unmap the region and forget all that points into it. */

@@ -167,14 +167,20 @@ struct region_code {
 	uint16_t name_len;
 	uint8_t linetable_kind;
 	uint8_t flags;
-	char data[]; /* the qualified name, then the line table */
+	uint32_t kept; /* bytes of bytecode that are here: all, or, where no branches are recorded, 0 */
+	char data[];   /* the qualified name, the line table; the bytecode as it was compiled, its ways */
 };
 
 #define REGION_CODE_ANNOTATE 1u /* an __annotate__ function: its lines are not statements */
 
+/* Two bits for each code unit of two bytes, that of the instruction itself and not of an EXTENDED_ARG before it. */
+#define REGION_WAY_ON 1u    /* it went on to the next instruction; it returned, if that is what it does */
+#define REGION_WAY_JUMP 2u  /* it jumped */
+#define REGION_WAYS_SIZE(kept) (((kept) / 2 + 3) / 4)
+
 _Static_assert(sizeof(struct region_header) == 64 + 4 * (REGION_FILE_BUCKETS + REGION_CODE_BUCKETS), "region header");
 _Static_assert(sizeof(struct region_file) == 20 + 4 * REGION_NEAR_CHUNKS, "region file");
-_Static_assert(sizeof(struct region_code) == 28, "region code");
+_Static_assert(sizeof(struct region_code) == 32, "region code");
 
 /* ------------------------------------------------------------------------------------- calling the supervisor */
 
@@ -281,13 +287,14 @@ struct agent_refused {
 struct agent_interp {
 	uint64_t interp;  /* atomic: PyInterpreterState *, 0 when free */
 	uint64_t disable; /* sys.monitoring.DISABLE */
-	int64_t line_event; /* the number of LINE */
+	int64_t local_events; /* the numbers of LINE and, for branches, of those that tell of them, together */
 	uint64_t set_local_events; /* sys.monitoring's function; a reference */
 	uint32_t tool_id;
 	uint32_t line_is_global; /* not of each code object that was met */
 };
 
 #define AGENT_INTERPS 64
+#define AGENT_CALLBACKS 5
 #define AGENT_FILE_CACHE 512 /* direct mapped, by the address of co_filename */
 #define AGENT_CODE_CACHE 256
 
@@ -329,6 +336,8 @@ struct agent {
 	uint64_t runtime; /* _PyRuntime */
 	uint32_t fork_mode; /* enum agent_fork_mode */
 	uint32_t rearm;	    /* the region was renewed: what has run before counts again */
+	uint32_t branches;  /* are to be recorded beside lines */
+	uint32_t pad;
 	struct agent_traps traps;
 	uint64_t resume[HOOK_COUNT]; /* relocated first instructions of the hooked functions */
 	struct agent_refused refused; /* written later, at any time */
@@ -337,10 +346,10 @@ struct agent {
 	uint64_t chunks[REGION_CHUNKS];
 
 	struct agent_interp interps[AGENT_INTERPS];
-	uint64_t method_def[2][4]; /* PyMethodDef of the callbacks for LINE and PY_START */
+	uint64_t method_def[AGENT_CALLBACKS][4]; /* PyMethodDef of the callbacks */
 	uint64_t frame_setters[2]; /* 3.13+: the runtime's own of frame.f_trace_opcodes and frame.f_trace */
 	struct agent_file_cache file_cache[AGENT_FILE_CACHE];
-	uint64_t code_cache[AGENT_CODE_CACHE][2];
+	uint64_t code_cache[AGENT_CODE_CACHE][3];
 	uint64_t aliases; /* struct agent_alias *: atomic head */
 	uint64_t heap; /* atomic: next free byte of the agent's own memory (heap.c) */
 	uint64_t trap_state; /* struct trap_state * */

@@ -9,14 +9,14 @@
  * callback (it ends, or the tool id is given away), the capsule's destructor frees our record of it, so that the next
  * interpreter at the same address is installed afresh.
  */
-#include "agent.h"
+#include "agent_monitoring.h"
 
 #define METH_FASTCALL 0x80
 #define TOOL_NAME "pycov-trace"
 
 static const char capsule_name[] = TOOL_NAME;
 
-static PyObject *none_new(void)
+PyObject *none_new(void)
 {
 	PyObject *none = (PyObject *)agent_data.api[API__Py_NoneStruct];
 
@@ -35,11 +35,11 @@ static bool was_met(PyObject *code)
 		return true;
 	seen[0] = (uint64_t)code;
 	seen[1] = table;
+	seen[2] = 0;
 	return false;
 }
 
-/* Whose callback @self is of, when it was called for a code object. */
-static struct agent_interp *called_for(PyObject *self, PyObject *const *args, int64_t nargs)
+struct agent_interp *called_for(PyObject *self, PyObject *const *args, int64_t nargs)
 {
 	struct agent_interp *it = API(void *, PyCapsule_GetPointer, PyObject *, const char *)(self, capsule_name);
 
@@ -49,7 +49,7 @@ static struct agent_interp *called_for(PyObject *self, PyObject *const *args, in
 	return NULL;
 }
 
-static PyObject *disable_new(const struct agent_interp *it)
+PyObject *disable_new(const struct agent_interp *it)
 {
 	PyObject *disable = (PyObject *)it->disable;
 
@@ -57,8 +57,7 @@ static PyObject *disable_new(const struct agent_interp *it)
 	return disable;
 }
 
-/* Are the lines of @code wanted? */
-static bool is_wanted(const PyObject *code)
+bool is_wanted(const PyObject *code)
 {
 	const struct agent_layout *l = &agent_data.layout;
 	uint32_t file = region_file_of(load_ptr(code, l->code_filename));
@@ -73,7 +72,7 @@ static void note_code(PyObject *code)
 	uint32_t file = region_file_of(load_ptr(code, agent_data.layout.code_filename));
 
 	if (file && !region_is_refused(file) && !was_met(code))
-		region_add_code(code, file);
+		region_add_code(code, file, NULL);
 }
 
 /* LINE callback: (code, line_number) -> DISABLE. */
@@ -170,8 +169,6 @@ static int take_tool_id(PyObject *monitoring)
 	return -1;
 }
 
-typedef PyObject *callback(PyObject *self, PyObject *const *args, int64_t nargs);
-
 /* The callback number @which for @it: a builtin function whose self is a capsule around @it. */
 static PyObject *callback_new(struct agent_interp *it, unsigned int which, callback *function)
 {
@@ -183,7 +180,7 @@ static PyObject *callback_new(struct agent_interp *it, unsigned int which, callb
 	def[2] = METH_FASTCALL;
 	/* One of them is enough to tell that the interpreter is gone. */
 	capsule = API(PyObject *, PyCapsule_New, void *, const char *, void (*)(PyObject *))(
-		it, capsule_name, which == 0 ? on_capsule_gone : NULL);
+		it, capsule_name, which == CALLBACK_LINE ? on_capsule_gone : NULL);
 	if (!capsule)
 		return NULL;
 	f = API(PyObject *, PyCFunction_NewEx, void *, PyObject *, PyObject *)(def, capsule, NULL);
@@ -199,8 +196,7 @@ static struct agent_interp *find(uint64_t interp)
 	return NULL;
 }
 
-/* The number of an event; -1, and an exception. */
-static long event_number(PyObject *monitoring, const char *name)
+long event_number(PyObject *monitoring, const char *name)
 {
 	PyObject *events = attr(monitoring, "events"), *event = attr(events, name);
 	long ret = event ? API(long, PyLong_AsLong, PyObject *)(event) : -1;
@@ -228,7 +224,7 @@ static PyObject *on_start(PyObject *self, PyObject *const *args, int64_t nargs)
 	if (!it)
 		return none_new();
 	if (is_wanted(args[0]))
-		set_local_events(it, args[0], it->line_event);
+		set_local_events(it, args[0], it->local_events);
 	return disable_new(it);
 }
 
@@ -256,7 +252,7 @@ static void want_instructions(const struct agent_interp *it, PyObject *code, boo
 	long event = monitoring ? event_number(monitoring, "INSTRUCTION") : -1;
 
 	if (event > 0)
-		set_local_events(it, code, (is_wanted(code) ? it->line_event : 0) | (want ? event : 0));
+		set_local_events(it, code, (is_wanted(code) ? it->local_events : 0) | (want ? event : 0));
 	API(void, PyErr_Clear, void)();
 }
 
@@ -342,9 +338,8 @@ static void patch_frame_setters(void)
 
 /* ----------------------------------------------------------------------------------------------------- install */
 
-/* Have @function, number @which, called for @event. */
-static bool register_callback(struct agent_interp *it, PyObject *monitoring, unsigned int which, long event,
-			      callback *function)
+bool register_callback(struct agent_interp *it, PyObject *monitoring, enum callback_number which, long event,
+		       callback *function)
 {
 	PyObject *args[] = {integer(it->tool_id), integer(event), callback_new(it, which, function)};
 
@@ -362,7 +357,7 @@ static enum agent_status install(struct agent_interp *it)
 {
 	PyObject *monitoring = API(PyObject *, PySys_GetObject, const char *)("monitoring"), *disable;
 	long line = monitoring ? event_number(monitoring, "LINE") : -1;
-	long start = line > 0 ? event_number(monitoring, "PY_START") : -1;
+	long start = line > 0 ? event_number(monitoring, "PY_START") : -1, branches = 0;
 	int id;
 
 	if (start <= 0)
@@ -376,12 +371,15 @@ static enum agent_status install(struct agent_interp *it)
 	if (id < 0)
 		return AGENT_STATUS_NO_TOOL_ID;
 	it->tool_id = (uint32_t)id;
-	it->line_event = line;
 	it->line_is_global = agent_data.is_late;
 	/* To be had when sys is empty already, and destructors run. */
 	it->set_local_events = (uint64_t)attr(monitoring, "set_local_events");
-	if (!register_callback(it, monitoring, 0, line, on_line) || !register_callback(it, monitoring, 1, start, on_start) ||
-	    !set_events(it, monitoring, it->line_is_global ? line : start)) {
+	if (agent_data.branches)
+		branches = branches_register(it, monitoring);
+	it->local_events = line | branches;
+	if (!branches == !!agent_data.branches || !register_callback(it, monitoring, CALLBACK_LINE, line, on_line) ||
+	    !register_callback(it, monitoring, CALLBACK_START, start, on_start) ||
+	    !set_events(it, monitoring, it->line_is_global ? it->local_events : start)) {
 		PyObject *args[] = {integer(id)};
 
 		API(void, PyErr_Clear, void)();
@@ -439,11 +437,11 @@ static bool ensure_installed(PyObject *code)
 static void instrument_now(PyObject *code, void *arg)
 {
 	const struct agent_interp *it = arg;
-	long wanted = it->line_is_global ? 0 : it->line_event;
+	long wanted = it->line_is_global ? 0 : it->local_events;
 
 	if (!is_wanted(code))
 		return;
-	set_local_events(it, code, it->line_event - wanted);
+	set_local_events(it, code, it->local_events - wanted);
 	set_local_events(it, code, wanted);
 }
 
@@ -471,13 +469,21 @@ void monitoring_attach(void)
 {
 	uint64_t interp = (uint64_t)API(void *, PyInterpreterState_Get, void)();
 
-	/* Left by a supervisor that was killed. */
-	if (find(interp))
+	/* Left by a supervisor that was killed; it may have wanted lines alone. */
+	if (find(interp) && !agent_data.branches)
 		return monitoring_rearm();
+	monitoring_detach();
 	/* Without sys.monitoring the interpreter is only starting. */
 	if (API(PyObject *, PySys_GetObject, const char *)("monitoring"))
 		install_here(interp);
 	instrument_greenlets(find(interp));
+}
+
+static void unregister_callback(const struct agent_interp *it, PyObject *monitoring, long event)
+{
+	PyObject *args[] = {integer(it->tool_id), integer(event), none_new()};
+
+	ok(call(monitoring, "register_callback", args, 3));
 }
 
 /* An interpreter that was refused has nothing to give back. */
@@ -485,17 +491,18 @@ static void uninstall(struct agent_interp *it)
 {
 	PyObject *monitoring = API(PyObject *, PySys_GetObject, const char *)("monitoring");
 	long line = monitoring ? event_number(monitoring, "LINE") : -1;
-	long start = line > 0 ? event_number(monitoring, "PY_START") : -1;
+	long start = line > 0 ? event_number(monitoring, "PY_START") : -1, branches[3];
 
 	if (start > 0 && it->tool_id) {
-		PyObject *start_args[] = {integer(it->tool_id), integer(start), none_new()};
-		PyObject *line_args[] = {integer(it->tool_id), integer(line), none_new()};
+		unsigned int n = agent_data.branches ? branches_events(monitoring, branches) : 0;
 		PyObject *drop_id[] = {integer(it->tool_id)};
 
 		set_events(it, monitoring, 0);
 		instrument_greenlets(it);
-		ok(call(monitoring, "register_callback", start_args, 3));
-		ok(call(monitoring, "register_callback", line_args, 3));
+		unregister_callback(it, monitoring, start);
+		unregister_callback(it, monitoring, line);
+		while (n)
+			unregister_callback(it, monitoring, branches[--n]);
 		ok(call(monitoring, "free_tool_id", drop_id, 1));
 	}
 	it->tool_id = 0;
@@ -559,7 +566,7 @@ static bool add_code(PyObject *code)
 	uint32_t file = region_file_of(load_ptr(code, agent_data.layout.code_filename));
 
 	if (file && !region_is_refused(file))
-		region_add_code(code, file);
+		region_add_code(code, file, NULL);
 	return file != 0;
 }
 

@@ -376,14 +376,81 @@ void region_set_line(uint32_t file_at, int64_t line)
 
 /* ----------------------------------------------------------------------------------------------- code objects */
 
+static uint32_t code_size(const PyObject *code)
+{
+	const struct agent_layout *l = &agent_data.layout;
+
+	return l->inline_code ? 2 * (uint32_t)load64(code, 16)
+			      : (uint32_t)load64(load_ptr(code, l->code_code), l->bytes_size);
+}
+
 static bool code_known(const struct region_code *new, const struct region_code *old, const char *name, const char *table)
 {
 	return old->hash == new->hash && old->file == new->file && old->firstlineno == new->firstlineno &&
-	       old->name_len == new->name_len && old->table_len == new->table_len &&
+	       old->code_size == new->code_size && old->name_len == new->name_len && old->table_len == new->table_len &&
 	       !memcmp(old->data, name, old->name_len) && !memcmp(old->data + old->name_len, table, old->table_len);
 }
 
-void region_add_code(const PyObject *code, uint32_t file)
+bool region_is_code(uint32_t at, const PyObject *code, uint32_t file)
+{
+	const struct agent_layout *l = &agent_data.layout;
+	const PyObject *table = load_ptr(code, l->code_linetable);
+	const struct region_code *record = at ? region_at(at) : NULL;
+
+	return record && record->file == file && record->firstlineno == load32(code, l->code_firstlineno) &&
+	       record->code_size == code_size(code) && record->table_len == load64(table, l->bytes_size) &&
+	       !memcmp(record->data + record->name_len, (const char *)table + l->bytes_data, record->table_len);
+}
+
+static char *bytecode_in(struct region_code *record)
+{
+	return record->data + record->name_len + record->table_len;
+}
+
+unsigned int region_set_way(uint32_t at, uint64_t unit, unsigned int way)
+{
+	struct region_code *record = at ? region_at(at) : NULL;
+	unsigned char *ways;
+	unsigned int shift = 2 * (unit % 4);
+
+	if (!record || unit >= record->kept / 2)
+		return 0;
+	ways = (unsigned char *)bytecode_in(record) + record->kept + unit / 4;
+	return (__atomic_fetch_or(ways, (unsigned char)(way << shift), __ATOMIC_RELAXED) >> shift & 3) | way;
+}
+
+uint64_t region_next_unit(uint32_t at, uint64_t unit)
+{
+	struct region_code *record = at ? region_at(at) : NULL;
+	const char *bytecode = record ? bytecode_in(record) : NULL;
+
+	for (unit++; bytecode && unit < record->kept / 2 && !bytecode[2 * unit];) /* CACHE */
+		unit++;
+	return unit;
+}
+
+/* The bytecode as it was compiled, into @to: @size bytes. */
+static bool copy_bytecode(PyObject *code, const void *original, char *to, uint32_t size)
+{
+	const struct agent_layout *l = &agent_data.layout;
+	PyObject *bytes = NULL;
+	bool ret = original != NULL;
+
+	if (!original && agent_data.api[API_PyCode_GetCode]) {
+		bytes = API(PyObject *, PyCode_GetCode, PyObject *)(code);
+		if (!bytes)
+			API(void, PyErr_Clear, void)();
+		ret = bytes && load64(bytes, l->bytes_size) == size;
+		original = (const char *)bytes + l->bytes_data;
+	}
+	if (ret)
+		memcpy(to, original, size);
+	if (bytes)
+		API(void, Py_DecRef, PyObject *)(bytes);
+	return ret;
+}
+
+uint32_t region_add_code(PyObject *code, uint32_t file, const void *original)
 {
 	const struct agent_layout *l = &agent_data.layout;
 	const PyObject *table = load_ptr(code, l->code_linetable);
@@ -392,18 +459,21 @@ void region_add_code(const PyObject *code, uint32_t file)
 	const char *bytes = (const char *)table + l->bytes_data;
 	char name[512];
 	struct str s;
-	uint32_t *head, at;
+	uint32_t *head, at, room = 0;
 	uint64_t size;
 
 	if (!file || !table || !qualname)
-		return;
+		return 0;
 	size = load64(table, l->bytes_size);
-	if (size > REGION_CHUNK / 2)
-		return (void)atomic_add(&region_header()->dropped_code, 1);
+	new.code_size = code_size(code);
+	if (agent_data.branches)
+		room = new.code_size + REGION_WAYS_SIZE(new.code_size);
+	if (size > REGION_CHUNK / 2 || room > REGION_CHUNK / 4) {
+		atomic_add(&region_header()->dropped_code, 1);
+		return 0;
+	}
 	new.table_len = (uint32_t)size;
 	new.firstlineno = load32(code, l->code_firstlineno);
-	new.code_size = l->inline_code ? 2 * (uint32_t)load64(code, 16)
-				       : (uint32_t)load64(load_ptr(code, l->code_code), l->bytes_size);
 	if (str_view(qualname, &s))
 		new.name_len = (uint16_t)(s.len > 120 ? 0 : str_encode(&s, name, sizeof(name)));
 	if (l->skip_annotate && str_equals(load_ptr(code, l->code_name), "__annotate__", 12))
@@ -413,16 +483,23 @@ void region_add_code(const PyObject *code, uint32_t file)
 	new.next = atomic_load(head);
 	for (at = new.next; at; at = record->next) {
 		record = region_at(at);
-		if (!record || code_known(&new, record, name, bytes))
-			return;
+		if (!record)
+			return 0;
+		if (code_known(&new, record, name, bytes))
+			return at;
 	}
-	at = region_alloc(sizeof(new) + new.name_len + new.table_len);
+	at = region_alloc(sizeof(new) + new.name_len + new.table_len + room);
 	record = at ? region_at(at) : NULL;
-	if (!record)
-		return (void)atomic_add(&region_header()->dropped_code, 1);
+	if (!record) {
+		atomic_add(&region_header()->dropped_code, 1);
+		return 0;
+	}
 	*record = new;
 	memcpy(record->data, name, new.name_len);
 	memcpy(record->data + new.name_len, bytes, new.table_len);
+	if (room && copy_bytecode(code, original, bytecode_in(record), new.code_size))
+		record->kept = new.code_size;
 	while (!__atomic_compare_exchange_n(head, &record->next, at, true, __ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
 		;
+	return at;
 }

@@ -384,7 +384,7 @@ bool traps_plant_code(PyObject *code)
 	/* What is below it may be of another file. */
 	if (region_is_refused(file) || record_find(code))
 		return true;
-	region_add_code(code, file);
+	region_add_code(code, file, NULL);
 	if (s->nrecords >= s->nbuckets && !grow_buckets(s))
 		return false;
 	r = record_alloc(s);

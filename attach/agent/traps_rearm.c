@@ -13,7 +13,7 @@ void traps_rearm(void)
 			r->file = region_file_of(load_ptr(r->code, l->code_filename));
 			if (region_is_refused(r->file))
 				continue;
-			region_add_code(r->code, r->file);
+			region_add_code(r->code, r->file, r->original);
 			record_plant(r);
 		}
 	}

@@ -14,7 +14,8 @@
 #define RATE_MAX 10000
 
 enum option_id {
-	OPT_CONTEXT = 256,
+	OPT_BRANCH = 256,
+	OPT_CONTEXT,
 	OPT_DATA_FILE,
 	OPT_DEBUG,
 	OPT_DURATION,
@@ -45,6 +46,7 @@ static const struct cli_option rows[] = {
 	{OPT_INCLUDE, "include", "PAT,...", "measure only files whose names match one of these patterns", false},
 	{OPT_OMIT, "omit", "PAT,...", "leave out files whose names match one of these patterns", false},
 	{OPT_PYLIB, "pylib", NULL, "measure the standard library and installed packages as well", false},
+	{OPT_BRANCH, "branch", NULL, "record which ways branches took as well (CPython 3.12 and later)", false},
 	{'a', "append", NULL, "add to the data file instead of replacing it", false},
 	{OPT_PARALLEL_MODE, "parallel-mode", NULL, "one data file for each process, for `coverage combine`", false},
 	{OPT_CONTEXT, "context", "LABEL", "record the lines under this context", false},
@@ -168,6 +170,9 @@ static int apply(void *arg, int id, const char *value)
 		return 0;
 	case OPT_NO_FOLLOW:
 		o->no_follow = true;
+		return 0;
+	case OPT_BRANCH:
+		o->branch = true;
 		return 0;
 	case 'a':
 		o->append = true;
@@ -294,6 +299,7 @@ static int take_settings(struct options *o)
 	take_list(&o->include, &run->include);
 	take_list(&o->omit, &run->omit);
 	take_list(&o->debug, &run->debug);
+	o->branch |= run->branch;
 	o->pylib |= run->cover_pylib;
 	o->parallel_mode |= run->parallel;
 	if (o->append && o->parallel_mode)

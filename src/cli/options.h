@@ -13,7 +13,7 @@
 struct options {
 	char *data_file;	     /* never NULL once configured */
 	struct string_list source, include, omit; /* comma separated and repeatable */
-	bool pylib, append, parallel_mode, process_contexts, wait, no_follow;
+	bool branch, pylib, append, parallel_mode, process_contexts, wait, no_follow;
 	char *context;	 /* or NULL */
 	int save_signal; /* 0: none */
 	int save_every;	 /* milliseconds; 0: never */

@@ -719,7 +719,6 @@ void config_warn_unused(const struct config *c)
 		{c->run.dynamic_context && strcmp(c->run.dynamic_context, "none"), "dynamic_context",
 		 "see --process-contexts"},
 		{c->run.timid, "timid", "there is one way to measure"},
-		{c->run.branch, "branch", "lines are recorded, branches are not"},
 		{c->run.debug_file != NULL, "debug_file", "messages go to standard error"},
 	};
 

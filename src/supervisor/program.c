@@ -31,10 +31,12 @@ void program_init(struct program *p)
 void program_deinit(struct program *p)
 {
 	enum agent_fork_mode fork_mode = p->fork_mode;
+	bool branches = p->branches;
 
 	run_deinit(&p->run);
 	program_init(p);
 	p->fork_mode = fork_mode;
+	p->branches = branches;
 }
 
 void program_handed_over(struct program *p, struct run *ret)
@@ -146,6 +148,16 @@ static bool is_called_python(pid_t pid)
 	return name && (!strncmp(name, "/python", 7) || !strncmp(name, "/pypy", 5));
 }
 
+/* Why the runtime that was found cannot be measured; NULL if it can. */
+static const char *reason_of(const struct program *p)
+{
+	if (p->runtime->error < 0)
+		return p->runtime->reason;
+	if (p->branches && !p->runtime->py.layout.has_monitoring)
+		return "branches are recorded on CPython 3.12 and later; without --branch its lines are";
+	return NULL;
+}
+
 void program_exec(struct program *p, const struct remote *r, struct images *images)
 {
 	const struct image *image;
@@ -158,10 +170,12 @@ void program_exec(struct program *p, const struct remote *r, struct images *imag
 			p->refusal = image->reason;
 		return;
 	}
-	if (image->presence == CPYTHON_DEFINED && image->error < 0) {
+	if (image->presence == CPYTHON_DEFINED) {
 		p->runtime = image;
-		p->refusal = image->reason;
-		return;
+		p->refusal = reason_of(p);
+		if (p->refusal)
+			return;
+		p->runtime = NULL;
 	}
 	if (!seccomp_allows(r->tid)) {
 		p->refusal = image->presence == CPYTHON_LOADABLE
@@ -358,6 +372,7 @@ static int write_agent(const struct program *p, const struct remote *r)
 		return -ENOMEM;
 	agent_config_fill(a, p->runtime, p->runtime_bias);
 	a->fork_mode = p->fork_mode;
+	a->branches = p->branches;
 	return remote_write(r, p->blob + boot_blob()->data + from, (char *)a + from, to - from);
 }
 
@@ -563,11 +578,8 @@ static int on_libraries(struct program *p, const struct remote *r, struct images
 		return why == AGENT_AT_ENTRY && p->boot.auxv ? ask_for_loader_page(p, r, images) : 0;
 	if (ret < 0)
 		return ret;
-	if (p->runtime->error < 0) {
-		p->refusal = p->runtime->reason;
-		return 0;
-	}
-	return ask_for_memory(p, r);
+	p->refusal = reason_of(p);
+	return p->refusal ? 0 : ask_for_memory(p, r);
 }
 
 int program_find(struct program *p, pid_t pid, struct images *images)
@@ -576,7 +588,7 @@ int program_find(struct program *p, pid_t pid, struct images *images)
 
 	if (ret < 0)
 		return ret;
-	p->refusal = p->runtime->error < 0			 ? p->runtime->reason
+	p->refusal = reason_of(p)			 ? reason_of(p)
 		     : !p->runtime->api[API_PyEval_RestoreThread] ? "it does not export PyEval_RestoreThread()"
 		     : !seccomp_allows(pid) ? "a seccomp filter of its own forbids what measuring needs"
 					    : NULL;

@@ -30,7 +30,8 @@ enum program_phase {
 
 struct program {
 	enum program_phase phase;
-	enum agent_fork_mode fork_mode; /* kept through program_deinit() */
+	enum agent_fork_mode fork_mode; /* kept through program_deinit(), */
+	bool branches;			/* as this is: they are to be recorded */
 	struct boot boot;
 	raddr blob;	      /* the agent; 0: none */
 	raddr runtime_bias;   /* of `runtime` */

@@ -10,6 +10,8 @@
 
 #include "base/log.h"
 #include "base/utf8.h"
+#include "attach/agent/agent_abi.h"
+#include "symbols/branches.h"
 #include "symbols/linetable.h"
 
 #define CONTEXT_MAX 160
@@ -61,6 +63,18 @@ static const char *recorded_name(const struct recorder *r, const char *path)
 	return n && !strncmp(path, r->relative_to, n) && path[n] ? path + n : path;
 }
 
+/* What is to be added to. Lines and branches do not go together. */
+static int read_old(const struct recorder *r, struct datafile *file, struct record *old)
+{
+	int ret = r->options->branch ? datafile_read_arcs(file, old) : datafile_read(file, old);
+
+	if (ret == 0 && r->options->branch && old->files.count && !old->has_arcs) {
+		snprintf(file->why, sizeof(file->why), "it holds lines, not branches");
+		return -ENOTSUP;
+	}
+	return ret;
+}
+
 /* Better to find out now than when the program has run for hours. */
 static int check_appendable(struct recorder *r)
 {
@@ -68,7 +82,7 @@ static int check_appendable(struct recorder *r)
 	int ret;
 
 	record_init(&old);
-	ret = datafile_read(&r->file, &old);
+	ret = read_old(r, &r->file, &old);
 	if (ret == -ENOENT)
 		return 0;
 	if (ret < 0)
@@ -343,6 +357,7 @@ struct drain {
 	struct drained *drained;
 	struct drain_file *files; /* sorted by number once all are in */
 	size_t n, room;
+	uint8_t minor;		     /* of the Python that ran */
 	struct record_file *current; /* NULL: not wanted */
 	uint32_t current_number;
 	bool sorted;
@@ -450,6 +465,40 @@ static unsigned char *drained_bits(struct drained *d, uint32_t number)
 	return &d->bits[at];
 }
 
+_Static_assert(BRANCHES_WAY_ON == REGION_WAY_ON && BRANCHES_WAY_JUMP == REGION_WAY_JUMP, "ways");
+
+struct arcs {
+	struct drain *drain;
+	struct record_file *file;
+};
+
+static int add_arc(void *arg, int32_t from, int32_t to)
+{
+	struct arcs *a = arg;
+
+	return record_file_add_arc(a->drain->record, a->file, a->drain->context, (struct record_arc){from, to});
+}
+
+/* Each time anew: more ways may have been taken, and more lines have run. */
+static int add_arcs(struct drain *d, struct record_file *file, const struct region_code *code, const unsigned char *table)
+{
+	const struct branches_code c = {.minor = d->minor,
+					.linetable_kind = (enum layout_linetable)code->linetable_kind,
+					.first_line = code->firstlineno,
+					.bytecode = table + code->table_len,
+					.ways = table + code->table_len + code->kept,
+					.table = table,
+					.size = code->kept,
+					.table_len = code->table_len};
+	struct arcs arcs = {d, file};
+	struct lineset *ran;
+	int r = record_file_lines(d->record, file, d->context, &ran);
+
+	if (r == 0)
+		r = branches_resolve(&c, ran, add_arc, &arcs);
+	return r == -ENOMEM ? r : 0;
+}
+
 static int on_code(void *arg, uint32_t number, const struct region_code *code, const char *qualname,
 		   const unsigned char *table)
 {
@@ -462,10 +511,11 @@ static int on_code(void *arg, uint32_t number, const struct region_code *code, c
 
 	if (!bits)
 		return -ENOMEM;
-	if (*bits & bit)
-		return 0;
 	if (!file || code->flags & REGION_CODE_ANNOTATE || code->firstlineno < 0)
 		return 0;
+	r = code->kept ? add_arcs(d, file, code, table) : 0;
+	if (r < 0 || *bits & bit)
+		return r;
 	lineset_init(&c.lines);
 	snprintf(name, sizeof(name), "%.*s", code->name_len, qualname);
 	r = linetable_each_line((enum layout_linetable)code->linetable_kind, table, code->table_len,
@@ -504,7 +554,8 @@ static int drain(struct recorder *recorder, const struct run *run, struct record
 		 bool early)
 {
 	char context[CONTEXT_MAX];
-	struct drain d = {.recorder = recorder, .record = record, .context = context, .drained = drained};
+	struct drain d = {.recorder = recorder, .record = record, .context = context, .drained = drained,
+			  .minor = run->hexversion >> 16 & 0xff};
 	struct region_visitor v = {on_file, on_lines, on_code, &d};
 	int r;
 
@@ -621,7 +672,7 @@ static int append(struct recorder *recorder, struct datafile *file, struct recor
 
 	record_init(&merged);
 	flock(file->dirfd, LOCK_EX);
-	r = datafile_read(file, &merged);
+	r = read_old(recorder, file, &merged);
 	if (r == -ENOENT)
 		r = 0;
 	if (r == 0)
@@ -633,8 +684,39 @@ static int append(struct recorder *recorder, struct datafile *file, struct recor
 	return r;
 }
 
+/* Of a line that ran coverage.py has an arc to itself where it measures by sys.monitoring: its reports know what it means. */
+static int add_self_arcs(struct record *record, struct record_file *file, const struct record_lines *lines)
+{
+	const char *context = lines->context->name;
+	int r = 0;
+
+	for (uint32_t line = 0; r == 0 && (line = lineset_next(&lines->lines, line));)
+		r = record_file_add_arc(record, file, context, (struct record_arc){(int32_t)line, (int32_t)line});
+	return r;
+}
+
+static int make_branches(struct record *record)
+{
+	int r = 0;
+
+	record->has_arcs = true;
+	for (size_t i = 0; i < record->files.n_slots; i++) {
+		struct record_file *file = record->files.slots[i].entry;
+
+		for (size_t j = 0; file && r == 0 && j < file->n_lines; j++)
+			r = add_self_arcs(record, file, &file->lines[j]);
+	}
+	return r;
+}
+
 int recorder_save(struct recorder *recorder, struct datafile *file, struct record *record)
 {
+	int r = recorder->options->branch ? make_branches(record) : 0;
+
+	if (r < 0) {
+		snprintf(file->why, sizeof(file->why), "%s", strerror(-r));
+		return r;
+	}
 	if (options_debug(recorder->options, "data") || options_debug(recorder->options, "dataio"))
 		log_error("%s %s: %zu files, %zu contexts", recorder->options->append ? "adding to" : "writing",
 			  file->path, record->files.count, record->contexts.count);

@@ -453,6 +453,7 @@ int supervisor_follow(struct supervisor *s, pid_t pid)
 		return -ENOMEM;
 	s->command = pid;
 	t->process->program.fork_mode = fork_mode(s->options);
+	t->process->program.branches = s->options->branch;
 	return 0;
 }
 
@@ -560,6 +561,7 @@ int supervisor_attach(struct supervisor *s, pid_t pid, char why[CONTROL_TEXT_MAX
 	p->is_init = procfs_status(pid, &status) == 0 && status.ns_pid == 1 && procfs_status(getpid(), &ours) == 0 &&
 		     !procfs_same_namespace(pid, getpid(), "pid");
 	p->program.fork_mode = fork_mode(s->options);
+	p->program.branches = s->options->branch;
 	r = program_find(&p->program, pid, &s->images);
 	if (r == -ENOENT) {
 		struct refusal refusal;

@@ -40,6 +40,7 @@ static int on_code(void *arg, uint32_t number, const struct region_code *code, c
 {
 	use(arg, qualname, code->name_len);
 	use(arg, table, code->table_len);
+	use(arg, table + code->table_len, code->kept + REGION_WAYS_SIZE((size_t)code->kept));
 	return 0;
 }
 

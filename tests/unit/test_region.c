@@ -19,6 +19,7 @@ struct seen {
 	unsigned int files, lines, codes;
 	char name[64];
 	uint32_t last_line;
+	unsigned int ways; /* of the last code object's first bytes of bytecode */
 };
 
 static int on_file(void *arg, uint32_t file, const char *name, size_t len, bool refused)
@@ -59,6 +60,10 @@ static int on_code(void *arg, uint32_t number, const struct region_code *code, c
 		sum += (unsigned char)qualname[i];
 	for (uint32_t i = 0; i < code->table_len; i++)
 		sum += table[i];
+	for (uint32_t i = 0; i < code->kept + REGION_WAYS_SIZE(code->kept); i++)
+		sum += table[code->table_len + i];
+	if (code->kept)
+		s->ways = table[code->table_len + code->kept];
 	s->codes++;
 	return 0;
 }
@@ -95,7 +100,7 @@ static void put_word(int fd, uint32_t value, size_t at)
 static void fill(int fd)
 {
 	struct region_file file = {.name_len = 5};
-	struct region_code code = {.file = FIRST, .name_len = 1, .table_len = 2};
+	struct region_code code = {.file = FIRST, .name_len = 1, .table_len = 2, .kept = 8};
 	uint32_t at = FIRST + 256, top, leaf, chunk;
 
 	file.near[0] = at;
@@ -112,7 +117,7 @@ static void fill(int fd)
 	put(fd, "/a.py", 5, FIRST + sizeof(file));
 	put_word(fd, FIRST, offsetof(struct region_header, file_buckets) + 4 * 77);
 	put(fd, &code, sizeof(code), chunk + 128);
-	put(fd, "fTT", 3, chunk + 128 + sizeof(code));
+	put(fd, "fTTBYTECODE\x39", 12, chunk + 128 + sizeof(code));
 	put_word(fd, chunk + 128, offsetof(struct region_header, code_buckets) + 4 * 99);
 	put_word(fd, chunk + 256, offsetof(struct region_header, used));
 }
@@ -141,6 +146,11 @@ static void test_walk(void **state)
 	assert_int_equal(s.lines, 3);
 	assert_int_equal(s.last_line, 0x7fffffff);
 	assert_int_equal(s.codes, 1);
+	assert_int_equal(s.ways, 0x39);
+	assert_int_equal(region_forget_lines(fd), 0);
+	assert_int_equal(walk(fd, &s), 0);
+	assert_int_equal(s.files + s.codes, 2);
+	assert_int_equal(s.lines + s.ways, 0);
 	close(fd);
 }
 

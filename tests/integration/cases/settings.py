@@ -173,11 +173,11 @@ def wrong_before_the_program_starts(t):
 def said_once(t):
     """What is unknown or of no use is named, once, and does not stop anything."""
     program = t.write("app.py", "a = 1\n")
-    t.write(".coveragerc", "[run]\nplugins = some.thing\ndynamic_context = test_function\ntimid = true\nbranch = true\n"
+    t.write(".coveragerc", "[run]\nplugins = some.thing\ndynamic_context = test_function\ntimid = true\n"
             "speed = 9\nsource = .\ninclude = x\n")
     run = t.trace(t.py(program))
     t.expect_lines(run, program, {1})
-    for word in ("plugins", "dynamic_context", "timid", "branch", "speed", "--include"):
+    for word in ("plugins", "dynamic_context", "timid", "speed", "--include"):
         t.expect_equal(sum(word in line for line in run.errors.splitlines()), 1, f"lines with {word} in {run.errors}")
     quiet = t.trace(t.py(program), ["-q"])
     t.expect_equal((quiet.status, quiet.errors), (0, ""), "-q")

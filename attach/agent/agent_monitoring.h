@@ -1,0 +1,26 @@
+/* What monitoring.c and monitoring_branches.c share: callbacks of sys.monitoring. */
+#pragma once
+
+#include "agent.h"
+
+typedef PyObject *callback(PyObject *self, PyObject *const *args, int64_t nargs);
+
+enum callback_number { CALLBACK_LINE, CALLBACK_START, CALLBACK_RETURN, CALLBACK_ON, CALLBACK_JUMP };
+_Static_assert(CALLBACK_JUMP < AGENT_CALLBACKS, "one PyMethodDef for each");
+
+/** Whose callback @p self is of, when it was called for a code object; else NULL. */
+hidden struct agent_interp *called_for(PyObject *self, PyObject *const *args, int64_t nargs);
+hidden PyObject *none_new(void);
+hidden PyObject *disable_new(const struct agent_interp *it);
+/** Are the lines of @p code wanted? */
+hidden bool is_wanted(const PyObject *code);
+/** The number of an event; -1, and an exception. */
+hidden long event_number(PyObject *monitoring, const char *name);
+/** Have @p function, number @p which, called for @p event. */
+hidden bool register_callback(struct agent_interp *it, PyObject *monitoring, enum callback_number which, long event,
+			      callback *function);
+
+/** Register what tells of branches: the numbers of the events together; 0, and an exception. */
+hidden long branches_register(struct agent_interp *it, PyObject *monitoring);
+/** The same events, to be unregistered, into @p ret: how many. */
+hidden unsigned int branches_events(PyObject *monitoring, long ret[3]);
