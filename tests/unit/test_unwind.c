@@ -148,18 +148,34 @@ static void walk_twice(pid_t pid, struct found *found)
 	assert_memory_equal(again.frames, found->frames, found->n * sizeof(*found->frames));
 }
 
-/* The first frame from @from on that is near the start of @function; fails if there is none. */
-static size_t expect(const struct found *found, size_t from, void (*function)(void), const char *name)
-{
-	uint64_t start = (uint64_t)(uintptr_t)function;
+/* All functions above are in one section, of their own. */
+extern const char __start_known[], __stop_known[];
+typedef void (*function)(void);
 
+static function function_at(uint64_t ip)
+{
+	static const function known[] = {wait_here,   (function)compare, sort,
+					 (function)on_signal, interrupted, runs_made};
+	function found = NULL;
+
+	if (ip < (uint64_t)(uintptr_t)__start_known || ip >= (uint64_t)(uintptr_t)__stop_known)
+		return NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if ((uint64_t)(uintptr_t)known[i] <= ip && (uintptr_t)known[i] > (uintptr_t)found)
+			found = known[i];
+	return found;
+}
+
+/* The first frame from @from on that is in @f; fails if there is none. */
+static size_t expect(const struct found *found, size_t from, function f, const char *name)
+{
 	for (; from < found->n; from++)
-		if (found->frames[from].ip - start < 120)
+		if (function_at(found->frames[from].ip) == f)
 			return from;
 	fail_msg("no %s", name);
 	return 0;
 }
-#define EXPECT(found, from, function) expect(found, from, (void (*)(void))(function), #function)
+#define EXPECT(found, from, f) expect(found, from, (function)(f), #f)
 
 static void test_callbacks(void **state)
 {
