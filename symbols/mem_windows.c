@@ -7,8 +7,8 @@
 #define PAGE 4096u
 /* Windows with so little between them become one. */
 #define NEAR 256u
-/* Behind what was used: a stack that grows a little is still in the window. */
-#define SLACK 192u
+/* Behind what was used: a stack that grows a little is still in the window. A longer one costs nearly nothing. */
+#define SLACK 1024u
 #define ADDR_MAX ((uint64_t)1 << 47)
 
 void mem_windows_deinit(struct mem_windows *w)
@@ -16,6 +16,7 @@ void mem_windows_deinit(struct mem_windows *w)
 	free(w->windows);
 	free(w->buf);
 	free(w->ranges);
+	free(w->targets);
 	memset(w, 0, sizeof(*w));
 }
 
@@ -82,11 +83,21 @@ static bool merge(struct mem_window *into, const struct mem_window *from)
 	return true;
 }
 
-/** Keep what was used, in the order of the walk. */
+static bool was_used(const struct mem_windows *w)
+{
+	for (size_t i = 0; i < w->n; i++)
+		if (w->windows[i].used_to)
+			return true;
+	return false;
+}
+
+/** Keep what was used, in the order of the walk; or all, if there was no walk. */
 static void keep_used(struct mem_windows *w)
 {
 	size_t n = 0;
 
+	if (!was_used(w))
+		return;
 	for (size_t i = 0; i < w->n; i++) {
 		struct mem_window window = w->windows[i];
 		bool merged = false;
@@ -132,26 +143,69 @@ static int lay_out(struct mem_windows *w)
 	return 0;
 }
 
-int mem_windows_begin(struct mem_windows *w)
+static int prepare(struct mem_windows *w)
 {
-	ssize_t got;
-	int r;
-
 	keep_used(w);
 	w->misses = 0;
 	w->hint = 0;
-	r = lay_out(w);
-	if (r < 0)
-		return r;
-	/* What is not there any more is passed over. */
-	for (size_t i = 0; i < w->n; i++) {
-		got = w->reader->read(w->reader->arg, w->ranges + i, w->n - i);
+	return lay_out(w);
+}
+
+/** Read the ranges. What is not there any more is passed over. */
+static int read_ranges(const struct mem_reader *reader, const struct mem_range *ranges, size_t n,
+		       struct mem_window **windows)
+{
+	for (size_t i = 0; i < n; i++) {
+		ssize_t got = reader->read(reader->arg, ranges + i, n - i);
+
 		if (got < 0)
 			return (int)got;
 		for (; got > 0; got--)
-			w->windows[i++].is_valid = true;
+			windows[i++]->is_valid = true;
 	}
 	return 0;
+}
+
+/** Put the ranges of all into those of the first. */
+static int gather(struct mem_windows *const *all, size_t n, size_t total)
+{
+	struct mem_windows *first = all[0];
+	size_t at = first->n;
+	int r = grow((void **)&first->ranges, &first->ranges_room, total, sizeof(*first->ranges));
+
+	if (r == 0)
+		r = grow((void **)&first->targets, &first->targets_room, total, sizeof(struct mem_window *));
+	if (r < 0)
+		return r;
+	for (size_t k = 1; k < n; k++) {
+		if (all[k]->n)
+			memcpy(first->ranges + at, all[k]->ranges, all[k]->n * sizeof(*first->ranges));
+		at += all[k]->n;
+	}
+	at = 0;
+	for (size_t k = 0; k < n; k++)
+		for (size_t i = 0; i < all[k]->n; i++)
+			first->targets[at++] = &all[k]->windows[i];
+	return 0;
+}
+
+int mem_windows_begin_all(struct mem_windows *const *all, size_t n)
+{
+	size_t total = 0;
+	int r = 0;
+
+	for (size_t k = 0; k < n && r == 0; k++) {
+		r = prepare(all[k]);
+		total += all[k]->n;
+	}
+	if (r == 0)
+		r = gather(all, n, total);
+	return r < 0 ? r : read_ranges(all[0]->reader, all[0]->ranges, total, all[0]->targets);
+}
+
+int mem_windows_begin(struct mem_windows *w)
+{
+	return mem_windows_begin_all(&w, 1);
 }
 
 static bool holds(const struct mem_window *window, uint64_t addr, size_t len)

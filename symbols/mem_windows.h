@@ -30,6 +30,8 @@ struct mem_windows {
 	size_t filled, buf_room;
 	struct mem_range *ranges;
 	size_t ranges_room;
+	struct mem_window **targets; /* of the ranges */
+	size_t targets_room;
 	unsigned int misses; /* reads beyond the one of mem_windows_begin() */
 };
 
@@ -40,6 +42,9 @@ void mem_windows_clear(struct mem_windows *w);
 
 /** Begin a walk: read again what the last one used, in the order it did. -ENOMEM, -ESRCH, -EPERM. */
 must_check int mem_windows_begin(struct mem_windows *w);
+
+/** The same of several, which have one reader, in their order and by one call. */
+must_check int mem_windows_begin_all(struct mem_windows *const *all, size_t n);
 
 /**
  * Copy @p len bytes at @p addr. What is not in a window becomes one, with as many as @p before bytes in front of it

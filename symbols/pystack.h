@@ -2,7 +2,7 @@
  * Interpreters, threads and frames of a Python that runs, as its memory has them.
  *
  * The memory may change while it is read. A walk that meets what cannot be says -EAGAIN. One that met nothing wrong may
- * still have seen two moments: who wants to be sure walks twice and compares (pystack_same()), or stops the thread.
+ * still have seen two moments: who wants to be sure looks again (pystack_check()), or stops the thread.
  */
 #pragma once
 

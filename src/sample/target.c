@@ -4,10 +4,13 @@
 #include <string.h>
 
 #include "attach/procfs.h"
+#include "base/clock.h"
 #include "sample/async.h"
 
 #define LIST_TRIES 5
-#define STACK_TRIES 20
+#define STACK_TRIES 100
+#define STACK_TRIES_MIN 20 /* however long they take */
+#define STACK_TRIES_NS INT64_C(2000000)
 #define NAME_TTL_NS UINT64_C(1000000000)
 
 static void thread_free(struct target_thread *thread)
@@ -16,7 +19,8 @@ static void thread_free(struct target_thread *thread)
 		return;
 	thread_watch_close(&thread->watch);
 	mem_windows_deinit(&thread->windows);
-	mem_windows_deinit(&thread->check);
+	for (size_t i = 0; i < ARRAY_SIZE(thread->checks); i++)
+		mem_windows_deinit(&thread->checks[i]);
 	free(thread);
 }
 
@@ -146,7 +150,7 @@ static struct target_thread *thread_new(const struct target *t, const struct pyt
 	if (!thread)
 		return NULL;
 	thread->py = *py;
-	thread->windows.reader = thread->check.reader = &t->reader;
+	thread->windows.reader = thread->checks[0].reader = thread->checks[1].reader = &t->reader;
 	find_tid(t, thread);
 	return thread;
 }
@@ -215,6 +219,8 @@ static int match_threads(struct target *t)
 			threads = NULL;
 		}
 	}
+	t->last = NULL;
+	t->is_ahead = false;
 	for (size_t i = 0; i < t->n_threads; i++)
 		thread_free(t->threads[i]);
 	free(t->threads);
@@ -223,13 +229,26 @@ static int match_threads(struct target *t)
 	return threads ? 0 : -ENOMEM;
 }
 
+/* Where one thread alone was read the last time, it will be read again: its stack comes along. */
+static int begin_list(struct target *t)
+{
+	struct target_thread *last = t->last;
+
+	t->is_ahead = last && t->n_read == 1;
+	t->n_read = 0;
+	if (!t->is_ahead)
+		return mem_windows_begin(&t->windows);
+	return mem_windows_begin_all((struct mem_windows *[]){&t->windows, &last->windows, &last->checks[0],
+							      &last->checks[1]}, 4);
+}
+
 int target_list(struct target *t, uint64_t now_ns)
 {
 	int r = -EAGAIN;
 
 	pycodes_sweep(&t->codes);
 	for (int i = 0; i < LIST_TRIES && r == -EAGAIN; i++) {
-		r = mem_windows_begin(&t->windows);
+		r = begin_list(t);
 		if (r == 0)
 			r = pythreads_get(&t->list, &t->runtime.python, &t->windows);
 	}
@@ -246,44 +265,68 @@ int target_list(struct target *t, uint64_t now_ns)
 
 static int walk(struct target *t, struct target_thread *thread)
 {
-	int r = mem_windows_begin(&thread->windows);
-
-	return r < 0 ? r : pystack_walk(&t->stack, &t->runtime.python, &t->codes, &thread->windows, &thread->py);
+	return pystack_walk(&t->stack, &t->runtime.python, &t->codes, &thread->windows, &thread->py);
 }
 
-static int check(struct target *t, struct target_thread *thread)
+static int begin(struct target *t, struct target_thread *thread)
 {
-	int r = mem_windows_begin(&thread->check);
+	if (t->is_ahead && t->last == thread) {
+		t->is_ahead = false;
+		return 0;
+	}
+	return mem_windows_begin_all((struct mem_windows *[]){&thread->windows, &thread->checks[0], &thread->checks[1]},
+				     3);
+}
 
-	return r < 0 ? r : pystack_check(&t->stack, &t->runtime.python, &t->codes, &thread->check, &thread->py);
+/* @again: what is in the window is older than what it shall be held against. */
+static int check(struct target *t, struct target_thread *thread, struct mem_windows *w, bool again)
+{
+	int r = again ? mem_windows_begin(w) : 0;
+
+	return r < 0 ? r : pystack_check(&t->stack, &t->runtime.python, &t->codes, w, &thread->py);
 }
 
 int target_read_stopped(struct target *t, struct target_thread *thread)
 {
 	int r = -EAGAIN;
 
+	t->last = NULL;
 	/* What is torn now was torn when it stopped, but for what was known of code objects. */
-	for (int i = 0; i < 2 && r == -EAGAIN; i++)
-		r = walk(t, thread);
+	for (int i = 0; i < 2 && r == -EAGAIN; i++) {
+		r = mem_windows_begin(&thread->windows);
+		if (r == 0)
+			r = walk(t, thread);
+	}
 	return r;
 }
 
-/* Looks that see the same: the first one saw one moment. Two may be deceived alike, in a loop that comes round meanwhile:
- * one in a thousand was, of a program that does nothing but make short calls. */
+/*
+ * Looks that see the same: the first one saw one moment. Two may be deceived alike, in a loop that comes round meanwhile:
+ * one in a thousand was, of a program that does nothing but make short calls. The memory for all three is read by one
+ * call, in their order; the other two are read anew if the first had to look elsewhere.
+ */
 int target_read_stack(struct target *t, struct target_thread *thread)
 {
+	int64_t start = clock_ns();
 	int r = -EAGAIN;
 
 	for (int i = 0; i < STACK_TRIES; i++) {
-		r = walk(t, thread);
+		if (i >= STACK_TRIES_MIN && clock_ns() - start > STACK_TRIES_NS)
+			break;
+		r = begin(t, thread);
 		if (r == 0)
-			r = check(t, thread);
-		if (r == 1)
-			r = check(t, thread);
-		if (r == 1)
-			return 0;
-		if (r < 0 && r != -EAGAIN)
-			return r;
+			r = walk(t, thread);
+		for (size_t look = 0; look < ARRAY_SIZE(thread->checks) && (r == 0 || r == 1); look++) {
+			r = check(t, thread, &thread->checks[look], thread->windows.misses > 0);
+			if (r == 0)
+				r = -EAGAIN;
+		}
+		if (r != -EAGAIN)
+			break;
 	}
-	return -EAGAIN;
+	if (r < 0)
+		return r;
+	t->last = thread;
+	t->n_read++;
+	return 0;
 }

@@ -14,7 +14,7 @@ struct target_thread {
 	char name[THREAD_NAME_SIZE];
 	uint64_t named_ns; /* when the name was read */
 	bool is_seen;
-	struct mem_windows windows, check; /* of its stack, and of the second look at that */
+	struct mem_windows windows, checks[2]; /* of its stack, and of the other looks at that */
 };
 
 struct target {
@@ -28,6 +28,9 @@ struct target {
 	struct pythreads list;
 	struct target_thread **threads; /* n_threads, in the order of `list` */
 	size_t n_threads, room;
+	struct target_thread *last; /* the one that was read last; NULL: it is gone */
+	size_t n_read;		    /* since they were listed */
+	bool is_ahead;		    /* its stack was read along with the list */
 	struct pycodes codes;
 	struct pystack stack;
 	struct native *native; /* NULL: not asked for yet */
