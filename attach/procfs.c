@@ -230,11 +230,12 @@ static void parse_pending(const char *line, struct procfs_status *ret)
 int procfs_status(pid_t pid, struct procfs_status *ret)
 {
 	_cleanup_fclose_ FILE *file = open_proc(pid, "status");
-	char line[512];
+	char line[512], buf[8192];
 
 	memset(ret, 0, sizeof(*ret));
 	if (!file)
 		return -ESRCH;
+	setvbuf(file, buf, _IOFBF, sizeof(buf));
 	while (fgets(line, sizeof(line), file))
 	{
 		parse_status(line, ret);

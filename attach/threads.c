@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "attach/procfs.h"
 
@@ -101,6 +102,12 @@ int threads_each(pid_t pid, int (*f)(pid_t tid, void *arg), void *arg)
 		if (entry->d_name[0] != '.')
 			r = f((pid_t)strtol(entry->d_name, NULL, 10), arg);
 	return r;
+}
+
+bool thread_is_first(pid_t tid)
+{
+	/* Whether we may is asked after who it is. */
+	return syscall(SYS_tgkill, tid, tid, 0) == 0 || errno == EPERM;
 }
 
 pid_t thread_inner_tid(pid_t pid, pid_t tid)

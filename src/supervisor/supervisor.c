@@ -198,6 +198,8 @@ static void on_fork(struct supervisor *s, struct thread *parent, bool is_vfork)
 	if (tracee_event_message(parent->tid, &tid) < 0)
 		return;
 	child = processes_find(&s->processes, (pid_t)tid);
+	if (!child && thread_is_first((pid_t)tid))
+		child = processes_add(&s->processes, (pid_t)tid, (pid_t)tid);
 	if (!child) {
 		if (procfs_status((pid_t)tid, &status) < 0)
 			return;
