@@ -36,7 +36,8 @@ struct table {
 	uint32_t size;
 };
 
-static int32_t signed_varint(const uint8_t *p)
+/* @p end is moved behind it. */
+static int32_t signed_varint(const uint8_t *p, const uint8_t **end)
 {
 	uint32_t value = *p & 63u, shift = 0;
 
@@ -45,24 +46,27 @@ static int32_t signed_varint(const uint8_t *p)
 		shift += 6;
 		value |= (*p & 63u) << (shift & 31); /* of a table that is none CPython makes this, too */
 	}
+	*end = p + 1;
 	return value & 1 ? -(int32_t)(value >> 1) : (int32_t)(value >> 1);
 }
 
-/* As advance() in Objects/codeobject.c; true if the entry has a line. */
-static bool advance(const struct table *t, struct mark *m)
+/* As advance() in Objects/codeobject.c; true if the entry has a line. In a table that is none a number may go on in what
+ * follows the entry: @p is_whole gets false. */
+static bool advance(const struct table *t, struct mark *m, bool *is_whole)
 {
-	const uint8_t *p = t->data + m->next, *limit = t->data + t->size;
+	const uint8_t *p = t->data + m->next, *limit = t->data + t->size, *read = p;
 	uint32_t first = *p, kind = first >> 3 & 15;
 
 	if (kind >= 10 && kind <= 12)
 		m->line += (int32_t)kind - 10;
 	else if (kind == KIND_NO_COLUMNS || kind == KIND_LONG)
-		m->line += signed_varint(p + 1);
+		m->line += signed_varint(p + 1, &read);
 	m->end += 2 * ((first & 7) + 1);
 	do
 		p++;
 	while (p < limit && !(*p & 128));
 	m->next = (uint32_t)(p - t->data);
+	*is_whole &= read <= p;
 	return first >> 3 != NO_LINE;
 }
 
@@ -92,21 +96,32 @@ static void leave_mark(struct memo *memo, const struct table *t, const struct ma
 	memo->marks[memo->n++] = *m;
 }
 
+/* Is @p m, of the copy, where an entry of @p t begins? */
+static bool holds(const struct memo *memo, const struct table *t, const struct mark *m)
+{
+	return m->next <= t->size && (m->next == t->size || t->data[m->next] & 128 || !m->next) &&
+	       !memcmp(memo->copy, t->data, m->next);
+}
+
 static int32_t search(struct memo *memo, const struct table *t, int32_t first_line, uint32_t at)
 {
 	uint32_t i = memo->n ? find_mark(memo, at) : 0;
 	struct mark m = memo->marks[i];
-	bool has_line = false;
+	bool has_line = false, may_mark;
 
-	if (!memo->n || memo->marks[0].line != first_line || m.next > t->size || memcmp(memo->copy, t->data, m.next)) {
+	if (!memo->n || memo->marks[0].line != first_line || !holds(memo, t, &m)) {
 		m = memo->marks[0] = (struct mark){0, 0, first_line};
 		memo->n = 1;
+		i = 0;
 	}
+	/* Only then is all of the copy known to be of this table. */
+	may_mark = i == memo->n - 1;
 	while (m.end <= at) {
 		if (m.next >= t->size)
 			return -1;
-		has_line = advance(t, &m);
-		leave_mark(memo, t, &m);
+		has_line = advance(t, &m, &may_mark);
+		if (may_mark)
+			leave_mark(memo, t, &m);
 	}
 	return has_line ? m.line : -1;
 }

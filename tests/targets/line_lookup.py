@@ -49,6 +49,30 @@ def table(n, random):
     return bytes(random.choice((random.randrange(256), 128 | random.randrange(128))) for _ in range(n))
 
 
+def entries(n, units, random):
+    """A part of a line table that is in order: each of them is of so many instructions."""
+    kinds = ((0xe8, [0]), (0xe8, [2]), (0xd8, [4, 6]), (0x80, [16]), (0xe8, [67, 1]))
+    out = bytearray()
+    for _ in range(n):
+        head, tail = random.choice(kinds)
+        out += bytes([head | units - 1, *tail])
+    return bytes(out)
+
+
+def check_mixtures(code, random):
+    """Tables that begin, or go on, like others which were looked into before."""
+    for _ in range(30):
+        same, one, other = entries(20, 2, random), entries(200, 8, random), entries(1200, 1, random)
+        cut = len(same + one) // 128 * 128
+        tables = same + one, same + other, (same + one)[:cut] + (same + other)[cut:]
+        for table in (*tables, *reversed(tables)):
+            one_code = code.replace(co_linetable=table)
+            lines = expected(one_code)
+            for i in (len(lines) - 1, *random.choices(range(len(lines)), k=3)):
+                if lookup(one_code, i) != lines[i]:
+                    raise Failed("byte %d of a mixture" % i)
+
+
 def work(seed):
     numbers = random.Random(seed)
     left.append(seed)
@@ -58,6 +82,7 @@ def work(seed):
         check(code.replace(co_firstlineno=1000), numbers)
         check(code.replace(co_linetable=table(numbers.randrange(900), numbers)), numbers)
         check(code, numbers)
+    check_mixtures(code, numbers)
     left.remove(seed)
 
 
