@@ -1,6 +1,6 @@
 /**
- * The stack of compiled code of a stopped thread, and names for it, as elfutils finds them: by the unwind tables
- * (.eh_frame, .debug_frame), the symbol tables, and separate debug information.
+ * The stack of compiled code of a stopped thread, as attach/unwind.h finds it, and names for it, as elfutils does: by
+ * symbol tables and separate debug information.
  *
  * elfutils believes files of the target's choice; what is made of them is bounded, but it is a large library.
  */
