@@ -53,12 +53,22 @@ static bool advise(struct refusal *r, const char *fmt, ...)
 
 /* ------------------------------------------------------------------------------------------- what it is */
 
+/* The first pid namespace has a number that is fixed: PROC_PID_INIT_INO. */
+static bool is_in_container(void)
+{
+	static const char first[] = "pid:[4026531836]";
+	char link[64];
+	ssize_t n = readlink("/proc/self/ns/pid", link, sizeof(link));
+
+	return n > 0 && ((size_t)n != sizeof(first) - 1 || memcmp(link, first, sizeof(first) - 1));
+}
+
 static bool is_nobody(struct question *q)
 {
 	if (procfs_status(q->pid, &q->theirs) == 0)
 		return false;
 	say_why(q->ret, REFUSAL_NO_PROCESS, "there is no process %d", q->pid);
-	if (!procfs_same_namespace(getpid(), 1, "pid"))
+	if (is_in_container())
 		advise(q->ret, "pids are those of this container: see ps(1) here");
 	return true;
 }

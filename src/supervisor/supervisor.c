@@ -548,6 +548,21 @@ static int refuse(struct process *p, int error, char why[CONTROL_TEXT_MAX])
 	return error;
 }
 
+/* Its memory may be read, or we would not have come so far. */
+static int refuse_seizure(pid_t pid, int error, char why[CONTROL_TEXT_MAX])
+{
+	struct refusal refusal;
+
+	if (refusal_find(pid, REFUSAL_TRACE, &refusal))
+		snprintf(why, CONTROL_TEXT_MAX, "%.500s", refusal.why);
+	else if (error == -EPERM)
+		snprintf(why, CONTROL_TEXT_MAX, "tracing is refused to us, as by the seccomp profile of a container: start that "
+						"with one that allows it, or sample (pycov-trace sample), which needs none");
+	else
+		snprintf(why, CONTROL_TEXT_MAX, "%s", strerror(-error));
+	return error;
+}
+
 int supervisor_attach(struct supervisor *s, pid_t pid, char why[CONTROL_TEXT_MAX])
 {
 	struct procfs_status status, ours;
@@ -555,10 +570,8 @@ int supervisor_attach(struct supervisor *s, pid_t pid, char why[CONTROL_TEXT_MAX
 	int r = seize_all(s, pid);
 
 	p = process_find(s, pid);
-	if (r < 0 || !p) {
-		snprintf(why, CONTROL_TEXT_MAX, "%s", strerror(r < 0 ? -r : ESRCH));
-		return r < 0 ? r : -ESRCH;
-	}
+	if (r < 0 || !p)
+		return refuse_seizure(pid, r < 0 ? r : -ESRCH, why);
 	p->is_known = true;
 	p->is_init = procfs_status(pid, &status) == 0 && status.ns_pid == 1 && procfs_status(getpid(), &ours) == 0 &&
 		     !procfs_same_namespace(pid, getpid(), "pid");
@@ -585,10 +598,8 @@ int supervisor_repair(struct supervisor *s, pid_t pid, char why[CONTROL_TEXT_MAX
 	int r = seize_all(s, pid), n;
 
 	p = process_find(s, pid);
-	if (r < 0 || !p) {
-		snprintf(why, CONTROL_TEXT_MAX, "%s", strerror(r < 0 ? -r : ESRCH));
-		return r < 0 ? r : -ESRCH;
-	}
+	if (r < 0 || !p)
+		return refuse_seizure(pid, r < 0 ? r : -ESRCH, why);
 	r = program_find(&p->program, pid, &s->images);
 	if (r == -ENOENT)
 		return 0;

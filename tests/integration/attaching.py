@@ -78,6 +78,8 @@ class Before:
 
     def __init__(self, t, pid):
         self.t, self.pid = t, pid
+        # While a thread is made, the C library blocks all its signals.
+        wait_for(t, "signals", lambda: not any(int(s[2] or "0", 16) >> 31 & 1 for s in signals_of(pid).values()))
         self.signals, self.text = signals_of(pid), text_differences(pid)
         t.expect_equal(self.text, [], "instructions that are not those of the file, before")
 

@@ -1,6 +1,7 @@
 """What is said to a pycov-trace that is attached, and how it ends."""
 
 import os
+import random
 import re
 import signal
 import time
@@ -234,7 +235,7 @@ def no_growth(t):
     for kind in "1", "busy":
         talk = begin(t, kind)
         ask(t, talk, "one", 1)
-        rounds = 500 if FULL else 12
+        rounds = 1000 if FULL else 12
         for i in range(rounds):
             Attached(t, talk.pid).leave()
             if i == 3:
@@ -254,9 +255,9 @@ def while_it_starts(t):
     """At moments of the program's start, the loader's included."""
     script = t.write("starts.py", "import json, threading, asyncio\ndef f(n):\n    return n + 1\nimport time\n"
                      "time.sleep(0.1)\nprint(f(1), flush=True)\n")
-    for i in range(300 if FULL else 12):
+    for _ in range(300 if FULL else 30):
         talk = Talk(t, t.py(script), traced=False)
-        time.sleep(i % 12 * 0.008)  # the moment itself is what is random here
+        time.sleep(random.uniform(0, 0.15))  # the moment itself is what is random here
         ours = Attached(t, talk.pid, wait=False)
         end = talk.end(leave=True)
         t.expect_equal((end.status, end.out, end.err), (0, b"2\n", b""), "end")

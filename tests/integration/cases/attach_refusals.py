@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 
+import harness
 from attaching import Attached, maps_of
 from harness import Skip, case, status_of
 from processes import Talk, tracer_of, wait_for
@@ -231,6 +232,80 @@ def an_agent_of_another_build(t):
     t.expect(run.status == 0, "repair by its own", run)
     talk.say()
     t.expect_equal(talk.end().status, 3, "end")
+
+
+def need_root():
+    if os.geteuid():
+        raise Skip("optional: only root can be somebody else")
+
+
+@case(only=ONCE)
+def without_the_capability(t):
+    """Root, but not for this."""
+    need_root()
+    less = ["setpriv", "--inh-caps=-sys_ptrace", "--bounding-set=-sys_ptrace"]
+    unharmed(t, program(t, *t.py()), "has capabilities that pycov-trace has not", "as root", argv=less)
+
+
+@case(only=ONCE)
+def from_another_user_namespace(t):
+    """Where we are root of nothing outside."""
+    need_root()
+    unharmed(t, program(t, *t.py()), "may not be traced, the kernel says", "SYS_PTRACE", argv=["unshare", "-U", "-r"])
+
+
+@case(only=ONCE)
+def pid_of_another_pid_namespace(t):
+    need_root()
+    talk = program(t, *t.py())
+    run = t.run(["unshare", "-p", "-f", "--mount-proc", t.program, "--data-file", t.data_file, "-p", str(talk.pid)], leave=True)
+    t.expect(run.status == 1 and f"there is no process {talk.pid}" in run.errors, "refusal", run)
+    t.expect("pids are those of this container" in run.errors, "advice", run)
+    talk.say()
+    t.expect_equal(talk.end().status, 3, "end")
+
+
+def filtered(number):
+    """A filter by which that system call is not permitted."""
+    return SECCOMP.replace("319", str(number)).replace("# memfd_create(2) alone is forbidden", "") + BEHIND
+
+
+@case(only=ONCE)
+def ptrace_forbidden_in_the_container(t):
+    PTRACE = 101
+    behind = ["/usr/bin/python3.11", t.write("behind.py", filtered(PTRACE))]
+    unharmed(t, program(t, *t.py()), "tracing is refused to us", "seccomp profile", "pycov-trace sample", argv=behind)
+
+
+@case(only=ONCE)
+def yama(t):
+    """Simulated, as this kernel may be without it: its setting is a file of ours, and what it protects is a process that is
+    closed, and as capable as we are, so that nothing else is left as a reason."""
+    need_root()
+    yama = "/proc/sys/kernel/yama"
+    less = ["setpriv", "--inh-caps=-sys_ptrace", "--bounding-set=-sys_ptrace"]
+    script = f"mount -t tmpfs none /proc/sys/kernel && mkdir {yama} && echo %d > {yama}/ptrace_scope && "
+    script += f"exec {' '.join(less)} {t.program} --data-file {t.data_file} -p %d"
+    path = t.write("closed.py", "import ctypes\nctypes.CDLL(None).prctl(4, 0, 0, 0, 0)\n" + PROGRAM)
+    for scope, words in (1, "only by their ancestors"), (2, "only by root"), (3, "by nobody, until it restarts"):
+        closed = Talk(t, [*less, *t.py(path)], traced=False)
+        t.expect_equal(closed.line(), "ready", "line")
+        run = t.run(["unshare", "-m", "sh", "-c", script % (scope, closed.pid)], leave=True)
+        t.expect(run.status == 1, "status", run)
+        t.expect(f"ptrace_scope is {scope}" in run.errors and words in run.errors, f"scope {scope}", run)
+        closed.say()
+        t.expect_equal(closed.end().status, 3, "end")
+
+
+@case(only=ONCE)
+def of_32_bits(t):
+    root = harness.cache_path() / "roots" / "i386"
+    if not (root / "usr/bin/python3.11").exists():
+        raise Skip("no Python of 32 bits: tests/pythons")
+    need_root()
+    talk = Talk(t, ["chroot", root, "/usr/bin/python3.11", "-S", "-c", PROGRAM], traced=False)
+    t.expect_equal(talk.line(), "ready", "line")
+    unharmed(t, talk, "is not Python")
 
 
 @case(only=ONCE)
