@@ -18,6 +18,17 @@
 #define CALLS_FREE 1000
 #define BYTES_PER_CALL 1024
 
+/* What a row of `file` or `context` is, for the other tables, which name it by its id. */
+struct named {
+	sqlite3_int64 id;
+	void *entry; /* of a file: struct record_file, of a context: its name, owned */
+};
+
+struct named_list {
+	struct named *items; /* by ascending id */
+	size_t n, room;
+};
+
 struct reader {
 	struct datafile *file;
 	sqlite3 *db;
@@ -25,6 +36,7 @@ struct reader {
 	int64_t calls_left;
 	bool arcs_welcome, tracers_welcome;
 	unsigned int tables; /* a bit for each enum table */
+	struct named_list files, contexts;
 };
 
 static void close_db(sqlite3 **db)
@@ -229,6 +241,47 @@ static int check_kind(struct reader *rd)
 	return other > 0 ? reader_corrupt(rd, "both lines and branches") : other;
 }
 
+/* Rows come in the order of their ids. */
+static int add_named(struct reader *rd, struct named_list *list, sqlite3_int64 id, void *entry)
+{
+	if (list->n && list->items[list->n - 1].id >= id)
+		return reader_corrupt(rd, "an id twice");
+	if (list->n == list->room) {
+		size_t room = list->room ? 2 * list->room : 64;
+		struct named *items = reallocarray(list->items, room, sizeof(*items));
+
+		if (!items)
+			return reader_result(rd, SQLITE_NOMEM);
+		list->items = items;
+		list->room = room;
+	}
+	list->items[list->n++] = (struct named){id, entry};
+	return 0;
+}
+
+static void *find_named(const struct named_list *list, sqlite3_int64 id)
+{
+	size_t low = 0, high = list->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (list->items[middle].id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < list->n && list->items[low].id == id ? list->items[low].entry : NULL;
+}
+
+static void reader_deinit(struct reader *rd)
+{
+	for (size_t i = 0; i < rd->contexts.n; i++)
+		free(rd->contexts.items[i].entry);
+	free(rd->contexts.items);
+	free(rd->files.items);
+}
+
 static int check_tracers(struct reader *rd)
 {
 	int r = rd->tracers_welcome ? 0 : for_rows(rd, "select 1 from tracer where tracer != ''", row_found);
@@ -236,21 +289,16 @@ static int check_tracers(struct reader *rd)
 	return r > 0 ? datafile_fail(rd->file, -ENOTSUP, "it holds files of coverage plugins") : r;
 }
 
-/** The name of a context; one that is not in its table is the default one. */
-static const char *column_context(sqlite3_stmt *row, int column)
+/** The name of the context with that id; one that is not in its table is the default one. */
+static const char *column_context(const struct reader *rd, sqlite3_stmt *row, int column)
 {
-	return sqlite3_column_type(row, column) == SQLITE_NULL ? "" : column_text(row, column);
+	return find_named(&rd->contexts, sqlite3_column_int64(row, column)) ?: "";
 }
 
-static int column_file(struct reader *rd, sqlite3_stmt *row, int column, struct record_file **ret)
+/** The file with that id; NULL: its table has none, and the row is passed over. */
+static struct record_file *column_file(const struct reader *rd, sqlite3_stmt *row, int column)
 {
-	const char *path = column_text(row, column);
-
-	if (!path || !*path)
-		return reader_corrupt(rd, "a path that is none");
-	if (record_file_get(rd->rec, path, ret) < 0)
-		return reader_result(rd, SQLITE_NOMEM);
-	return 0;
+	return find_named(&rd->files, sqlite3_column_int64(row, column));
 }
 
 static int column_numbits(struct reader *rd, sqlite3_stmt *row, int column, struct lineset *set)
@@ -269,24 +317,39 @@ static int column_numbits(struct reader *rd, sqlite3_stmt *row, int column, stru
 
 static int read_file(struct reader *rd, sqlite3_stmt *row)
 {
+	const char *path = column_text(row, 1);
 	struct record_file *file;
 
-	return column_file(rd, row, 0, &file);
+	if (!path || !*path)
+		return reader_corrupt(rd, "a path that is none");
+	if (record_file_get(rd->rec, path, &file) < 0)
+		return reader_result(rd, SQLITE_NOMEM);
+	return add_named(rd, &rd->files, sqlite3_column_int64(row, 0), file);
+}
+
+static int read_context(struct reader *rd, sqlite3_stmt *row)
+{
+	const char *name = column_text(row, 1);
+	char *copy;
+	int r;
+
+	if (!name)
+		return reader_corrupt(rd, "a context that is none");
+	copy = strdup(name);
+	r = copy ? add_named(rd, &rd->contexts, sqlite3_column_int64(row, 0), copy) : reader_result(rd, SQLITE_NOMEM);
+	if (r < 0)
+		free(copy);
+	return r;
 }
 
 static int read_lines(struct reader *rd, sqlite3_stmt *row)
 {
-	const char *context = column_context(row, 1);
-	struct record_file *file;
+	struct record_file *file = column_file(rd, row, 0);
 	struct lineset *lines;
-	int r;
 
-	if (!context)
-		return reader_corrupt(rd, "a context that is none");
-	r = column_file(rd, row, 0, &file);
-	if (r < 0)
-		return r;
-	if (record_file_lines(rd->rec, file, context, &lines) < 0)
+	if (!file)
+		return 0;
+	if (record_file_lines(rd->rec, file, column_context(rd, row, 1), &lines) < 0)
 		return reader_result(rd, SQLITE_NOMEM);
 	return column_numbits(rd, row, 2, lines);
 }
@@ -294,58 +357,50 @@ static int read_lines(struct reader *rd, sqlite3_stmt *row)
 static int read_arc(struct reader *rd, sqlite3_stmt *row)
 {
 	sqlite3_int64 from = sqlite3_column_int64(row, 2), to = sqlite3_column_int64(row, 3);
-	const char *context = column_context(row, 1);
-	struct record_file *file;
+	struct record_file *file = column_file(rd, row, 0);
 	int r;
 
-	if (!context)
-		return reader_corrupt(rd, "a context that is none");
+	if (!file)
+		return 0;
 	if (from > INT32_MAX || from < -INT32_MAX || to > INT32_MAX || to < -INT32_MAX)
 		return reader_corrupt(rd, "line numbers above 2^31");
-	r = column_file(rd, row, 0, &file);
-	if (r < 0)
-		return r;
-	r = record_file_add_arc(rd->rec, file, context, (struct record_arc){(int32_t)from, (int32_t)to});
+	r = record_file_add_arc(rd->rec, file, column_context(rd, row, 1),
+				(struct record_arc){(int32_t)from, (int32_t)to});
 	return r < 0 ? reader_result(rd, SQLITE_NOMEM) : 0;
 }
 
 static int read_tracer(struct reader *rd, sqlite3_stmt *row)
 {
+	struct record_file *file = column_file(rd, row, 0);
 	const char *tracer = column_text(row, 1);
-	struct record_file *file;
-	int r;
 
 	if (!tracer)
 		return reader_corrupt(rd, "a plugin that is none");
-	r = column_file(rd, row, 0, &file);
-	if (r < 0 || file->tracer)
-		return r;
+	if (!file || file->tracer)
+		return 0;
 	file->tracer = strdup(tracer);
 	return file->tracer ? 0 : reader_result(rd, SQLITE_NOMEM);
 }
 
 static int read_executable(struct reader *rd, sqlite3_stmt *row)
 {
-	struct record_file *file;
-	int r;
+	struct record_file *file = column_file(rd, row, 0);
 
-	r = column_file(rd, row, 0, &file);
-	return r < 0 ? r : column_numbits(rd, row, 1, &file->executable);
+	return file ? column_numbits(rd, row, 1, &file->executable) : 0;
 }
 
 static int read_function(struct reader *rd, sqlite3_stmt *row)
 {
 	_cleanup_(lineset_deinit) struct lineset lines = { 0 };
 	sqlite3_int64 first_line = sqlite3_column_int64(row, 2);
+	struct record_file *file = column_file(rd, row, 0);
 	const char *name = column_text(row, 1);
-	struct record_file *file;
 	int r;
 
+	if (!file)
+		return 0;
 	if (!name || first_line < 0 || first_line > LINESET_MAX)
 		return reader_corrupt(rd, "a function that is none");
-	r = column_file(rd, row, 0, &file);
-	if (r < 0)
-		return r;
 	r = column_numbits(rd, row, 3, &lines);
 	if (r < 0)
 		return r;
@@ -357,53 +412,35 @@ static int read_function(struct reader *rd, sqlite3_stmt *row)
 static int read_sample(struct reader *rd, sqlite3_stmt *row)
 {
 	sqlite3_int64 line = sqlite3_column_int64(row, 1), samples = sqlite3_column_int64(row, 2);
-	struct record_file *file;
+	struct record_file *file = column_file(rd, row, 0);
 	int r;
 
+	if (!file)
+		return 0;
 	if (line < 1 || line > LINESET_MAX || samples < 0)
 		return reader_corrupt(rd, "samples of a line that is none");
-	r = column_file(rd, row, 0, &file);
-	if (r < 0)
-		return r;
 	r = record_file_add_samples(file, (uint32_t)line, (uint64_t)samples);
 	return r < 0 ? reader_result(rd, SQLITE_NOMEM) : 0;
 }
 
 static int read_all(struct reader *rd)
 {
-	int r;
+	int r = for_rows(rd, "select id, path from file order by id", read_file);
 
-	r = for_rows(rd, "select path from file order by id", read_file);
-	if (r < 0)
-		return r;
-	if (rd->rec->has_arcs)
-		r = for_rows(rd,
-			     "select path, context, fromno, tono from arc"
-			     " join file on file.id = file_id left join context on context.id = context_id",
-			     read_arc);
-	else
-		r = for_rows(rd,
-			     "select path, context, numbits from line_bits"
-			     " join file on file.id = file_id left join context on context.id = context_id",
-			     read_lines);
-	if (r < 0)
-		return r;
-	if (rd->tracers_welcome)
-		r = for_rows(rd, "select path, tracer from tracer join file on file.id = file_id where tracer != ''",
-			     read_tracer);
+	if (r == 0)
+		r = for_rows(rd, "select id, context from context order by id", read_context);
+	if (r == 0 && rd->rec->has_arcs)
+		r = for_rows(rd, "select file_id, context_id, fromno, tono from arc", read_arc);
+	else if (r == 0)
+		r = for_rows(rd, "select file_id, context_id, numbits from line_bits", read_lines);
+	if (r == 0 && rd->tracers_welcome)
+		r = for_rows(rd, "select file_id, tracer from tracer where tracer != ''", read_tracer);
 	if (r == 0 && has_table(rd, TABLE_EXECUTABLE))
-		r = for_rows(rd, "select path, numbits from pycov_trace_executable join file on file.id = file_id",
-			     read_executable);
+		r = for_rows(rd, "select file_id, numbits from pycov_trace_executable", read_executable);
 	if (r == 0 && has_table(rd, TABLE_FUNCTION))
-		r = for_rows(rd,
-			     "select path, name, first_line, numbits from pycov_trace_function"
-			     " join file on file.id = file_id",
-			     read_function);
+		r = for_rows(rd, "select file_id, name, first_line, numbits from pycov_trace_function", read_function);
 	if (r == 0 && has_table(rd, TABLE_SAMPLES))
-		r = for_rows(rd,
-			     "select path, line, samples from pycov_trace_samples"
-			     " join file on file.id = file_id order by line",
-			     read_sample);
+		r = for_rows(rd, "select file_id, line, samples from pycov_trace_samples order by line", read_sample);
 	return r;
 }
 
@@ -481,6 +518,7 @@ static int read_data(struct datafile *file, struct record *rec, bool arcs_welcom
 	if (r <= 0)
 		return r;
 	r = read_database(&rd, size);
+	reader_deinit(&rd);
 	if (r < 0)
 		return r;
 	if (rec->files.count && found.files.count && rec->has_arcs != found.has_arcs)
