@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -211,9 +212,25 @@ int cli_parse_pid(const char *text, pid_t *ret)
 
 	errno = 0;
 	pid = strtol(text, &end, 10);
-	if (!*text || *end || errno || pid <= 0 || pid > INT32_MAX)
+	if (!isdigit((unsigned char)*text) || *end || errno || pid <= 0 || pid > INT32_MAX)
 		return -EINVAL;
 	*ret = (pid_t)pid;
+	return 0;
+}
+
+int cli_parse_number(const char *text, double min, double max, double *ret)
+{
+	size_t digits = strspn(text, "0123456789"), more = 0;
+	double number;
+
+	if (text[digits] == '.')
+		more = strspn(text + digits + 1, "0123456789") + 1;
+	if (text[digits + more] || digits + more < (more ? 2 : 1))
+		return -EINVAL;
+	number = strtod(text, NULL);
+	if (!(number >= min && number <= max))
+		return -EINVAL;
+	*ret = number;
 	return 0;
 }
 

@@ -61,6 +61,9 @@ static inline bool cli_is_over(enum cli_result result, int *status)
 /** A process id, the whole of @p text. -EINVAL. */
 int cli_parse_pid(const char *text, pid_t *ret) must_check;
 
+/** The whole of @p text as a decimal number: digits, and a point perhaps. -EINVAL: it is none, or not within the bounds. */
+int cli_parse_number(const char *text, double min, double max, double *ret) must_check;
+
 /** Say what is wrong with the command line: "MESSAGE. See pycov-trace COMMAND --help." */
 enum cli_result cli_wrong(const struct cli_command *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

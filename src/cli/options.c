@@ -84,10 +84,9 @@ static int parse_signal(const char *text, int *ret)
 
 static int parse_seconds(const char *text, int *ret)
 {
-	char *end;
-	double seconds = strtod(text, &end);
+	double seconds;
 
-	if (end == text || *end || !(seconds >= 0.01) || seconds > 1000000)
+	if (cli_parse_number(text, 0.01, 1000000, &seconds) < 0)
 		return -EINVAL;
 	*ret = (int)(seconds * 1000);
 	return 0;

@@ -1,8 +1,6 @@
 #include "commands/sample.h"
 
 #include <errno.h>
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -44,30 +42,20 @@ struct arguments {
 	struct options record; /* of the data file */
 };
 
-static int parse_number(const char *text, double min, double max, double *ret)
-{
-	char *end;
-
-	*ret = strtod(text, &end);
-	return *text && !*end && isfinite(*ret) && *ret >= min && *ret <= max ? 0 : -EINVAL;
-}
-
 static int set_number(struct sample_options *o, int id, const char *text)
 {
 	double number;
-	int r = 0;
+	int r;
 
 	switch (id) {
 	case ID_PID:
-		r = parse_number(text, 1, INT32_MAX, &number);
-		o->pid = r < 0 ? 0 : (pid_t)number;
-		return r == 0 && o->pid == number ? 0 : -EINVAL;
+		return cli_parse_pid(text, &o->pid);
 	case ID_RATE:
-		r = parse_number(text, 1, RATE_MAX, &number);
+		r = cli_parse_number(text, 1, RATE_MAX, &number);
 		o->sampler.rate = r < 0 ? 0 : (unsigned int)number;
 		return r;
 	default:
-		return parse_number(text, 0, 1e9, &o->duration);
+		return cli_parse_number(text, 0, 1e9, &o->duration);
 	}
 }
 

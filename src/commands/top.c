@@ -1,8 +1,6 @@
 #include "commands/top.h"
 
 #include <errno.h>
-#include <math.h>
-#include <stdlib.h>
 
 #include "sample/top.h"
 
@@ -22,27 +20,10 @@ enum {
 	ID_NONBLOCKING,
 };
 
-static int parse_number(const char *text, double min, double max, double *ret)
-{
-	char *end;
-
-	*ret = strtod(text, &end);
-	return *text && !*end && isfinite(*ret) && *ret >= min && *ret <= max ? 0 : -EINVAL;
-}
-
-static int parse_pid(const char *text, pid_t *ret)
-{
-	double number;
-	int r = parse_number(text, 1, INT32_MAX, &number);
-
-	*ret = r < 0 ? 0 : (pid_t)number;
-	return r == 0 && *ret == number ? 0 : -EINVAL;
-}
-
 static int parse_rate(const char *text, unsigned int *ret)
 {
 	double number;
-	int r = parse_number(text, 1, RATE_MAX, &number);
+	int r = cli_parse_number(text, 1, RATE_MAX, &number);
 
 	*ret = r < 0 ? 0 : (unsigned int)number;
 	return r;
@@ -54,11 +35,11 @@ static int apply(void *arg, int id, const char *value)
 
 	switch (id) {
 	case ID_PID:
-		return parse_pid(value, &o->pid);
+		return cli_parse_pid(value, &o->pid);
 	case ID_RATE:
 		return parse_rate(value, &o->sampler.rate);
 	case ID_INTERVAL:
-		return parse_number(value, 0.1, 3600, &o->interval);
+		return cli_parse_number(value, 0.1, 3600, &o->interval);
 	case ID_LINES:
 		o->lines = true;
 		return 0;
@@ -101,7 +82,7 @@ static int run(int argc, char **argv)
 	if (cli_is_over(cli_parse(&command_top, &o, argc, argv, &operand), &status))
 		return status;
 	if (argc - operand > 1 || (o.pid != 0) == (argc - operand == 1) ||
-	    (o.pid == 0 && parse_pid(argv[operand], &o.pid) < 0)) {
+	    (o.pid == 0 && cli_parse_pid(argv[operand], &o.pid) < 0)) {
 		cli_wrong(&command_top, "one process id is needed");
 		return CLI_EXIT_USAGE;
 	}

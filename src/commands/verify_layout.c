@@ -16,22 +16,19 @@
 #include "symbols/layout_dwarf.h"
 
 struct arguments {
-	long pid;
+	pid_t pid;
 	bool verbose;
 };
 
 static int apply(void *arg, int id, const char *value)
 {
 	struct arguments *a = arg;
-	char *end;
 
 	if (id == 'v') {
 		a->verbose = true;
 		return 0;
 	}
-	errno = 0;
-	a->pid = strtol(value, &end, 10);
-	return *value && !*end && !errno && a->pid > 0 && a->pid <= INT32_MAX ? 0 : -EINVAL;
+	return cli_parse_pid(value, &a->pid);
 }
 
 static const struct cli_option options[] = {
@@ -116,15 +113,15 @@ static int verify_process(struct arguments *a)
 	int r;
 
 	runtimes_init(&runtimes);
-	r = access_target(&runtimes, (pid_t)a->pid, false, &target, &refusal);
+	r = access_target(&runtimes, a->pid, false, &target, &refusal);
 	if (r < 0) {
 		refusal_tell(&refusal);
 		return r;
 	}
-	printf("process %ld: _PyRuntime at 0x%llx, the file at 0x%llx\n", a->pid,
+	printf("process %d: _PyRuntime at 0x%llx, the file at 0x%llx\n", a->pid,
 	       (unsigned long long)target->runtime.python.addr, (unsigned long long)target->runtime.bias);
 	name = target->runtime.path ? target->runtime.path : "";
-	snprintf(root, sizeof(root), "/proc/%ld/root", a->pid);
+	snprintf(root, sizeof(root), "/proc/%d/root", a->pid);
 	if (same_directory(root, "/"))
 		*root = 0;
 	/* The kernel names a file as we see it, if we see it. */

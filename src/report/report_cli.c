@@ -55,23 +55,11 @@ static int set_list(const struct report_cli *cli, size_t i, struct string_list *
 
 static int parse_precision(const char *text, int *ret)
 {
-	char *end;
-	long value = strtol(text, &end, 10);
+	double value;
 
-	if (end == text || *end || value < 0 || value > PRECISION_MAX)
+	if (strchr(text, '.') || cli_parse_number(text, 0, PRECISION_MAX, &value) < 0)
 		return -EINVAL;
 	*ret = (int)value;
-	return 0;
-}
-
-static int parse_percent(const char *text, double *ret)
-{
-	char *end;
-	double value = strtod(text, &end);
-
-	if (end == text || *end || !(value >= 0 && value <= 100))
-		return -EINVAL;
-	*ret = value;
 	return 0;
 }
 
@@ -90,7 +78,7 @@ static int set_one(struct report_cli *cli, size_t i)
 	case REPORT_OPT_CONTEXTS:
 		return set_list(cli, i, &o->contexts);
 	case REPORT_OPT_FAIL_UNDER:
-		return parse_percent(value, &o->fail_under);
+		return cli_parse_number(value, 0, 100, &o->fail_under);
 	case REPORT_OPT_PRECISION:
 		return parse_precision(value, &o->precision);
 	case REPORT_OPT_PYTHON:

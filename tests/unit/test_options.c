@@ -105,7 +105,7 @@ static void test_signals(void **state)
 
 static void test_seconds(void **state)
 {
-	static const char *const bad[] = {"0", "-1", "x", "1x", "nan", "inf", "1e9"};
+	static const char *const bad[] = {"0", "-1", "x", "1x", "nan", "inf", "1e3", "0x10", "+1", " 1", ".", "1000001"};
 	struct options o;
 
 	(void)state;
