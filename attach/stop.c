@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "attach/procfs.h"
 #include "attach/tracee.h"
 
 #define LIMIT_NS INT64_C(200000000)
@@ -63,8 +64,21 @@ static void give_up(pid_t tid, bool is_child)
 		tracee_detach(tid, 0);
 }
 
+void thread_stop_mend(pid_t tid, struct user_regs_struct *regs)
+{
+	struct procfs_status status;
+
+	if ((int64_t)regs->orig_rax < 0 || (int64_t)regs->rax != -EINTR || procfs_status(tid, &status) < 0 ||
+	    status.pending)
+		return;
+	regs->rax = regs->orig_rax;
+	regs->rip -= 2;
+	(void)!tracee_set_regs(tid, regs);
+}
+
 int thread_stop_begin(struct thread_stop *stop, pid_t tid, bool is_child)
 {
+	struct user_regs_struct regs;
 	siginfo_t info;
 	int r;
 
@@ -81,6 +95,8 @@ int thread_stop_begin(struct thread_stop *stop, pid_t tid, bool is_child)
 	stop->tid = tid;
 	if (stop_classify(info.si_status) == STOP_SIGNAL)
 		stop->signal = info.si_status & 0xff;
+	else if (stop_classify(info.si_status) == STOP_NEW && tracee_get_regs(tid, &regs) == 0)
+		thread_stop_mend(tid, &regs);
 	return 0;
 }
 

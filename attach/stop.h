@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <sys/types.h>
+#include <sys/user.h>
 
 #include "base/cleanup.h"
 
@@ -19,6 +20,13 @@ struct thread_stop {
  * kernel refuses, or another tracer is there; -ETIMEDOUT: it sleeps where nothing can wake it (state D).
  */
 int thread_stop_begin(struct thread_stop *stop, pid_t tid, bool is_child) must_check;
+
+/**
+ * An interrupted thread, at its STOP_NEW with @p regs, may have been in a system call that would now end with EINTR, as
+ * epoll_wait(2) does, which its program would not have seen without us: let it go in again. If there is a signal for it
+ * as well, that is what it comes out for.
+ */
+void thread_stop_mend(pid_t tid, struct user_regs_struct *regs);
 
 /** Let it go. Nothing if it is not stopped. */
 void thread_stop_end(struct thread_stop *stop);

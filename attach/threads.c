@@ -78,6 +78,23 @@ enum thread_state thread_watch_look(const struct thread_watch *t, uint64_t *fute
 	return THREAD_WAITS;
 }
 
+/* "running", "NUMBER ARGS... SP PC", or "-1 SP PC" where it waits without a system call. */
+enum thread_state thread_where(pid_t tid, raddr *pc)
+{
+	_cleanup_close_ int fd = open_task(tid, tid, "syscall");
+	char text[256];
+	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+	const char *word;
+
+	*pc = 0;
+	if (n <= 0)
+		return THREAD_GONE;
+	text[n] = 0;
+	word = strrchr(text, ' ');
+	*pc = word ? strtoull(word, NULL, 16) : 0;
+	return text[0] == 'r' ? THREAD_RUNS : THREAD_WAITS;
+}
+
 void thread_name(pid_t pid, pid_t tid, char name[THREAD_NAME_SIZE])
 {
 	_cleanup_close_ int fd = open_task(pid, tid, "comm");

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "attach/remote.h"
 #include "base/cleanup.h"
 
 /** What a thread does, as cheaply as it can be asked again and again. */
@@ -33,6 +34,12 @@ static inline enum thread_state thread_watch_state(const struct thread_watch *t)
 
 	return thread_watch_look(t, &futex);
 }
+
+/**
+ * What thread @p tid does, asked once. If it waits, *@p pc is where it goes on, else 0. THREAD_GONE also where the kernel
+ * does not say (proc(5), /proc/PID/syscall).
+ */
+enum thread_state thread_where(pid_t tid, raddr *pc);
 
 #define THREAD_NAME_SIZE 16
 /** Its name (prctl(2), PR_SET_NAME); "" if it is gone. */

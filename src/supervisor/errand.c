@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "attach/procfs.h"
+#include "attach/stop.h"
+#include "attach/threads.h"
 #include "attach/tracee.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -33,31 +35,6 @@ struct stops {
 	bool complete; /* all threads that run are among them, and stopped */
 };
 
-/* Not in a system call: an interruption wakes nothing. */
-static bool runs(pid_t tid)
-{
-	char path[64], byte = 0;
-	_cleanup_fclose_ FILE *file = NULL;
-
-	snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
-	file = fopen(path, "re");
-	return file && fread(&byte, 1, 1, file) == 1 && byte == 'r';
-}
-
-/* It had just gone into a system call, after all, and would come out of it with EINTR, which its program would not have
- * seen without us: let it go in again. If there is a signal for it as well, that is what it comes out for. */
-static void mend_interrupted(pid_t tid, struct user_regs_struct *regs)
-{
-	struct procfs_status status;
-
-	if ((int64_t)regs->orig_rax < 0 || (int64_t)regs->rax != -EINTR || procfs_status(tid, &status) < 0 ||
-	    status.pending)
-		return;
-	regs->rax = regs->orig_rax;
-	regs->rip -= 2;
-	(void)!tracee_set_regs(tid, regs);
-}
-
 static bool note_stop(struct stopped *s, int status)
 {
 	struct user_regs_struct regs;
@@ -66,7 +43,7 @@ static bool note_stop(struct stopped *s, int status)
 	if (tracee_get_regs(s->thread.tid, &regs) < 0)
 		return false;
 	if (stop_classify(status) == STOP_NEW)
-		mend_interrupted(s->thread.tid, &regs);
+		thread_stop_mend(s->thread.tid, &regs);
 	s->thread.pc = regs.rip;
 	s->thread.fs_base = regs.fs_base;
 	return true;
@@ -90,21 +67,6 @@ static bool wait_for(struct stops *stops)
 	return all;
 }
 
-/* Where a thread is in the kernel: "NUMBER ARGS... SP PC". It may be on its way back to our instructions. */
-static bool waits_at(pid_t tid, raddr *pc)
-{
-	_cleanup_fclose_ FILE *file = NULL;
-	char path[64], line[256], *word;
-
-	snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
-	file = fopen(path, "re");
-	if (!file || !fgets(line, sizeof(line), file))
-		return false;
-	word = strrchr(line, ' ');
-	*pc = word ? strtoull(word, NULL, 16) : 0;
-	return word != NULL;
-}
-
 /* One that came to a supervisor which was killed may still be at it, deep in what the agent calls. */
 static bool is_inside(const struct process *p, const struct remote *r)
 {
@@ -124,23 +86,27 @@ static bool is_nowhere_near(const struct supervisor *sv, const struct process *p
 	for (size_t i = 0; i < sv->processes.threads.n_slots; i++) {
 		const struct thread *t = sv->processes.threads.slots[i].entry;
 
-		if (t && t->process == p && waits_at(t->tid, &pc) && summon_is_near(&p->program, pc))
+		/* who waits may be on its way back to our instructions */
+		if (t && t->process == p && thread_where(t->tid, &pc) == THREAD_WAITS &&
+		    summon_is_near(&p->program, pc))
 			return false;
 	}
 	return true;
 }
 
-static int interrupt_running(const struct supervisor *sv, const struct process *p, struct stops *stops)
+static void interrupt_running(const struct supervisor *sv, const struct process *p, struct stops *stops)
 {
+	raddr pc;
+
 	for (size_t i = 0; i < sv->processes.threads.n_slots; i++) {
 		const struct thread *t = sv->processes.threads.slots[i].entry;
 
-		if (!t || t->process != p || !runs(t->tid))
+		/* one in a system call is let be: an interruption would wake it */
+		if (!t || t->process != p || thread_where(t->tid, &pc) != THREAD_RUNS)
 			continue;
 		if (tracee_interrupt(t->tid) == 0)
 			stops->list[stops->n++] = (struct stopped){.thread.tid = t->tid};
 	}
-	return 0;
 }
 
 /* Stop the threads that run, for as short as can be. */
