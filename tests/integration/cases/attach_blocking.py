@@ -82,3 +82,14 @@ def killed_while_all_sleep(t):
     feed(t, talk)
     end = talk.end()
     t.expect_equal((end.status, end.out, end.err), (3, b"", b""), "end")
+
+
+@row()
+def stopped_to_be_sampled(t):
+    """Threads that wait are stopped, too, and go on with what they waited for."""
+    talk, _ = begin(t, "idle")
+    for command in (["dump", "--blocking"], ["sample", "--idle", "--blocking", "--rate=20", "--duration=0.5"]):
+        run = t.run([t.program, *command, "-p", talk.pid], leave=True)
+        t.expect_equal((run.status, "syscall" in run.text or "blocking.py" in run.text), (0, True), f"{command}: {run.text}")
+    end = talk.end()
+    t.expect_equal((end.status, end.out, end.err), (3, b"", b""), "end")
