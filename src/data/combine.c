@@ -129,17 +129,6 @@ static int is_repeated(struct combination *c, struct seen *seen, struct part *pa
 
 /* ----------------------------------------------------------------------------------------------------------- merging */
 
-static bool has_data(const struct record *record)
-{
-	for (size_t i = 0; i < record->files.n_slots; i++) {
-		const struct record_file *file = record->files.slots[i].entry;
-
-		if (file && file->n_lines)
-			return true;
-	}
-	return false;
-}
-
 static int refuse_mixture(struct combination *c, const struct part *part, const struct record *record)
 {
 	return fail(c, -EINVAL,
@@ -157,7 +146,7 @@ static int map_path(void *arg, const char *path, const char **ret)
 
 static int merge(struct combination *c, const struct part *part, const struct record *record)
 {
-	bool data = has_data(record);
+	bool data = record_has_lines(record);
 	int r;
 
 	if (data && c->has_data && record->has_arcs != c->record.has_arcs)
@@ -281,7 +270,7 @@ static int read_old(struct combination *c)
 		return 0;
 	if (r < 0)
 		return fail(c, r == -EINVAL ? -EBADMSG : r, "cannot append to %s: %s", c->options->data_file, c->file.why);
-	c->has_data = has_data(&c->record);
+	c->has_data = record_has_lines(&c->record);
 	return 0;
 }
 

@@ -518,6 +518,17 @@ int record_sorted_functions(const struct record_file *file, struct record_functi
 	return sorted(&file->functions, compare_functions, (void ***)ret, n);
 }
 
+bool record_has_lines(const struct record *rec)
+{
+	for (size_t i = 0; i < rec->files.n_slots; i++) {
+		const struct record_file *file = rec->files.slots[i].entry;
+
+		if (file && file->n_lines)
+			return true;
+	}
+	return false;
+}
+
 size_t record_file_executed(const struct record_file *file)
 {
 	struct lineset all = {0};

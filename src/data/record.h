@@ -108,6 +108,9 @@ int record_file_add_samples(struct record_file *file, uint32_t line, uint64_t sa
 /** Add all samples of @p from, which has none then. */
 int record_file_move_samples(struct record_file *file, struct record_file *from) must_check;
 
+/** False if no line of any file was executed. */
+bool record_has_lines(const struct record *rec);
+
 /** How many lines of @p file were executed, in any context. */
 size_t record_file_executed(const struct record_file *file);
 

@@ -3,6 +3,8 @@
 #include "base/utf8.h"
 #include "selection/glob.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,20 +16,24 @@ struct name_list {
 
 struct selection {
 	struct name_list dirs; /* without links */
-	struct name_list packages;
+	struct name_list packages; /* and NULL behind the last */
+	struct name_list script_dirs; /* without links */
 	struct glob_list include, omit;
 	bool pylib, namespace_packages;
 };
 
 static int name_list_add(struct name_list *list, const char *name)
 {
-	char **names = reallocarray(list->names, list->n + 1, sizeof(*names));
+	char **names = reallocarray(list->names, list->n + 2, sizeof(*names));
 
 	if (!names)
 		return -ENOMEM;
 	list->names = names;
 	names[list->n] = strdup(name);
-	return names[list->n] ? (list->n++, 0) : -ENOMEM;
+	if (!names[list->n])
+		return -ENOMEM;
+	names[++list->n] = NULL;
+	return 0;
 }
 
 static void name_list_deinit(struct name_list *list)
@@ -43,6 +49,7 @@ void selection_free(struct selection *sel)
 		return;
 	name_list_deinit(&sel->dirs);
 	name_list_deinit(&sel->packages);
+	name_list_deinit(&sel->script_dirs);
 	glob_list_deinit(&sel->include);
 	glob_list_deinit(&sel->omit);
 	free(sel);
@@ -106,6 +113,21 @@ static int add_dirs(struct selection *sel, const char *const *dirs, char *why, s
 	return r;
 }
 
+/* One that is not there, or a file, is of no consequence. */
+static int add_script_dirs(struct selection *sel, const char *const *dirs)
+{
+	int r = 0;
+
+	for (; dirs && *dirs && r == 0; dirs++) {
+		_cleanup_free_ char *real = NULL;
+
+		r = real_path(*dirs, &real);
+		if (r == 0)
+			r = name_list_add(&sel->script_dirs, real);
+	}
+	return r;
+}
+
 static int add_packages(struct selection *sel, const char *const *names)
 {
 	int r = 0;
@@ -158,6 +180,8 @@ int selection_new(const struct selection_options *options, char *why, size_t siz
 	if (r == 0)
 		r = add_sources(sel, options->source, why, size);
 	if (r == 0)
+		r = add_script_dirs(sel, options->script_dirs);
+	if (r == 0)
 		r = selection_add_patterns(&sel->include, options->include, why, size);
 	if (r == 0)
 		r = selection_add_patterns(&sel->omit, options->omit, why, size);
@@ -169,6 +193,13 @@ int selection_new(const struct selection_options *options, char *why, size_t siz
 bool selection_has_source(const struct selection *sel)
 {
 	return sel->dirs.n || sel->packages.n;
+}
+
+const char *const *selection_packages(const struct selection *sel)
+{
+	static const char *const none[] = {NULL};
+
+	return sel->packages.n ? (const char *const *)sel->packages.names : none;
 }
 
 bool selection_include_is_ignored(const struct selection *sel)
@@ -216,6 +247,13 @@ static char *module_name(const char *path, const char *from)
 	return name;
 }
 
+static bool ends_in(const char *text, const char *end)
+{
+	size_t n = strlen(text), len = strlen(end);
+
+	return n >= len && !strcmp(text + n - len, end);
+}
+
 static bool is_package(const struct rootpath *root, const char *dir)
 {
 	_cleanup_free_ char *init = NULL;
@@ -243,6 +281,31 @@ static char *import_root(const struct rootpath *root, const char *path)
 	}
 	*dir = '\0';
 	return dir;
+}
+
+/**
+ * The package that the module in the file @p path belongs to, if directories without __init__.py, @p root and perhaps those
+ * around it, are packages, too. Which ones are only sys.path could tell; those that are asked for are taken to be, but
+ * where a script lies, from where modules are imported without a package.
+ */
+static const char *namespace_package_of(const struct selection *sel, const char *path, const char *root, bool *is_all)
+{
+	_cleanup_free_ char *dir = strdup(root);
+	const char *package = NULL;
+	char *slash;
+
+	for (size_t i = 0; i < sel->script_dirs.n; i++)
+		if (!strcmp(root, sel->script_dirs.names[i]))
+			return NULL;
+	while (dir && !package && (slash = strrchr(dir, '/'))) {
+		_cleanup_free_ char *name = NULL;
+
+		*slash = '\0';
+		name = module_name(path, dir);
+		package = name ? package_of(sel, name) : NULL;
+		*is_all = package && !strcmp(package, name);
+	}
+	return package;
 }
 
 /** How the name of a module matches that of a package. */
@@ -285,6 +348,8 @@ static const char *find_package(const struct selection *sel, struct interpreter_
 		match->is_all = package && !strcmp(package, other);
 		match->is_imported_there = package;
 	}
+	if (!package && *name && facts->sys_path.n == 0)
+		package = namespace_package_of(sel, path, root, &match->is_all);
 	return package;
 }
 
@@ -322,23 +387,109 @@ static char *module_in(struct rootpath *root, const char *dir, const char *relat
 	return found ?: existing(root, true, "%s/%s", dir, relative);
 }
 
-/** Where an import of @p name would find it; NULL if nowhere. */
-static char *locate(struct interpreter_facts *facts, const char *name)
+/** A compiled module: "NAME.cpython-313-x86_64-linux-gnu.so", "NAME.abi3.so" or "NAME.so". */
+static char *compiled_in(struct rootpath *root, const char *dir, const char *relative)
 {
-	const struct path_list *const lists[] = { &facts->sys_path, &facts->third_party };
+	_cleanup_free_ char *path = NULL, *real = NULL;
+	_cleanup_closedir_ DIR *list = NULL;
+	const struct dirent *entry;
+	const char *name;
+	size_t len;
+	int fd;
+
+	if (asprintf(&path, "%s/%s", dir, relative) < 0) {
+		path = NULL;
+		return NULL;
+	}
+	name = strrchr(path, '/') + 1;
+	len = strlen(name);
+	path[name - path - 1] = '\0';
+	fd = rootpath_real(root, path, &real) < 0 ? -1 : rootpath_open(root, real, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	list = fd < 0 ? NULL : fdopendir(fd);
+	while (list && (entry = readdir(list)))
+		if (!strncmp(entry->d_name, name, len) && entry->d_name[len] == '.' && ends_in(entry->d_name, ".so"))
+			return strdup(real);
+	if (fd >= 0 && !list)
+		close(fd);
+	return NULL;
+}
+
+typedef char *(*find_in_fn)(struct rootpath *root, const char *dir, const char *relative);
+
+/** What @p find finds in the first directory of @p lists in which it finds something; NULL if it does not. */
+static char *find_in_lists(struct interpreter_facts *facts, const struct path_list *const *lists, size_t n,
+			   const char *name, find_in_fn find)
+{
 	_cleanup_free_ char *relative = strdup(name);
 
 	for (char *s = relative; s && *s; s++)
 		if (*s == '.')
 			*s = '/';
-	for (size_t i = 0; relative && i < ARRAY_SIZE(lists); i++)
+	for (size_t i = 0; relative && i < n; i++)
 		for (size_t j = 0; j < lists[i]->n; j++) {
-			char *found = module_in(&facts->root, lists[i]->paths[j], relative);
+			char *found = find(&facts->root, lists[i]->paths[j], relative);
 
 			if (found)
 				return found;
 		}
 	return NULL;
+}
+
+/** Where an import of @p name would find it; NULL if nowhere. */
+static char *locate(struct interpreter_facts *facts, const char *name)
+{
+	const struct path_list *const lists[] = { &facts->sys_path, &facts->third_party };
+
+	return find_in_lists(facts, lists, ARRAY_SIZE(lists), name, module_in);
+}
+
+/* In every build they are in the program itself (CPython, Modules/Setup.bootstrap.in). */
+static const char *const built_in[] = {
+	"_abc", "_ast", "_codecs", "_collections", "_functools", "_imp", "_io", "_operator", "_signal", "_sre", "_stat",
+	"_string", "_symtable", "_thread", "_tracemalloc", "_warnings", "_weakref", "atexit", "builtins", "errno",
+	"faulthandler", "gc", "itertools", "marshal", "posix", "sys", "time",
+};
+
+/* CPython, Python/frozen.c, since 3.11 */
+static const char *const frozen[] = {
+	"_collections_abc", "_sitebuiltins", "abc", "codecs", "genericpath", "importlib._bootstrap",
+	"importlib._bootstrap_external", "importlib.machinery", "importlib.util", "io", "ntpath", "os", "posixpath",
+	"runpy", "site", "stat", "zipimport",
+};
+
+static bool is_one_of(const char *name, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(name, names[i]))
+			return true;
+	return false;
+}
+
+static char *dynload_in(struct rootpath *root, const char *dir, const char *relative)
+{
+	_cleanup_free_ char *path = NULL;
+
+	if (asprintf(&path, "%s/lib-dynload", dir) < 0) {
+		path = NULL;
+		return NULL;
+	}
+	return compiled_in(root, path, relative);
+}
+
+enum module_kind module_kind_of(struct interpreter_facts *facts, const char *name)
+{
+	const struct path_list *const lists[] = { &facts->sys_path, &facts->third_party, &facts->stdlib };
+	_cleanup_free_ char *place = find_in_lists(facts, lists, ARRAY_SIZE(lists), name, module_in), *file = NULL;
+
+	if (place && path_list_covers(&facts->stdlib, place) && is_one_of(name, frozen, ARRAY_SIZE(frozen)))
+		return MODULE_FROZEN;
+	if (place && (ends_in(place, ".py") || is_package(&facts->root, place)))
+		return MODULE_SOURCE;
+	if (is_one_of(name, built_in, ARRAY_SIZE(built_in)))
+		return MODULE_COMPILED;
+	file = find_in_lists(facts, lists, ARRAY_SIZE(lists), name, compiled_in) ?:
+	       find_in_lists(facts, lists + 2, 1, name, dynload_in);
+	return file ? MODULE_COMPILED : place ? MODULE_NAMESPACE : MODULE_UNKNOWN;
 }
 
 /** True if the files directly in @p dir are third-party. */
@@ -388,13 +539,6 @@ static bool accept_for(struct verdict *verdict, const char *reason)
 	return true;
 }
 
-static bool ends_in(const char *text, const char *end)
-{
-	size_t n = strlen(text), len = strlen(end);
-
-	return n >= len && !strcmp(text + n - len, end);
-}
-
 /** @p given is the name that the file goes by in its process, where links give modules their names. */
 static bool judge_by_source(const struct selection *sel, struct interpreter_facts *facts, const char *given,
 			    struct verdict *verdict)
@@ -405,6 +549,8 @@ static bool judge_by_source(const struct selection *sel, struct interpreter_fact
 
 	if (sel->packages.n)
 		package = find_package(sel, facts, given, &name, &match);
+	verdict->package = package;
+	verdict->is_whole = match.is_all;
 	verdict->is_package = match.is_all && ends_in(verdict->path, "/__init__.py");
 	if (!package && !in_dirs(sel, verdict->path))
 		return name ? refuse(verdict, "module '%s' is outside of --source", name) :

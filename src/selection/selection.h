@@ -23,6 +23,7 @@ struct selection_options {
 	const char *const *omit;
 	bool pylib;			/* the standard library too */
 	bool namespace_packages;	/* look for unexecuted files in all directories */
+	const char *const *script_dirs; /* imports there have no package around them, whatever is asked for by `source` */
 };
 
 struct selection;
@@ -44,6 +45,8 @@ struct verdict {
 	bool in, is_package; /* the __init__.py of a --source package, also when it is not in */
 	char *path; /* without links; what to record the file as. NULL if the name is no path */
 	char reason[SELECTION_REASON_MAX]; /* why, or why not */
+	const char *package; /* of --source, that it is or belongs to, of the selection's; or NULL */
+	bool is_whole;	     /* it is that one's own module, not one below it */
 };
 
 /**
@@ -85,6 +88,19 @@ int selection_unexecuted_files(const struct selection *sel, struct dir_cache *di
 /** The same for the directory @p dir of a source package, which the interpreter of @p facts has imported. */
 int selection_unexecuted_in(const struct selection *sel, struct dir_cache *dirs, struct interpreter_facts *facts,
 			    const char *dir, selection_file_fn fn, void *arg) must_check;
+
+/** The names of modules and packages that are asked for by --source, NULL behind the last. */
+const char *const *selection_packages(const struct selection *sel);
+
+/** What an import of @p name would find. */
+enum module_kind {
+	MODULE_UNKNOWN,	  /* nothing that we know of: sys.path is known in part only */
+	MODULE_SOURCE,
+	MODULE_NAMESPACE, /* a directory without __init__.py */
+	MODULE_COMPILED,  /* no Python in it */
+	MODULE_FROZEN,	  /* of the standard library, from 3.11 on part of the program, in which it has no file */
+};
+enum module_kind module_kind_of(struct interpreter_facts *facts, const char *name);
 
 /** True if there is a --source setting: unexecuted files are wanted. */
 bool selection_has_source(const struct selection *sel);

@@ -163,6 +163,7 @@ struct state {
 	uint32_t dropped;
 	bool unsaved;
 	bool had_look;
+	bool has_lines; /* of any file, in any record */
 	char failure[CONTROL_TEXT_MAX]; /* of the latest save; "": none */
 	int resetter; /* who asked for a reset and waits for the answer; 0: nobody */
 	int64_t start; /* CLOCK_MONOTONIC, ms */
@@ -216,6 +217,7 @@ static void drain(struct state *s, struct kept *k)
 	int r = recorder_drain(s->recorder, &k->run, record_of(s, k), &k->drained);
 
 	s->unsaved = true;
+	s->has_lines |= record_has_lines(record_of(s, k));
 	k->is_dirty = false;
 	if (r == 0)
 		r = recorder_add_samples(s->recorder, &k->run, record_of(s, k), &k->sampled);
@@ -455,6 +457,20 @@ static void fall_silent(struct state *s)
 	s->message_fd = -1;
 }
 
+/* With the names that coverage.py gives such warnings. */
+static void warn(const struct state *s, bool python_ran)
+{
+	bool says_empty = recorder_warns_of(s->recorder, "no-data-collected");
+
+	if (python_ran)
+		recorder_warn(s->recorder);
+	else if (says_empty)
+		log_warning("%s ran no Python: nothing was measured (no-data-collected)",
+			    s->recorder->options->command[0]);
+	if (python_ran && says_empty && !s->has_lines && !s->recorder->has_old_data)
+		log_warning("No data was collected. (no-data-collected)");
+}
+
 /* More than once for a command that is the first process of a container: told before its end, and after. */
 static void finish(struct state *s, bool python_ran)
 {
@@ -462,8 +478,7 @@ static void finish(struct state *s, bool python_ran)
 	if (!is_parallel(s))
 		add_unexecuted(s, &s->recorder->record);
 	save(s);
-	if (!python_ran)
-		log_warning("%s ran no Python: nothing was measured", s->recorder->options->command[0]);
+	warn(s, python_ran);
 	if (s->dropped)
 		log_warning("%u lines, files or functions did not fit and are missing", s->dropped);
 	log_info("%u Python %s measured, data in %s%s", s->n_measured, s->n_measured == 1 ? "process" : "processes",

@@ -39,7 +39,7 @@ static const char *const *list_of(const struct string_list *list)
 }
 
 /* Warnings go by the names that coverage.py gives them. */
-static bool is_wanted(const struct recorder *r, const char *warning)
+bool recorder_warns_of(const struct recorder *r, const char *warning)
 {
 	return !config_list_has(&r->options->config.run.disable_warnings, warning);
 }
@@ -85,9 +85,42 @@ static int check_appendable(struct recorder *r)
 	ret = read_old(r, &r->file, &old);
 	if (ret == -ENOENT)
 		return 0;
+	r->has_old_data = ret == 0 && record_has_lines(&old);
 	if (ret < 0)
 		snprintf(r->why, sizeof(r->why), "cannot append to %s: %s", r->options->data_file, r->file.why);
 	return ret == -EINVAL ? -EBADMSG : ret;
+}
+
+/* sys.path[0] is one of these, for what the command starts. */
+static int find_script_dirs(const struct options *options, struct string_list *ret)
+{
+	int r = config_list_push(ret, ".");
+
+	for (char **word = options->command; r == 0 && word && *word; word++) {
+		_cleanup_free_ char *dir = NULL;
+		struct stat st;
+
+		if (stat(*word, &st) < 0)
+			continue;
+		if (S_ISDIR(st.st_mode) || !strchr(*word, '/')) {
+			r = config_list_push(ret, S_ISDIR(st.st_mode) ? *word : ".");
+			continue;
+		}
+		dir = strndup(*word, (size_t)(strrchr(*word, '/') - *word) + 1);
+		r = dir ? config_list_push(ret, dir) : -ENOMEM;
+	}
+	return r;
+}
+
+static int make_packages(struct recorder *r)
+{
+	const char *const *names = selection_packages(r->selection);
+	size_t n = 0;
+
+	while (names[n])
+		n++;
+	r->packages = calloc(n + 1, sizeof(*r->packages));
+	return r->packages ? 0 : -ENOMEM;
 }
 
 int recorder_init(struct recorder *r, const struct options *options)
@@ -99,6 +132,7 @@ int recorder_init(struct recorder *r, const struct options *options)
 					.source_dirs = list_of(&options->config.run.source_dirs),
 					.pylib = options->pylib,
 					.namespace_packages = options->config.report.include_namespace_packages};
+	struct string_list script_dirs = {0};
 	int ret;
 
 	memset(r, 0, sizeof(*r));
@@ -106,11 +140,17 @@ int recorder_init(struct recorder *r, const struct options *options)
 	record_init(&r->record);
 	dir_cache_init(&r->dirs);
 	r->file.dirfd = -1;
-	ret = selection_new(&sel, r->why, sizeof(r->why), &r->selection);
+	ret = find_script_dirs(options, &script_dirs);
+	sel.script_dirs = list_of(&script_dirs);
+	if (ret == 0)
+		ret = selection_new(&sel, r->why, sizeof(r->why), &r->selection);
+	string_list_deinit(&script_dirs);
+	if (ret == 0)
+		ret = make_packages(r);
 	if (ret < 0)
 		return ret;
-	if (selection_include_is_ignored(r->selection) && is_wanted(r, "include-ignored"))
-		log_warning("--include is ignored because --source is given");
+	if (selection_include_is_ignored(r->selection) && recorder_warns_of(r, "include-ignored"))
+		log_warning("--include is ignored because --source is set (include-ignored)");
 	ret = options->config.run.relative_files ? find_relative_to(r) : 0;
 	if (ret == 0)
 		ret = datafile_init(&r->file, options->data_file);
@@ -155,6 +195,7 @@ void recorder_deinit(struct recorder *r)
 	selection_free(r->selection);
 	dir_cache_deinit(&r->dirs);
 	free(r->relative_to);
+	free(r->packages);
 	record_deinit(&r->record);
 	datafile_deinit(&r->file);
 }
@@ -302,6 +343,20 @@ static int add_package(struct interpreter *it, const char *path)
 	return dir ? config_list_push(&it->packages, dir) : -ENOMEM;
 }
 
+static void note_package(struct recorder *r, const struct verdict *verdict)
+{
+	const char *const *packages = selection_packages(r->selection);
+
+	for (size_t i = 0; verdict->package && packages[i]; i++) {
+		if (strcmp(packages[i], verdict->package))
+			continue;
+		if (verdict->is_whole)
+			r->packages[i].is_whole = true;
+		else
+			r->packages[i].in_part = true;
+	}
+}
+
 static int known_file_new(struct recorder *r, struct interpreter *it, const char *name, uint64_t hash,
 			  struct known_file **ret)
 {
@@ -326,6 +381,7 @@ static int known_file_new(struct recorder *r, struct interpreter *it, const char
 		f->path = strdup(recorded_name(r, verdict.path));
 	if (verdict.in && !f->path)
 		return -ENOMEM;
+	note_package(r, &verdict);
 	if (verdict.is_package)
 		e = add_package(it, verdict.path);
 	say_verdict(r, name, &verdict);
@@ -662,6 +718,53 @@ void recorder_find_unexecuted(struct recorder *recorder)
 		for (size_t i = it->n_walked; i < it->packages.n && r == 0; i++)
 			r = selection_unexecuted_in(recorder->selection, &recorder->dirs, &it->facts, it->packages.items[i],
 						    no_file, NULL);
+}
+
+static enum module_kind kind_of(const struct recorder *r, const char *name)
+{
+	enum module_kind kind = MODULE_UNKNOWN;
+
+	for (struct interpreter *it = r->interpreters; it && kind == MODULE_UNKNOWN; it = it->next)
+		kind = module_kind_of(&it->facts, name);
+	return kind;
+}
+
+static void warn_of_module(const struct recorder *r, const char *name, const char *fmt, const char *warning)
+	__attribute__((format(printf, 3, 0)));
+static void warn_of_module(const struct recorder *r, const char *name, const char *fmt, const char *warning)
+{
+	char text[512];
+
+	if (!recorder_warns_of(r, warning))
+		return;
+	snprintf(text, sizeof(text), fmt, name);
+	log_warning("%s (%s)", text, warning);
+}
+
+static void warn_of_package(const struct recorder *r, const char *name, const struct package_seen *seen)
+{
+	enum module_kind kind;
+
+	/* a directory without an __init__.py has no code of its own */
+	if (seen->is_whole || seen->in_part)
+		return;
+	kind = kind_of(r, name);
+	if (kind == MODULE_COMPILED)
+		warn_of_module(r, name, "Module %s has no Python source.", "module-not-python");
+	else if (kind == MODULE_FROZEN)
+		warn_of_module(r, name, "Module %s was previously imported, but not measured", "module-not-measured");
+	else if (r->options->pids.n)
+		warn_of_module(r, name, "Module %s did not run, or was never imported", "module-not-measured");
+	else
+		warn_of_module(r, name, "Module %s was never imported.", "module-not-imported");
+}
+
+void recorder_warn(const struct recorder *recorder)
+{
+	const char *const *names = selection_packages(recorder->selection);
+
+	for (size_t i = 0; names[i]; i++)
+		warn_of_package(recorder, names[i], &recorder->packages[i]);
 }
 
 /* Add our lines to what the file holds. Others that append wait; those that replace it do not care. */

@@ -7,6 +7,12 @@
 #include "selection/selection.h"
 #include "supervisor/run.h"
 
+/** Of a package of --source: which of its code was met, measured or not. */
+struct package_seen {
+	bool is_whole; /* its own module's */
+	bool in_part;  /* that of a module below it */
+};
+
 struct interpreter; /* the facts of one, with the verdicts on its files */
 
 struct recorder {
@@ -16,7 +22,9 @@ struct recorder {
 	struct selection *selection;
 	struct dir_cache dirs; /* of the source */
 	struct interpreter *interpreters;
+	bool has_old_data; /* that is appended to */
 	bool walked; /* the source directories, for files that never ran */
+	struct package_seen *packages; /* as many as the selection has */
 	char *relative_to; /* with a slash: what names of files are cut off at; or NULL */
 	char why[512];	  /* what was wrong when recorder_init() failed */
 };
@@ -60,6 +68,12 @@ int recorder_add_unexecuted(struct recorder *recorder, struct record *record) mu
 
 /** Look where they are, so that it takes less time then. */
 void recorder_find_unexecuted(struct recorder *recorder);
+
+/** Warn of what was asked for and did not happen, as coverage.py does, of what is not known from the outside less. */
+void recorder_warn(const struct recorder *recorder);
+
+/** False if coverage.py's warning of that name is not wanted ([run] disable_warnings). */
+bool recorder_warns_of(const struct recorder *recorder, const char *warning);
 
 /** Write @p record to @p file, as the options want it. On failure file->why says why, and the old file is as it was. */
 int recorder_save(struct recorder *recorder, struct datafile *file, struct record *record) must_check;
