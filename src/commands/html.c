@@ -11,6 +11,7 @@
 
 static const struct cli_option rows[] = {
 	REPORT_ROWS_COMMON,
+	REPORT_ROW_KEEP_COMBINED,
 	{'d', "directory", "DIR", "write the pages to DIR (default: htmlcov)", true},
 	{OPT_TITLE, "title", "TITLE", "the title of the index pages", false},
 	REPORT_ROW_CONTEXTS,

@@ -10,6 +10,7 @@ static const struct cli_option options[] = {
 	{REPORT_OPT_SHOW_CONTEXTS, "show-contexts", NULL, "the contexts of each line", false},
 	REPORT_ROW_CONTEXTS,
 	REPORT_ROWS_COMMON,
+	REPORT_ROW_KEEP_COMBINED,
 };
 
 static int set(struct report_options *options, const struct config *config)

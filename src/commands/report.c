@@ -11,6 +11,7 @@ static const struct cli_option options[] = {
 	REPORT_ROW_PRECISION,
 	REPORT_ROW_CONTEXTS,
 	REPORT_ROWS_COMMON,
+	REPORT_ROW_KEEP_COMBINED,
 };
 
 static int run(int argc, char **argv)

@@ -8,6 +8,7 @@ static const struct cli_option options[] = {
 	REPORT_ROWS_OUTPUT,
 	REPORT_ROW_SKIP_EMPTY,
 	REPORT_ROWS_COMMON,
+	REPORT_ROW_KEEP_COMBINED,
 };
 
 static int set(struct report_options *options, const struct config *config)

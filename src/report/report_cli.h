@@ -23,6 +23,7 @@ enum report_option_id {
 	REPORT_OPT_FORMAT,
 	REPORT_OPT_SHOW_CONTEXTS,
 	REPORT_OPT_PRETTY_PRINT,
+	REPORT_OPT_KEEP_COMBINED,
 	REPORT_OPT_OWN, /* a command's own begin here */
 };
 
@@ -39,6 +40,8 @@ enum report_option_id {
 	{'i', "ignore-errors", NULL, "go on where a source cannot be read or parsed", false},                    \
 	{REPORT_OPT_PYTHON, "python", "EXE",                                                                     \
 	 "compile what never ran with this Python (default: python3; '' for none)", true}
+#define REPORT_ROW_KEEP_COMBINED                                                                                 \
+	{REPORT_OPT_KEEP_COMBINED, "keep-combined", NULL, "accepted: files of a parallel run are kept in any case", false}
 #define REPORT_ROW_CONTEXTS                                                                                      \
 	{REPORT_OPT_CONTEXTS, "contexts", "RE,...", "only lines that ran in contexts that match one of these", false}
 #define REPORT_ROW_PRECISION                                                                                     \

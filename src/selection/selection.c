@@ -36,6 +36,14 @@ static int name_list_add(struct name_list *list, const char *name)
 	return 0;
 }
 
+static bool has_name(const struct name_list *list, const char *name)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (!strcmp(list->names[i], name))
+			return true;
+	return false;
+}
+
 static void name_list_deinit(struct name_list *list)
 {
 	for (size_t i = 0; i < list->n; i++)
@@ -294,10 +302,7 @@ static const char *namespace_package_of(const struct selection *sel, const char 
 	const char *package = NULL;
 	char *slash;
 
-	for (size_t i = 0; i < sel->script_dirs.n; i++)
-		if (!strcmp(root, sel->script_dirs.names[i]))
-			return NULL;
-	while (dir && !package && (slash = strrchr(dir, '/'))) {
+	while (dir && !package && !has_name(&sel->script_dirs, dir) && (slash = strrchr(dir, '/'))) {
 		_cleanup_free_ char *name = NULL;
 
 		*slash = '\0';

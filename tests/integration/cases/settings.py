@@ -224,6 +224,9 @@ def wide_project(t):
     os.symlink("../elsewhere/real_name.py", t.dir / "other/zzz_linked.py")
 
 
+DIRECTORIES = ".", "lib", "linked", "elsewhere", "env", "other"  # no packages: see namespace_packages
+
+
 @case(only="debian-3.11 sid-3.14")
 def random_settings(t):
     """Which files are measured, with settings put together at random."""
@@ -231,7 +234,7 @@ def random_settings(t):
     rng = random.Random(FULL and 23 or 5)
     sources = [".", "lib", "lib/", "lib/pack", "./lib/../tests", "linked", "elsewhere", "env", "env/lib", "other", "pack",
                "pack.sub", "single", "tests", "tests.check", "app", "through", "inside_env",
-               "zzz_linked", "real_name", "pac", "nowhere", "json", str(t.dir / "lib"), str(t.dir / "linked")]
+               "zzz_linked", "real_name", "pac", "nowhere", "space", "space.portion", "pack.data", "json", str(t.dir / "lib"), str(t.dir / "linked")]
     patterns = ["*/pack/*", "lib/*", "lib/*.py", "**/deep.py", "used.py", "*.py", "?pp.py", "[^a]*.py", "linked/*",
                 "elsewhere/*", "other/**", "env/*", "*/e*/*", "*/lib/**/u*", "./app.py", "../*/tests/*", "lib/../tests/*",
                 f"{t.dir}/lib/pack/*", "*/json/*", "tests", "*/[ps]*/*.py", "zzz_linked.py", "real_name.py"]
@@ -240,7 +243,8 @@ def random_settings(t):
         lines = ["[run]"]
         if rng.random() < 0.6:
             name = "source" if t.version < (3, 9) else rng.choice(["source", "source", "source_pkgs"])
-            some = [s for s in rng.sample(sources, rng.randrange(1, 4)) if name == "source" or "/" not in s and s != "."]
+            some = [s for s in rng.sample(sources, rng.randrange(1, 4)) if name == "source" or s not in DIRECTORIES]
+            some = [s for s in some if name == "source" or "/" not in s]
             lines.append(f"{name} = {', '.join(some)}")
         else:
             lines.append(f"include = {', '.join(rng.sample(patterns, rng.randrange(4)))}")
@@ -268,9 +272,70 @@ def named(got, expected):
             yield who, sorted(set(files) - set(b.get(name, ([], 0))[0]))
 
 
+NAMESPACES = """import sys
+sys.path.insert(0, "other")
+import space.portion, space.inner.deep, pack.data.lost, beside
+"""
+
+
+def namespace_project(t):
+    t.write("code/app.py", NAMESPACES)
+    t.write("code/beside.py", "b = 1\n")
+    t.write("code/pack/__init__.py", "c = 1\n")
+    t.write("code/pack/data/lost.py", "d = 1\n")
+    t.write("other/space/portion.py", "l = 1\n")
+    t.write("other/space/never.py", "n = 1\n")
+    t.write("other/space/inner/deep.py", "m = 1\n")
+
+
 @case(only="debian-3.11 sid-3.14")
-def namespace_package(t):
-    wide_project(t)
-    expected, got, run = run_both(t, "[run]\nsource_pkgs = space.portion\n")
-    with t.difference("--source=A.B where A has no __init__.py"):
+def namespace_packages(t):
+    """Directories without __init__.py: a path of packages, but not where a script lies."""
+    namespace_project(t)
+    for source in ("space", "space.portion", "space.inner", "space.inner.deep", "pack.data", "pack", "pack.data.lost", "code",
+                   "code.beside", "space.never", "nothing"):
+        expected, got, run = run_both(t, f"[run]\nsource_pkgs = {source}\n", args=("code/app.py",))
+        t.expect_equal(got, expected, f"data for {source}; {run}")
+    expected, got, run = run_both(t, "[run]\nsource_pkgs = other\n", args=("code/app.py",))
+    with t.difference("--source=A where A is a directory of sys.path and no package"):
         t.expect_equal(got, expected, f"data; {run}")
+
+
+def warnings_of(run):
+    """Names of warnings, each with the module that it is of."""
+    return sorted(re.findall(r"(?:Module (\S+) .*|No data was collected\.) \(([a-z-]+)\)", run.errors))
+
+
+@case(only="debian-3.11 sid-3.14")
+def what_was_not_measured(t):
+    """A source that never ran is named in coverage.py's words, and so is a run without data."""
+    namespace_project(t)
+    for settings, args in (
+        ("source = nosuch, pack", ()), ("source_pkgs = nosuch", ()), ("source_pkgs = space.never, space", ()),
+        ("source_pkgs = sys, nosuch, space.nothing", ()), ("include = x", ()), ("omit = *", ()), ("source = other", ()),
+        ("source = nosuch\nparallel = true", ()), ("source_pkgs = pack.data.lost\nparallel = true", ()),
+        ("source_pkgs = nosuch\ndisable_warnings = module-not-imported", ()),
+        ("source_pkgs = nosuch\ndisable_warnings = no-data-collected", ()),
+        ("source_pkgs = nosuch, sys\ndisable_warnings = no-data-collected, module-not-imported, module-not-python", ()),
+    ):
+        t.write(".coveragerc", f"[run]\n{settings}\n")
+        env = {**t.env, "PYTHONPATH": t.python.coverage}
+        theirs = t.run(t.py("-m", "coverage", "run", *args, "code/app.py"), env=env)
+        ours = t.run([t.program, *args, "--", *t.py("code/app.py")], env=env)
+        t.expect_equal((ours.status, theirs.status), (0, 0), f"status with {settings}")
+        t.expect_equal(warnings_of(ours), warnings_of(theirs), f"warnings with {settings}; {ours.errors}; {theirs.errors}")
+    data_files(t)
+    t.write(".coveragerc", "")
+    ours = t.trace(t.py("code/app.py"), ["--source=_ctypes,os,code"])
+    t.expect_equal(warnings_of(ours), [("_ctypes", "module-not-python"), ("os", "module-not-measured")],
+                   f"compiled, and frozen: {ours.errors}")
+
+
+@case(only="debian-3.11 sid-3.14")
+def no_data_but_old_data(t):
+    program = t.write("app.py", "a = 1\n")
+    for arguments, expected in ([], []), (["--omit=*", "--append"], []), (["--omit=*"], [("", "no-data-collected")]):
+        run = t.run([t.program, *arguments, "--", *t.py(program)])
+        t.expect_equal((run.status, warnings_of(run)), (0, expected), f"{arguments}: {run.errors}")
+    run = t.trace(["true"])
+    t.expect("true ran no Python: nothing was measured (no-data-collected)" in run.errors, "no Python", run.errors)
