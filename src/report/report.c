@@ -419,6 +419,17 @@ static void hide_progress(struct report *report)
 	report->shown = 0;
 }
 
+/* With coverage.py's name for it. */
+static void warn_of_file(const struct report *report, const char *path, int error, const char *why)
+{
+	if (config_list_has(&report->options->config->run.disable_warnings, "couldnt-parse"))
+		return;
+	if (error == -EBADMSG)
+		log_warning("%s (couldnt-parse)", why);
+	else
+		log_warning("Couldn't parse '%s': %s (couldnt-parse)", path, why);
+}
+
 static int next_file(struct report *report, struct analysis *ret, char why[REPORT_WHY_MAX])
 {
 	while (report->next < report->n_files) {
@@ -437,7 +448,7 @@ static int next_file(struct report *report, struct analysis *ret, char why[REPOR
 		if (r == -ENOMEM || !report->options->ignore_errors)
 			return r;
 		hide_progress(report);
-		log_warning("%s", why);
+		warn_of_file(report, file->path, r, why);
 	}
 	return 0;
 }

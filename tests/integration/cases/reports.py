@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import select
 import sqlite3
 
@@ -209,3 +210,46 @@ def colours(t):
         t.expect_equal((run.status, b"TOTAL" in out, b"\033[" in out), (0, True, coloured), f"the table with {env}")
     run = ours(t, "report", "--data-file=ours")
     t.expect(b"\033" not in run.out, "colours in a pipe", run)
+
+
+def on_a_terminal(t, argv):
+    """Status, and what a terminal that is standard error shows."""
+    main, other = pty.openpty()
+    run = t.run(argv, preexec_fn=lambda: os.dup2(other, 2))
+    os.close(other)
+    shown = b""
+    while select.select([main], [], [], LIMIT)[0]:
+        try:
+            shown += os.read(main, 4096)
+        except OSError:
+            break
+    os.close(main)
+    return run.status, shown.decode()
+
+
+@case(only=NEWEST)
+def progress(t):
+    """On a terminal, where it takes longer than a second: here the Python that compiles does."""
+    record(t)
+    slow = t.write("slow", f"#!/bin/sh\nsleep 1.5\nexec {t.python.command} \"$@\"\n")
+    os.chmod(slow, 0o755)
+    for command in ("report", "html", "xml", "json", "lcov"):
+        argv = [t.program, command, "--data-file=theirs", f"--python={slow}"]
+        status, shown = on_a_terminal(t, argv)
+        t.expect(status == 0 and re.search(r"\r\d of \d files", shown) and shown.endswith("\r\033[K"), command, shown)
+    t.expect_equal(on_a_terminal(t, [*argv, "-q"]), (0, ""), "-q")
+    run = ours(t, "report", "--data-file=theirs", f"--python={slow}")
+    t.expect_equal((run.status, run.errors), (0, ""), "no terminal")
+
+
+@case(only=NEWEST)
+def what_is_passed_over(t):
+    """-i says what it passes over, by coverage.py's name for that, or does not."""
+    record(t)
+    os.unlink(t.dir / "empty.py")
+    t.write("some.py", "a = (\n")
+    names = [re.findall(r"Couldn't parse.*?/(\w+\.py)'.*\(couldnt-parse\)", run(t, "report", "--data-file=theirs", "-i").errors)
+             for run in (ours, coverage)]
+    t.expect(names[0] == names[1] and len(names[0]) == 2, "warnings", names)
+    t.write(".coveragerc", "[run]\ndisable_warnings = couldnt-parse\n")
+    t.expect_equal(ours(t, "report", "--data-file=theirs", "-i").errors, "", "no warnings")
