@@ -70,6 +70,9 @@
 	X(PyGen_Type)                                                                                         \
 	X(PyCoro_Type)                                                                                        \
 	X(PyAsyncGen_Type)                                                                                    \
+	X(_PySet_NextEntry)                                                                                   \
+	X(PySet_Type)                                                                                         \
+	X(PyFrozenSet_Type)                                                                                   \
 	X(_Py_NoneStruct)
 
 enum agent_api {

@@ -191,6 +191,23 @@ static void show_dict(PyObject *dict, bool original, int depth)
 	}
 }
 
+static bool is_set(const PyObject *o)
+{
+	uint64_t type = (uint64_t)type_of(o);
+
+	return agent_data.api[API__PySet_NextEntry] &&
+	       (type == agent_data.api[API_PySet_Type] || type == agent_data.api[API_PyFrozenSet_Type]);
+}
+
+static void show_set(PyObject *set, bool original, int depth)
+{
+	PyObject *key;
+	int64_t at = 0, hash;
+
+	while (API(int, _PySet_NextEntry, PyObject *, int64_t *, PyObject **, int64_t *)(set, &at, &key, &hash))
+		show_all(key, original, depth);
+}
+
 /* Show all code objects that marshal would find below @o with their original bytecode, or again as they are. */
 static void show_all(PyObject *o, bool original, int depth)
 {
@@ -214,6 +231,8 @@ static void show_all(PyObject *o, bool original, int depth)
 		show_items(load_ptr(o, LIST_ITEMS), load64(o, l->tuple_size), original, depth - 1);
 	else if (flags & FLAG_DICT && agent_data.api[API_PyDict_Next])
 		show_dict(o, original, depth - 1);
+	else if (is_set(o))
+		show_set(o, original, depth - 1);
 }
 
 static PyObject *dump(enum trap_slot slot, PyObject *module, PyObject *const *args, int64_t nargs)

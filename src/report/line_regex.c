@@ -13,7 +13,8 @@
 #define HEAP_KIB 65536
 #define JIT_STACK_MAX (8 << 20)
 
-#define OPTIONS (PCRE2_MULTILINE | PCRE2_ALT_CIRCUMFLEX | PCRE2_NEVER_BACKSLASH_C | PCRE2_MATCH_UNSET_BACKREF)
+#define OPTIONS (PCRE2_MULTILINE | PCRE2_ALT_CIRCUMFLEX | PCRE2_NEVER_BACKSLASH_C | PCRE2_MATCH_UNSET_BACKREF | \
+		 PCRE2_DUPNAMES)
 
 struct line_regex {
 	pcre2_code *ascii, *utf; /* for text of ASCII alone, which is faster, and for any */
@@ -34,12 +35,27 @@ void line_regex_free(struct line_regex *regex)
 	free(regex);
 }
 
+/* How many hexadecimal digits of a character are at @text: \uXXXX, \UXXXXXXXX; 0: it is none. */
+static size_t code_digits(const char *text)
+{
+	size_t n = *text == 'u' ? 4 : *text == 'U' ? 8 : 0;
+
+	return n && strspn(text + 1, "0123456789abcdefABCDEF") >= n ? n : 0;
+}
+
 /* What Python writes another way: \Z is the very end, {,n} begins at 0. @to has room for twice @from. */
 static void translate(const char *from, char *to)
 {
 	bool set = false;
 
 	while (*from) {
+		size_t digits = *from == '\\' ? code_digits(from + 1) : 0;
+
+		if (digits) {
+			to += sprintf(to, "\\x{%.*s}", (int)digits, from + 2);
+			from += 2 + digits;
+			continue;
+		}
 		if (*from == '\\' && from[1]) {
 			*to++ = *from++;
 			*to++ = *from == 'Z' && !set ? 'z' : *from;

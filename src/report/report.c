@@ -57,9 +57,7 @@ static int set_lists(struct report_options *o, const struct config *config)
 		{&o->omit, &config->report.omit},
 		{&o->contexts, &config->report.contexts},
 		{&o->exclude, &config->report.exclude_lines},
-		{&o->exclude, &config->report.exclude_also},
 		{&o->partial, &config->report.partial_branches},
-		{&o->partial, &config->report.partial_also},
 		{&o->partial, &config->report.partial_branches_always},
 		{&o->source, &config->run.source},
 	};

@@ -55,6 +55,14 @@ def same(code, reference):
     assert listing(code) == listing(reference)
 
 
+def codes_of(o):
+    if isinstance(o, types.CodeType):
+        yield o
+    elif isinstance(o, (tuple, set, frozenset)):
+        for item in o:
+            yield from codes_of(item)
+
+
 def check_reading():
     f, reference = fresh()
     same(f.__code__, reference)
@@ -97,6 +105,10 @@ def check_copies():
         works(code.replace(co_filename="/nowhere/other.py"), reference)
         works(marshal.loads(marshal.dumps(code)), reference)
         works(marshal.loads(marshal.dumps([(code,), {"k": code}]))[1]["k"], reference)
+        for several in {code}, frozenset([code, 1]), (frozenset([("x", frozenset([code]))]),):
+            text = marshal.dumps(several)
+            works(next(c for c in codes_of(marshal.loads(text))), reference)
+            assert marshal.dumps(several) == text
         out = io.BytesIO()
         marshal.dump(code, out)
         works(marshal.loads(out.getvalue()), reference)

@@ -313,6 +313,8 @@ static void test_regex(void **state)
 		{"(?i)B", "b\n", "1"},
 		{"\\w", "\xc3\xa4\n", "1"},
 		{"x*", "\n", "1 2"},
+		{"\\u00e4|[\\U000000e5]", "a\n\xc3\xa4\n\xc3\xa5\n", "2 3"},
+		{"(?P<n>a)|(?P<n>b)", "a\nb\n", "1 2"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
