@@ -163,7 +163,7 @@ struct state {
 	uint32_t dropped;
 	bool unsaved;
 	bool had_look;
-	bool has_lines; /* of any file, in any record */
+	bool has_runs, has_lines; /* there was a program, and a line of any file, in any record */
 	char failure[CONTROL_TEXT_MAX]; /* of the latest save; "": none */
 	int resetter; /* who asked for a reset and waits for the answer; 0: nobody */
 	int64_t start; /* CLOCK_MONOTONIC, ms */
@@ -336,6 +336,7 @@ static void add(struct state *s, const struct message *m, size_t len, int *fds)
 	k->look_at = clock_ms() + k->look_wait;
 	k->next = s->runs;
 	s->runs = k;
+	s->has_runs = true;
 }
 
 static void end(struct state *s, const struct message *m, bool last)
@@ -462,12 +463,12 @@ static void warn(const struct state *s, bool python_ran)
 {
 	bool says_empty = recorder_warns_of(s->recorder, "no-data-collected");
 
-	if (python_ran)
+	if (s->has_runs)
 		recorder_warn(s->recorder);
-	else if (says_empty)
+	else if (!python_ran && says_empty)
 		log_warning("%s ran no Python: nothing was measured (no-data-collected)",
 			    s->recorder->options->command[0]);
-	if (python_ran && says_empty && !s->has_lines && !s->recorder->has_old_data)
+	if (s->has_runs && says_empty && !s->has_lines && !s->recorder->has_old_data)
 		log_warning("No data was collected. (no-data-collected)");
 }
 
