@@ -210,6 +210,11 @@ const char *const *selection_packages(const struct selection *sel)
 	return sel->packages.n ? (const char *const *)sel->packages.names : none;
 }
 
+bool selection_is_given(const struct selection *sel)
+{
+	return selection_has_source(sel) || sel->include.n || sel->omit.n;
+}
+
 bool selection_include_is_ignored(const struct selection *sel)
 {
 	return selection_has_source(sel) && sel->include.n;

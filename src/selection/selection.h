@@ -105,6 +105,9 @@ enum module_kind module_kind_of(struct interpreter_facts *facts, const char *nam
 /** True if there is a --source setting: unexecuted files are wanted. */
 bool selection_has_source(const struct selection *sel);
 
+/** True if something was asked for, or to be left out. */
+bool selection_is_given(const struct selection *sel);
+
 /** True if --include was given, and is ignored because --source was given too: warn of it. */
 bool selection_include_is_ignored(const struct selection *sel);
 

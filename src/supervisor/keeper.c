@@ -458,17 +458,17 @@ static void fall_silent(struct state *s)
 	s->message_fd = -1;
 }
 
-/* With the names that coverage.py gives such warnings. */
+/* With the names that coverage.py gives such warnings. Without a selection, who ran `python --version` need not be told. */
 static void warn(const struct state *s, bool python_ran)
 {
-	bool says_empty = recorder_warns_of(s->recorder, "no-data-collected");
+	const struct recorder *r = s->recorder;
+	bool says_empty = recorder_warns_of(r, "no-data-collected");
 
 	if (s->has_runs)
-		recorder_warn(s->recorder);
+		recorder_warn(r);
 	else if (!python_ran && says_empty)
-		log_warning("%s ran no Python: nothing was measured (no-data-collected)",
-			    s->recorder->options->command[0]);
-	if (s->has_runs && says_empty && !s->has_lines && !s->recorder->has_old_data)
+		log_warning("%s ran no Python: nothing was measured (no-data-collected)", r->options->command[0]);
+	if (s->has_runs && says_empty && !s->has_lines && !r->has_old_data && selection_is_given(r->selection))
 		log_warning("No data was collected. (no-data-collected)");
 }
 
