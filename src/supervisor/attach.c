@@ -42,7 +42,7 @@ struct supervised {
 	int socket;
 };
 
-static void supervise(const struct recorder *recorder, int keeper_socket, int message_fd, void *arg)
+static void supervise(struct recorder *recorder, int keeper_socket, int message_fd, void *arg)
 {
 	const struct supervised *d = arg;
 	char why[CONTROL_TEXT_MAX];
@@ -50,6 +50,7 @@ static void supervise(const struct recorder *recorder, int keeper_socket, int me
 	size_t n = 0;
 
 	supervisor_init(&s, recorder->options, recorder->selection, keeper_socket, message_fd);
+	s.keeper.recorder = recorder;
 	s.front = d->socket;
 	s.front_heard = dup(d->socket);
 	supervisor_tell(&s, FRONT_SUPERVISOR, getpid(), "");

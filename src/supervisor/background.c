@@ -86,13 +86,44 @@ static void be_keeper(struct recorder *recorder, int fd, supervise_fn *supervise
 		return log_error("cannot start the supervisor: %s", strerror(errno));
 	if (supervisor == 0) {
 		close(sockets[0]);
-		cleanup_closep(&recorder->file.dirfd);
 		supervise(recorder, sockets[1], message_fd, arg);
 		_exit(0);
 	}
 	close(sockets[1]);
 	close(fd);
-	keeper_run(sockets[0], supervisor, recorder, message_fd);
+	keeper_run(sockets[0], supervisor, recorder, message_fd, false);
+}
+
+static void be_successor(struct recorder *recorder, int socket, pid_t supervisor, int message_fd)
+{
+	int keep[] = {message_fd, socket, recorder->file.dirfd};
+
+	close_others(keep, ARRAY_SIZE(keep));
+	keeper_run(socket, supervisor, recorder, message_fd, true);
+}
+
+int background_restart(struct recorder *recorder, int message_fd)
+{
+	pid_t supervisor = getpid(), middle;
+	int sockets[2], status;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
+		return -errno;
+	middle = fork();
+	if (middle == 0) {
+		pid_t last = fork();
+
+		if (last == 0)
+			be_successor(recorder, sockets[0], supervisor, message_fd);
+		_exit(last < 0);
+	}
+	close(sockets[0]);
+	while (middle > 0 && waitpid(middle, &status, 0) < 0 && errno == EINTR)
+		;
+	if (middle > 0 && status == 0)
+		return sockets[1];
+	close(sockets[1]);
+	return -EAGAIN;
 }
 
 /* Orphans come back to us: the first process of a pid namespace, or one that has asked for it. */
@@ -118,6 +149,9 @@ int background_start(struct recorder *recorder, int fd, supervise_fn *supervise,
 		return -errno;
 	if (middle == 0) {
 		pid_t last;
+
+		/* which would come back to the command */
+		recorder->may_have_successor = !reaper;
 
 		setsid();
 		last = reaper ? 0 : fork();

@@ -7,7 +7,10 @@
 #include "supervisor/recorder.h"
 
 /** What the supervisor does; it owns both descriptors. */
-typedef void supervise_fn(const struct recorder *recorder, int keeper_socket, int message_fd, void *arg);
+typedef void supervise_fn(struct recorder *recorder, int keeper_socket, int message_fd, void *arg);
 
 /** Start them. @p fd is kept open in the supervisor. Returns in the caller only. */
 int background_start(struct recorder *recorder, int fd, supervise_fn *supervise, void *arg) must_check;
+
+/** In the supervisor: another keeper, no child of ours. A socket to it, or a negative errno. */
+int background_restart(struct recorder *recorder, int message_fd) must_check;

@@ -11,29 +11,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "supervisor/control.h"
+#include "supervisor/keeper_message.h"
 #include "symbols/cpython.h"
-
-enum message_kind {
-	MESSAGE_ADD,
-	MESSAGE_END,
-	MESSAGE_LAST_END,
-	MESSAGE_SAVE,
-	MESSAGE_FINISH,
-	MESSAGE_RESET_DONE, /* id: how many processes are left */
-	MESSAGE_SAMPLES,    /* run: struct keeper_sample, as many as pid says, then the name of a file */
-};
-
-/* What the keeper says: a word of one byte, and what there is to be read behind it. */
-#define WORD_FINISHED 'F'
-#define WORD_RESET 'R'
-
-struct message {
-	uint32_t kind;
-	uint32_t id;
-	int32_t pid;
-	uint32_t python_ran;
-	unsigned char run[RUN_MESSAGE_MAX];
-};
 
 /* Milliseconds from a program's start to the first look at its region, and to one more at most. */
 #define FIRST_LOOK 6
@@ -41,102 +20,6 @@ struct message {
 #define LOOK_PERIOD_MAX 5000
 #define OUTLIVE_PERIOD 50 /* milliseconds between looks at regions that nobody reports on */
 #define SAMPLED_FILES_MAX 100000 /* of one run, that are not in the record (yet) */
-#define MESSAGE_HEAD offsetof(struct message, run)
-
-/* ------------------------------------------------------------------------------------------- the supervisor's end */
-
-static void send_message(struct keeper *k, const struct message *m, size_t len, const int *fds, size_t n)
-{
-	union {
-		char buf[CMSG_SPACE(2 * sizeof(int))];
-		struct cmsghdr align;
-	} control = {0};
-	struct iovec iov = {(void *)m, len};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-
-	if (n) {
-		struct cmsghdr *c;
-
-		msg.msg_control = control.buf;
-		msg.msg_controllen = CMSG_SPACE(n * sizeof(int));
-		c = CMSG_FIRSTHDR(&msg);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(n * sizeof(int));
-		memcpy(CMSG_DATA(c), fds, n * sizeof(int));
-	}
-	while (sendmsg(k->socket, &msg, MSG_NOSIGNAL) < 0 && errno == EINTR)
-		;
-}
-
-void keeper_add(struct keeper *k, const struct run *run)
-{
-	struct message m = {.kind = MESSAGE_ADD};
-	int fds[2] = {run->region_fd, run->root_fd};
-
-	send_message(k, &m, MESSAGE_HEAD + run_encode(run, m.run), fds, run->root_fd >= 0 ? 2 : 1);
-}
-
-/* A message without a run: its room for one is not worth clearing. */
-static void send_word(struct keeper *k, enum message_kind kind, uint32_t id, pid_t pid, bool python_ran)
-{
-	struct message m;
-
-	m.kind = kind;
-	m.id = id;
-	m.pid = pid;
-	m.python_ran = python_ran;
-	send_message(k, &m, MESSAGE_HEAD, NULL, 0);
-}
-
-void keeper_end(struct keeper *k, uint32_t id, pid_t pid, bool last)
-{
-	send_word(k, last ? MESSAGE_LAST_END : MESSAGE_END, id, pid, false);
-}
-
-void keeper_save(struct keeper *k)
-{
-	send_word(k, MESSAGE_SAVE, 0, 0, false);
-}
-
-void keeper_finish(struct keeper *k, bool python_ran, char summary[CONTROL_TEXT_MAX])
-{
-	char answer[1 + CONTROL_TEXT_MAX];
-	ssize_t n;
-
-	send_word(k, MESSAGE_FINISH, 0, 0, python_ran);
-	do
-		n = recv(k->socket, answer, sizeof(answer) - 1, 0);
-	while ((n < 0 && errno == EINTR) || (n > 0 && answer[0] != WORD_FINISHED));
-	answer[n > 0 ? n : 0] = 0;
-	if (summary)
-		snprintf(summary, CONTROL_TEXT_MAX, "%s", n > 0 ? answer + 1 : "");
-}
-
-bool keeper_wants_reset(struct keeper *k)
-{
-	char word = 0;
-
-	return recv(k->socket, &word, 1, MSG_DONTWAIT) == 1 && word == WORD_RESET;
-}
-
-void keeper_reset_done(struct keeper *k, unsigned int n_left)
-{
-	send_word(k, MESSAGE_RESET_DONE, n_left, 0, false);
-}
-
-void keeper_samples(struct keeper *k, uint32_t id, const char *file, const struct keeper_sample *samples, size_t n)
-{
-	size_t size = n * sizeof(*samples), len = strlen(file);
-	struct message m;
-
-	if (size + len > sizeof(m.run))
-		return;
-	m = (struct message){.kind = MESSAGE_SAMPLES, .id = id, .pid = (int32_t)n};
-	memcpy(m.run, samples, size);
-	memcpy(m.run + size, file, len);
-	send_message(k, &m, MESSAGE_HEAD + size + len, NULL, 0);
-}
 
 /* -------------------------------------------------------------------------------------------------- the keeper */
 
@@ -163,6 +46,7 @@ struct state {
 	uint32_t dropped;
 	bool unsaved;
 	bool had_look;
+	bool is_successor; /* what was before is known in part only */
 	bool has_runs, has_lines; /* there was a program, and a line of any file, in any record */
 	char failure[CONTROL_TEXT_MAX]; /* of the latest save; "": none */
 	int resetter; /* who asked for a reset and waits for the answer; 0: nobody */
@@ -464,6 +348,8 @@ static void warn(const struct state *s, bool python_ran)
 	const struct recorder *r = s->recorder;
 	bool says_empty = recorder_warns_of(r, "no-data-collected");
 
+	if (s->is_successor)
+		return;
 	if (s->has_runs)
 		recorder_warn(r);
 	else if (!python_ran && says_empty)
@@ -732,10 +618,13 @@ static void listen_for_requests(struct state *s, pid_t supervisor)
 		log_warning("another pycov-trace writes %s as well: the last one to end wins", s->recorder->file.path);
 }
 
-void keeper_run(int socket, pid_t supervisor, struct recorder *recorder, int message_fd)
+void keeper_run(int socket, pid_t supervisor, struct recorder *recorder, int message_fd, bool is_successor)
 {
-	struct state s = {.recorder = recorder, .socket = socket, .message_fd = message_fd, .start = clock_ms()};
+	struct state s = {.recorder = recorder, .socket = socket, .message_fd = message_fd,
+			  .is_successor = is_successor, .start = clock_ms()};
 
+	if (is_successor)
+		recorder_resume(recorder);
 	listen_for_requests(&s, supervisor);
 	if (recorder->options->save_every)
 		s.next_save = clock_ms() + recorder->options->save_every;

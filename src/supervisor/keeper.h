@@ -13,8 +13,17 @@
 
 /** The supervisor's end. */
 struct keeper {
-	int socket;
+	int socket; /* -1: there is none (any more) */
+	struct recorder *recorder; /* for another keeper, which has its descriptors; NULL: there will be none */
+	const int *message_fd;	   /* the same; -1: nothing is to be said any more */
+	struct link_run *runs;	   /* that it was told of */
+	unsigned int n_successors;
 };
+
+void keeper_deinit(struct keeper *k);
+
+/** It was killed. True if another one has taken its place. */
+bool keeper_revive(struct keeper *k);
 
 /** A program was hooked; its descriptors are sent along. */
 void keeper_add(struct keeper *k, const struct run *run);
@@ -41,5 +50,5 @@ bool keeper_wants_reset(struct keeper *k);
 /** It does, but in @p n_left processes of which no thread has come yet. */
 void keeper_reset_done(struct keeper *k, unsigned int n_left);
 
-/** What the keeper process does, until the supervisor, @p supervisor, and all programs have ended. */
-void keeper_run(int socket, pid_t supervisor, struct recorder *recorder, int message_fd);
+/** What the keeper process does, with @p is_successor in the place of one that was killed, until the supervisor, @p supervisor, and all programs have ended. */
+void keeper_run(int socket, pid_t supervisor, struct recorder *recorder, int message_fd, bool is_successor);

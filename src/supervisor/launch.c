@@ -79,13 +79,14 @@ struct followed {
 	int ready;
 };
 
-static void supervise(const struct recorder *recorder, int keeper_socket, int message_fd, void *arg)
+static void supervise(struct recorder *recorder, int keeper_socket, int message_fd, void *arg)
 {
 	struct followed *f = arg;
 	struct supervisor s;
 	int r;
 
 	supervisor_init(&s, recorder->options, recorder->selection, keeper_socket, message_fd);
+	s.keeper.recorder = recorder;
 	r = supervisor_follow(&s, f->command);
 	if (r < 0)
 		explain_untraced(f->command, r);

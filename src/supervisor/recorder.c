@@ -91,6 +91,26 @@ static int check_appendable(struct recorder *r)
 	return ret == -EINVAL ? -EBADMSG : ret;
 }
 
+static void look_at_file(const struct recorder *r, struct stat *st)
+{
+	if (fstatat(r->file.dirfd, r->file.name, st, AT_SYMLINK_NOFOLLOW) < 0)
+		memset(st, 0, sizeof(*st));
+}
+
+/* Each write makes a new file. With --append, a write reads what there is in any case; files of processes stand alone. */
+void recorder_resume(struct recorder *recorder)
+{
+	struct stat now;
+
+	look_at_file(recorder, &now);
+	if (recorder->options->append || recorder->options->parallel_mode || !now.st_ino ||
+	    (now.st_ino == recorder->before.st_ino && now.st_mtim.tv_sec == recorder->before.st_mtim.tv_sec &&
+	     now.st_mtim.tv_nsec == recorder->before.st_mtim.tv_nsec))
+		return;
+	if (datafile_read(&recorder->file, &recorder->record) < 0)
+		log_warning("cannot go on from %s: %s", recorder->options->data_file, recorder->file.why);
+}
+
 /* sys.path[0] is one of these, for what the command starts. */
 static int find_script_dirs(const struct options *options, struct string_list *ret)
 {
@@ -154,6 +174,8 @@ int recorder_init(struct recorder *r, const struct options *options)
 	ret = options->config.run.relative_files ? find_relative_to(r) : 0;
 	if (ret == 0)
 		ret = datafile_init(&r->file, options->data_file);
+	if (ret == 0)
+		look_at_file(r, &r->before);
 	if (ret == 0)
 		ret = datafile_check_writable(&r->file);
 	if (ret < 0)

@@ -1,6 +1,8 @@
 /** Gathers what the regions of a tree hold into one record, as far as it is selected, and writes the data file. */
 #pragma once
 
+#include <sys/stat.h>
+
 #include "cli/options.h"
 #include "data/datafile.h"
 #include "data/record.h"
@@ -23,6 +25,8 @@ struct recorder {
 	struct dir_cache dirs; /* of the source */
 	struct interpreter *interpreters;
 	bool has_old_data; /* that is appended to */
+	struct stat before; /* of the data file, as we began; all zeros: there was none */
+	bool may_have_successor; /* of the keeper, once it is one */
 	bool walked; /* the source directories, for files that never ran */
 	struct package_seen *packages; /* as many as the selection has */
 	char *relative_to; /* with a slash: what names of files are cut off at; or NULL */
@@ -32,6 +36,9 @@ struct recorder {
 /** On failure recorder->why is a message: an option that is wrong (-EINVAL), or a file that cannot be written. */
 int recorder_init(struct recorder *recorder, const struct options *options) must_check;
 void recorder_deinit(struct recorder *recorder);
+
+/** In the place of a keeper that was killed: go on from what it has written. */
+void recorder_resume(struct recorder *recorder);
 
 /** The code objects of a run that are in the record already. All zeros: none. */
 struct drained {

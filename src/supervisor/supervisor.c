@@ -33,6 +33,7 @@ void supervisor_init(struct supervisor *s, const struct options *options, const 
 	s->options = options;
 	s->selection = selection;
 	s->keeper.socket = keeper_socket;
+	s->keeper.message_fd = &s->message_fd;
 	s->message_fd = message_fd;
 	s->front = s->front_heard = -1;
 	images_init(&s->images);
@@ -44,7 +45,7 @@ void supervisor_deinit(struct supervisor *s)
 	processes_deinit(&s->processes);
 	images_deinit(&s->images);
 	foresight_deinit(&s->foresight);
-	cleanup_closep(&s->keeper.socket);
+	keeper_deinit(&s->keeper);
 	cleanup_closep(&s->message_fd);
 	cleanup_closep(&s->front);
 }
@@ -781,7 +782,9 @@ static bool wait_for_news(struct supervisor *s, int signals, int timeout)
 		return true;
 	if (p[2].revents)
 		hear_front(s);
-	if (p[1].revents & POLLIN)
+	if (p[1].revents & (POLLHUP | POLLERR))
+		keeper_revive(&s->keeper);
+	else if (p[1].revents & POLLIN)
 		hear_keeper(s);
 	if (!p[0].revents || !told_to_leave(signals))
 		return true;

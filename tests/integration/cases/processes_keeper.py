@@ -4,7 +4,7 @@ import os
 import signal
 
 import harness
-from harness import FULL, case
+from harness import FULL, case, read_data
 from processes import TWO, Talk, expect_exact, row, tracer_of, wait_for, without_ours
 
 from cases.processes_save import (
@@ -90,15 +90,80 @@ def parent_of(pid):
     return int(harness.status_of(pid).get("PPid") or 0)
 
 
+def command_line_of(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as f:
+            return f.read()
+    except OSError:
+        return b""
+
+
+def keepers_beside(tracer):
+    """They have the command line from before the command's exec, as the tracer has."""
+    line = command_line_of(tracer)
+    return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
+            if line and command_line_of(pid) == line and tracer not in (pid, parent_of(pid)) and not gone(pid)]
+
+
+def kill_keeper(t, tracer):
+    keeper, = wait_for(t, "a keeper", lambda: keepers_beside(tracer))
+    os.kill(keeper, signal.SIGKILL)
+    wait_for(t, "its end", lambda: gone(keeper))
+
+
+def is_saved(t):
+    return t.run([t.program, "save", t.data_file], leave=True).status == 0
+
+
 @row(only=TWO)
 def keeper_killed(t):
-    """What was not written yet is lost; the programs do not notice."""
-    talk = begin(t)
-    os.kill(parent_of(talk.tracer), signal.SIGKILL)
+    """Another one takes its place, and has what ran before and what runs afterwards; nobody notices."""
+    for options in [], ["--append"], ["--save-every=0.1"]:
+        talk = begin(t, *options)
+        tracer = talk.tracer
+        kill_keeper(t, tracer)
+        wait_for(t, "another that answers", lambda: is_saved(t))
+        expect_early(t, "saved by the other")
+        go_on(t, talk)
+        wait_for(t, "what the script ran", lambda: (read_data(t.data_file) or {}).get(talk.script))
+        kill_keeper(t, tracer)
+        wait_for(t, "one more", lambda: keepers_beside(tracer))
+        talk.say("last")
+        run = talk.end()
+        t.expect_equal((run.status, run.out, run.err.count(b"\n"), run.err.count(b"another one goes on\n")), (7, b"", 2, 2),
+                       f"end: {run.err}")
+        expect_stage(t, t.expect_data(run).get(PATH, set()), marked("early", "later", "last"), set(), f"with {options}")
+        expect_exact(t, run, talk.script)
+        forget(t)
+
+
+@row(only=TWO)
+def keepers_killed_in_parallel_mode(t):
+    """Files of both keepers together have all."""
+    talk = begin(t, "--parallel-mode")
+    kill_keeper(t, talk.tracer)
+    wait_for(t, "another that answers", lambda: is_saved(t))
     go_on(t, talk)
     talk.say("last")
     run = talk.end()
     t.expect_equal((run.status, run.out), (7, b""), "end")
+    files = [read_data(path) for path in t.dir.glob(t.data_file.name + ".*")]
+    got = set().union(*(f.get(PATH, set()) for f in files))
+    expect_stage(t, got, marked("early", "later", "last"), set(), "in all files")
+
+
+@row(only=TWO)
+def keepers_killed_again_and_again(t):
+    """In the end there is none, which is said; the programs do not notice."""
+    talk = begin(t)
+    tracer = talk.tracer
+    for _ in range(4):
+        kill_keeper(t, tracer)
+    go_on(t, talk)
+    talk.say("last")
+    run = talk.end()
+    t.expect_equal((run.status, run.out, run.err.count(b"another one goes on\n"), run.err.count(b"is lost")), (7, b"", 3, 1),
+                   f"end: {run.err}")
 
 
 @row(only=TWO)
