@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from harness import TARGETS, Skip, case
+from harness import TARGETS, Skip, case, load_pythons
 
 MODES = ("exec_code_module", "eval_code", "run_simple_string", "run_string", "run_file")
 SCRIPT = "import sys\ndef f(x):\n    if x:\n        return 1  # hit\n    return 2  # miss\nprint(f(1))  # hit\n"
@@ -65,3 +65,29 @@ def linked_and_never_used(t):
     program = build(t, True)
     plain, traced = t.run(program), t.trace(program)
     t.expect_equal((traced.status, traced.out), (plain.status, plain.out), "end")
+
+
+def shared(python):
+    """A libpython that is there for all to see, and its home."""
+    name = f"libpython{'.'.join(map(str, python.version))}.so.1.0"
+    home = Path(python.exe).parent.parent
+    return [str(home / "lib" / name), str(home)] if python.kind == "shared" and not python.root and \
+        (home / "lib" / name).exists() else None
+
+
+@case(only="pyenv-3.8 pyenv-3.10 pyenv-3.11 pyenv-3.12")
+def two_runtimes(t):
+    """The one that comes first is measured, the other one runs as it would; neither notices."""
+    others = [p for p in load_pythons() if shared(p) and p.name != t.python.name]
+    if not shared(t.python) or not others:
+        raise Skip("two libpythons are needed")
+    program = t.dir / "two"
+    made = t.run(["gcc", "-O1", "-o", program, TARGETS / "two_pythons.c", "-ldl"])
+    t.expect_equal(made.status, 0, f"gcc: {made.errors}")
+    mine, its = t.write("mine.py", SCRIPT), t.write("its.py", SCRIPT)
+    for other in (others[0], others[-1]):
+        run = t.both([str(program), *shared(t.python), mine, *shared(other), its])
+        t.expect(run.status == 3 and run.text.endswith("both\n"), "it failed", run)
+        t.expect_marks(run, mine)
+        with t.difference("a second Python runtime in one process"):
+            t.expect_marks(run, its)
