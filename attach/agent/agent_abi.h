@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#define AGENT_ABI 3
+#define AGENT_ABI 4
 #define AGENT_SIZE_MAX (1u << 20) /* of its image */
 #define AGENT_MAGIC 0x54435650u /* "PVCT", written last: a blob without it is never entered */
 
