@@ -107,7 +107,7 @@ void recorder_resume(struct recorder *recorder)
 	    (now.st_ino == recorder->before.st_ino && now.st_mtim.tv_sec == recorder->before.st_mtim.tv_sec &&
 	     now.st_mtim.tv_nsec == recorder->before.st_mtim.tv_nsec))
 		return;
-	if (datafile_read(&recorder->file, &recorder->record) < 0)
+	if (read_old(recorder, &recorder->file, &recorder->record) < 0)
 		log_warning("cannot go on from %s: %s", recorder->options->data_file, recorder->file.why);
 }
 
