@@ -4,25 +4,9 @@
 
 #include "symbols/linetable.h"
 
-enum op_kind {
-	OP_PLAIN,
-	OP_EXTENDED,
-	OP_BRANCH,	/* may jump forwards */
-	OP_BRANCH_BACK, /* backwards */
-	OP_BRANCH_TO,	/* to an address */
-	OP_JUMP,	/* always jumps */
-	OP_JUMP_BACK,
-	OP_JUMP_TO,
-	OP_RESUME, /* before and with the first one of these nothing counts */
-	OP_SEND,   /* as OP_BRANCH, of which nobody tells which way it went */
-	OP_RETURN,
-	OP_RAISE,  /* nothing follows */
-	OP_ASYNC_END, /* 3.14: the way out of the loop that the instruction before its target begins, which is told as its jump */
-};
-
 /*
  * From Lib/opcode.py and Lib/_opcode_metadata.py of 3.8.18, 3.9.18, 3.10.13, 3.11.7, 3.12.1, 3.13.0, 3.14.10 and 3.15.2.
- * 3.8: END_FINALLY (88) goes on, jumps or raises; it counts as one that raises.
+ * 3.8: SETUP_*, CALL_FINALLY (162) and END_FINALLY (88).
  */
 static const struct opcode_row {
 	uint8_t minor;
@@ -30,38 +14,41 @@ static const struct opcode_row {
 	uint8_t kinds[256];
 } rows[] = {
 	{.minor = 8, .unit = 1,
-	 .kinds = {[144] = OP_EXTENDED, [93] = OP_BRANCH, [111] = OP_BRANCH_TO, [112] = OP_BRANCH_TO, [114] = OP_BRANCH_TO,
-		   [115] = OP_BRANCH_TO, [110] = OP_JUMP, [113] = OP_JUMP_TO, [83] = OP_RETURN, [88] = OP_RAISE,
-		   [130] = OP_RAISE, [162] = OP_JUMP}},
+	 .kinds = {[144] = BRANCHES_OP_EXTENDED, [54] = BRANCHES_OP_TOLD, [72] = BRANCHES_OP_TOLD, [93] = BRANCHES_OP_BRANCH, [111] = BRANCHES_OP_BRANCH_TO, [112] = BRANCHES_OP_BRANCH_TO, [114] = BRANCHES_OP_BRANCH_TO,
+		   [115] = BRANCHES_OP_BRANCH_TO, [110] = BRANCHES_OP_JUMP, [113] = BRANCHES_OP_JUMP_TO, [83] = BRANCHES_OP_RETURN, [88] = BRANCHES_OP_FINALLY_END,
+		   [130] = BRANCHES_OP_RAISE, [162] = BRANCHES_OP_FINALLY, [122] = BRANCHES_OP_SETUP, [143] = BRANCHES_OP_SETUP,
+		   [154] = BRANCHES_OP_SETUP}},
 	{.minor = 9, .unit = 1,
-	 .kinds = {[144] = OP_EXTENDED, [93] = OP_BRANCH, [111] = OP_BRANCH_TO, [112] = OP_BRANCH_TO, [114] = OP_BRANCH_TO,
-		   [115] = OP_BRANCH_TO, [121] = OP_BRANCH_TO, [110] = OP_JUMP, [113] = OP_JUMP_TO, [83] = OP_RETURN,
-		   [48] = OP_RAISE, [130] = OP_RAISE}},
+	 .kinds = {[144] = BRANCHES_OP_EXTENDED, [54] = BRANCHES_OP_TOLD, [72] = BRANCHES_OP_TOLD, [93] = BRANCHES_OP_BRANCH, [111] = BRANCHES_OP_BRANCH_TO, [112] = BRANCHES_OP_BRANCH_TO, [114] = BRANCHES_OP_BRANCH_TO,
+		   [115] = BRANCHES_OP_BRANCH_TO, [121] = BRANCHES_OP_BRANCH_TO, [110] = BRANCHES_OP_JUMP, [113] = BRANCHES_OP_JUMP_TO, [83] = BRANCHES_OP_RETURN,
+		   [48] = BRANCHES_OP_RAISE, [130] = BRANCHES_OP_RAISE, [122] = BRANCHES_OP_SETUP, [143] = BRANCHES_OP_SETUP,
+		   [154] = BRANCHES_OP_SETUP}},
 	{.minor = 10, .unit = 2,
-	 .kinds = {[144] = OP_EXTENDED, [93] = OP_BRANCH, [111] = OP_BRANCH_TO, [112] = OP_BRANCH_TO, [114] = OP_BRANCH_TO,
-		   [115] = OP_BRANCH_TO, [121] = OP_BRANCH_TO, [110] = OP_JUMP, [113] = OP_JUMP_TO, [83] = OP_RETURN,
-		   [119] = OP_RAISE, [130] = OP_RAISE}},
+	 .kinds = {[144] = BRANCHES_OP_EXTENDED, [54] = BRANCHES_OP_TOLD, [72] = BRANCHES_OP_TOLD, [93] = BRANCHES_OP_BRANCH, [111] = BRANCHES_OP_BRANCH_TO, [112] = BRANCHES_OP_BRANCH_TO, [114] = BRANCHES_OP_BRANCH_TO,
+		   [115] = BRANCHES_OP_BRANCH_TO, [121] = BRANCHES_OP_BRANCH_TO, [110] = BRANCHES_OP_JUMP, [113] = BRANCHES_OP_JUMP_TO, [83] = BRANCHES_OP_RETURN,
+		   [119] = BRANCHES_OP_RAISE, [130] = BRANCHES_OP_RAISE, [122] = BRANCHES_OP_SETUP, [143] = BRANCHES_OP_SETUP,
+		   [154] = BRANCHES_OP_SETUP}},
 	{.minor = 11, .unit = 2,
-	 .kinds = {[144] = OP_EXTENDED, [151] = OP_RESUME, [93] = OP_BRANCH, [111] = OP_BRANCH, [112] = OP_BRANCH, [114] = OP_BRANCH,
-		   [115] = OP_BRANCH, [128] = OP_BRANCH, [129] = OP_BRANCH, [173] = OP_BRANCH_BACK, [174] = OP_BRANCH_BACK,
-		   [175] = OP_BRANCH_BACK, [176] = OP_BRANCH_BACK, [110] = OP_JUMP, [134] = OP_JUMP_BACK,
-		   [140] = OP_JUMP_BACK, [123] = OP_SEND, [83] = OP_RETURN, [119] = OP_RAISE, [130] = OP_RAISE}},
+	 .kinds = {[144] = BRANCHES_OP_EXTENDED, [54] = BRANCHES_OP_TOLD, [151] = BRANCHES_OP_RESUME, [93] = BRANCHES_OP_BRANCH, [111] = BRANCHES_OP_BRANCH, [112] = BRANCHES_OP_BRANCH, [114] = BRANCHES_OP_BRANCH,
+		   [115] = BRANCHES_OP_BRANCH, [128] = BRANCHES_OP_BRANCH, [129] = BRANCHES_OP_BRANCH, [173] = BRANCHES_OP_BRANCH_BACK, [174] = BRANCHES_OP_BRANCH_BACK,
+		   [175] = BRANCHES_OP_BRANCH_BACK, [176] = BRANCHES_OP_BRANCH_BACK, [110] = BRANCHES_OP_JUMP, [134] = BRANCHES_OP_JUMP_BACK,
+		   [140] = BRANCHES_OP_JUMP_BACK, [123] = BRANCHES_OP_SEND, [83] = BRANCHES_OP_RETURN, [119] = BRANCHES_OP_RAISE, [130] = BRANCHES_OP_RAISE}},
 	{.minor = 12, .unit = 2,
-	 .kinds = {[144] = OP_EXTENDED, [151] = OP_RESUME, [93] = OP_BRANCH, [114] = OP_BRANCH, [115] = OP_BRANCH, [128] = OP_BRANCH,
-		   [129] = OP_BRANCH, [110] = OP_JUMP, [134] = OP_JUMP_BACK, [140] = OP_JUMP_BACK, [123] = OP_SEND,
-		   [83] = OP_RETURN, [121] = OP_RETURN, [119] = OP_RAISE, [130] = OP_RAISE}},
+	 .kinds = {[144] = BRANCHES_OP_EXTENDED, [151] = BRANCHES_OP_RESUME, [93] = BRANCHES_OP_BRANCH, [114] = BRANCHES_OP_BRANCH, [115] = BRANCHES_OP_BRANCH, [128] = BRANCHES_OP_BRANCH,
+		   [129] = BRANCHES_OP_BRANCH, [110] = BRANCHES_OP_JUMP, [134] = BRANCHES_OP_JUMP_BACK, [140] = BRANCHES_OP_JUMP_BACK, [123] = BRANCHES_OP_SEND,
+		   [83] = BRANCHES_OP_RETURN, [121] = BRANCHES_OP_RETURN, [119] = BRANCHES_OP_RAISE, [130] = BRANCHES_OP_RAISE}},
 	{.minor = 13, .unit = 2,
-	 .kinds = {[71] = OP_EXTENDED, [149] = OP_RESUME, [72] = OP_BRANCH, [97] = OP_BRANCH, [98] = OP_BRANCH, [99] = OP_BRANCH,
-		   [100] = OP_BRANCH, [79] = OP_JUMP, [77] = OP_JUMP_BACK, [78] = OP_JUMP_BACK, [104] = OP_SEND,
-		   [36] = OP_RETURN, [103] = OP_RETURN, [101] = OP_RAISE, [102] = OP_RAISE}},
+	 .kinds = {[71] = BRANCHES_OP_EXTENDED, [149] = BRANCHES_OP_RESUME, [72] = BRANCHES_OP_BRANCH, [97] = BRANCHES_OP_BRANCH, [98] = BRANCHES_OP_BRANCH, [99] = BRANCHES_OP_BRANCH,
+		   [100] = BRANCHES_OP_BRANCH, [79] = BRANCHES_OP_JUMP, [77] = BRANCHES_OP_JUMP_BACK, [78] = BRANCHES_OP_JUMP_BACK, [104] = BRANCHES_OP_SEND,
+		   [36] = BRANCHES_OP_RETURN, [103] = BRANCHES_OP_RETURN, [101] = BRANCHES_OP_RAISE, [102] = BRANCHES_OP_RAISE}},
 	{.minor = 14, .unit = 2,
-	 .kinds = {[69] = OP_EXTENDED, [128] = OP_RESUME, [70] = OP_BRANCH, [100] = OP_BRANCH, [101] = OP_BRANCH, [102] = OP_BRANCH,
-		   [103] = OP_BRANCH, [77] = OP_JUMP, [75] = OP_JUMP_BACK, [76] = OP_JUMP_BACK, [106] = OP_SEND,
-		   [35] = OP_RETURN, [104] = OP_RAISE, [105] = OP_RAISE, [68] = OP_ASYNC_END}},
+	 .kinds = {[69] = BRANCHES_OP_EXTENDED, [128] = BRANCHES_OP_RESUME, [70] = BRANCHES_OP_BRANCH, [100] = BRANCHES_OP_BRANCH, [101] = BRANCHES_OP_BRANCH, [102] = BRANCHES_OP_BRANCH,
+		   [103] = BRANCHES_OP_BRANCH, [77] = BRANCHES_OP_JUMP, [75] = BRANCHES_OP_JUMP_BACK, [76] = BRANCHES_OP_JUMP_BACK, [106] = BRANCHES_OP_SEND,
+		   [35] = BRANCHES_OP_RETURN, [104] = BRANCHES_OP_RAISE, [105] = BRANCHES_OP_RAISE, [68] = BRANCHES_OP_ASYNC_END}},
 	{.minor = 15, .unit = 2,
-	 .kinds = {[67] = OP_EXTENDED, [128] = OP_RESUME, [68] = OP_BRANCH, [99] = OP_BRANCH, [100] = OP_BRANCH, [101] = OP_BRANCH,
-		   [102] = OP_BRANCH, [76] = OP_JUMP, [74] = OP_JUMP_BACK, [75] = OP_JUMP_BACK, [105] = OP_SEND,
-		   [33] = OP_RETURN, [103] = OP_RAISE, [104] = OP_RAISE, [66] = OP_ASYNC_END}},
+	 .kinds = {[67] = BRANCHES_OP_EXTENDED, [128] = BRANCHES_OP_RESUME, [68] = BRANCHES_OP_BRANCH, [99] = BRANCHES_OP_BRANCH, [100] = BRANCHES_OP_BRANCH, [101] = BRANCHES_OP_BRANCH,
+		   [102] = BRANCHES_OP_BRANCH, [76] = BRANCHES_OP_JUMP, [74] = BRANCHES_OP_JUMP_BACK, [75] = BRANCHES_OP_JUMP_BACK, [105] = BRANCHES_OP_SEND,
+		   [33] = BRANCHES_OP_RETURN, [103] = BRANCHES_OP_RAISE, [104] = BRANCHES_OP_RAISE, [66] = BRANCHES_OP_ASYNC_END}},
 };
 
 #define CACHE 0 /* units of it are behind an instruction, from 3.11 on; nowhere else is there an opcode 0 */
@@ -75,8 +62,10 @@ struct unit {
 	uint32_t target; /* where it may jump to */
 	uint32_t ways;	 /* that lead here */
 	uint32_t inner;	 /* of those, from the same stretch of the same line */
+	uint32_t sure;	 /* those by which its line is what the interpreter takes for it */
 	uint8_t kind;
-	bool starts; /* an instruction, or the EXTENDED_ARG before one */
+	bool starts;	/* a stretch of a line */
+	bool uncertain; /* it may be run as part of another line: see comes_to_line() */
 };
 
 /* A stretch of one line, in the order of the bytecode. */
@@ -108,6 +97,20 @@ static const struct opcode_row *row_find(uint8_t minor)
 	return NULL;
 }
 
+enum branches_op branches_op_of(uint8_t minor, uint8_t opcode)
+{
+	const struct opcode_row *row = row_find(minor);
+
+	return row ? row->kinds[opcode] : BRANCHES_OP_PLAIN;
+}
+
+unsigned int branches_jump_unit(uint8_t minor)
+{
+	const struct opcode_row *row = row_find(minor);
+
+	return row ? row->unit : 2;
+}
+
 bool branches_are_known(uint8_t minor)
 {
 	return row_find(minor) != NULL;
@@ -128,23 +131,25 @@ static int read_lines(struct resolver *r)
 }
 
 /* Where the instruction jumps to, of which @next is behind it and its caches; or beyond the end. */
-static uint32_t target_of(const struct resolver *r, enum op_kind kind, uint32_t next, uint64_t argument)
+static uint32_t target_of(const struct resolver *r, enum branches_op kind, uint32_t next, uint64_t argument)
 {
 	uint64_t units = argument * r->row->unit / 2, target;
 
 	switch (kind) {
-	case OP_BRANCH:
-	case OP_JUMP:
-	case OP_SEND:
+	case BRANCHES_OP_BRANCH:
+	case BRANCHES_OP_JUMP:
+	case BRANCHES_OP_SEND:
+	case BRANCHES_OP_SETUP:
+	case BRANCHES_OP_FINALLY:
 		target = next + units;
 		break;
-	case OP_BRANCH_BACK:
-	case OP_JUMP_BACK:
-	case OP_ASYNC_END:
+	case BRANCHES_OP_BRANCH_BACK:
+	case BRANCHES_OP_JUMP_BACK:
+	case BRANCHES_OP_ASYNC_END:
 		target = next - units;
 		break;
-	case OP_BRANCH_TO:
-	case OP_JUMP_TO:
+	case BRANCHES_OP_BRANCH_TO:
+	case BRANCHES_OP_JUMP_TO:
 		target = units;
 		break;
 	default:
@@ -157,30 +162,27 @@ static void read_instructions(struct resolver *r)
 {
 	const uint8_t *bytecode = r->code->bytecode;
 	uint64_t argument = 0;
-	bool extended = false;
 
 	for (uint32_t i = 0, next; i < r->n; i = next) {
 		struct unit *u = &r->units[i];
 
 		u->kind = r->row->kinds[bytecode[2 * i]];
-		u->starts = !extended;
 		argument = (argument << 8 | bytecode[2 * i + 1]) & UINT32_MAX;
-		for (next = i + 1; next < r->n && u->kind != OP_EXTENDED && bytecode[2 * next] == CACHE;)
+		for (next = i + 1; next < r->n && u->kind != BRANCHES_OP_EXTENDED && bytecode[2 * next] == CACHE;)
 			next++;
 		u->next = next;
 		u->target = target_of(r, u->kind, next, argument);
-		extended = u->kind == OP_EXTENDED;
-		if (u->kind == OP_RESUME && !r->first)
+		if (u->kind == BRANCHES_OP_RESUME && !r->first)
 			r->first = next;
-		if (!extended)
+		if (u->kind != BRANCHES_OP_EXTENDED)
 			argument = 0;
 	}
 	/* The loop is told of by the instruction before that which its end names. */
 	for (uint32_t i = 0; i < r->n; i = r->units[i].next) {
 		struct unit *u = &r->units[i];
 
-		if (u->kind == OP_ASYNC_END && u->target < r->n && r->units[u->target].kind == OP_PLAIN) {
-			r->units[u->target].kind = OP_BRANCH;
+		if (u->kind == BRANCHES_OP_ASYNC_END && u->target < r->n && r->units[u->target].kind == BRANCHES_OP_PLAIN) {
+			r->units[u->target].kind = BRANCHES_OP_BRANCH;
 			r->units[u->target].target = u->next;
 		}
 	}
@@ -188,24 +190,39 @@ static void read_instructions(struct resolver *r)
 
 static bool goes_on(const struct unit *u)
 {
-	return u->kind != OP_JUMP && u->kind != OP_JUMP_BACK && u->kind != OP_JUMP_TO && u->kind != OP_RETURN &&
-	       u->kind != OP_RAISE && u->kind != OP_ASYNC_END;
+	return u->kind != BRANCHES_OP_JUMP && u->kind != BRANCHES_OP_JUMP_BACK && u->kind != BRANCHES_OP_JUMP_TO && u->kind != BRANCHES_OP_RETURN &&
+	       u->kind != BRANCHES_OP_RAISE && u->kind != BRANCHES_OP_ASYNC_END && u->kind != BRANCHES_OP_FINALLY;
 }
 
 static bool jumps(const struct resolver *r, const struct unit *u)
 {
-	return u->target < r->n && u->kind != OP_ASYNC_END;
+	return u->target < r->n && u->kind != BRANCHES_OP_ASYNC_END && u->kind != BRANCHES_OP_SETUP;
 }
 
 static bool decides(const struct unit *u)
 {
-	return u->kind == OP_BRANCH || u->kind == OP_BRANCH_BACK || u->kind == OP_BRANCH_TO;
+	return u->kind == BRANCHES_OP_BRANCH || u->kind == BRANCHES_OP_BRANCH_BACK || u->kind == BRANCHES_OP_BRANCH_TO;
+}
+
+/*
+ * 3.8 and 3.9 take the code at the end of a function for a part of its last line. For the interpreter control comes to a
+ * line at the start of its stretch, or by a jump back; else it is where it was.
+ */
+static bool comes_to_line(const struct resolver *r, uint32_t from, uint32_t to)
+{
+	return r->code->linetable_kind != LAYOUT_LINETABLE_LNOTAB || r->units[to].starts || to < from;
+}
+
+static bool is_told(const struct unit *u)
+{
+	return u->kind == BRANCHES_OP_SEND || u->kind == BRANCHES_OP_TOLD;
 }
 
 static void add_way(struct resolver *r, uint32_t from, uint32_t to, uint32_t start)
 {
 	if (to >= r->n)
 		return;
+	r->units[to].sure += (to >= start && r->units[to].line == r->units[from].line) || to < from;
 	r->units[to].ways++;
 	/* `start` is that of the stretch of `from`; a line of several stretches is told of by none of them */
 	r->units[to].inner += to >= start && r->units[to].line == r->units[from].line;
@@ -225,9 +242,15 @@ static int read_ways(struct resolver *r)
 
 		if (i == 0 || u->line != r->units[start].line) {
 			start = i;
+			r->units[i].starts = true;
 			r->stretches[r->n_stretches++] = (struct stretch){u->line, i, r->n, true};
 		}
 		r->stretches[r->n_stretches - 1].end = u->next;
+		/* an exception leads there as well, or the end of a `finally` */
+		if (u->kind == BRANCHES_OP_SETUP && u->target < r->n)
+			r->units[u->target].ways += 2;
+		if (u->kind == BRANCHES_OP_FINALLY && u->next < r->n)
+			r->units[u->next].ways += 2;
 		if (goes_on(u))
 			add_way(r, i, u->next, start);
 		if (jumps(r, u))
@@ -245,8 +268,20 @@ static int by_line(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
+static void find_uncertain(const struct resolver *r, const struct stretch *s)
+{
+	bool uncertain = false;
+
+	for (uint32_t at = r->units[s->start].next; at < s->end; at = r->units[at].next) {
+		uncertain |= !r->units[at].ways || r->units[at].ways != r->units[at].sure;
+		r->units[at].uncertain = uncertain;
+	}
+}
+
 static void sort_stretches(struct resolver *r)
 {
+	for (size_t i = 0; i < r->n_stretches && r->code->linetable_kind == LAYOUT_LINETABLE_LNOTAB; i++)
+		find_uncertain(r, &r->stretches[i]);
 	for (size_t i = 0; i < r->n_stretches; i++) {
 		struct stretch *s = &r->stretches[i];
 
@@ -282,19 +317,21 @@ static int tell(const struct resolver *r, int32_t from, int32_t to)
 	return to ? r->fn(r->arg, from, to) : 0;
 }
 
-/* Go from instruction @at on, until something tells where the way that began in line @from comes to. */
-static int follow(struct resolver *r, int32_t from, uint32_t at)
+/* Go from instruction @before to @at and on, until something tells where the way that began in line @from comes to. */
+static int follow(struct resolver *r, int32_t from, uint32_t before, uint32_t at)
 {
 	for (; at < r->n && r->steps; r->steps--) {
 		const struct unit *u = &r->units[at];
 
-		if (u->line && u->line != from)
+		if (u->line && u->line != from && comes_to_line(r, before, at))
 			return tell(r, from, u->line);
-		if (u->kind == OP_RETURN)
+		if (u->kind == BRANCHES_OP_RETURN)
 			return tell(r, from, -r->code->first_line);
 		/* another branch tells of itself; what raises has its way from there */
-		if (decides(u) || u->kind == OP_SEND || (!goes_on(u) && !jumps(r, u)))
+		if (decides(u) || is_told(u) || u->kind == BRANCHES_OP_FINALLY_END || u->kind == BRANCHES_OP_FINALLY ||
+		    (!goes_on(u) && !jumps(r, u)))
 			return 0;
+		before = at;
 		at = goes_on(u) ? u->next : u->target;
 	}
 	return 0;
@@ -308,7 +345,7 @@ static int follow_only(struct resolver *r, uint32_t at)
 	for (; r->steps; r->steps--) {
 		const struct unit *u = &r->units[at];
 
-		if (decides(u) || u->kind == OP_SEND || (!goes_on(u) && !jumps(r, u)))
+		if (decides(u) || u->kind == BRANCHES_OP_SEND || (!goes_on(u) && !jumps(r, u)))
 			return 0;
 		at = goes_on(u) ? u->next : u->target;
 		if (at >= r->n || r->units[at].ways != 1 || r->units[at].line == from)
@@ -332,7 +369,7 @@ static int tell_lines(const struct resolver *r)
 	for (uint32_t i = 0; i < r->n && ret == 0; i = r->units[i].next) {
 		const struct unit *u = &r->units[i];
 
-		if (u->line && ways_of(r, i) && (u->kind == OP_RETURN || decides(u)))
+		if (u->line && !u->uncertain && ways_of(r, i) && (u->kind == BRANCHES_OP_RETURN || decides(u)))
 			ret = r->fn(r->arg, u->line, u->line);
 	}
 	return ret;
@@ -344,14 +381,14 @@ static int resolve_unit(struct resolver *r, uint32_t i)
 	unsigned int ways = ways_of(r, i);
 	int ret = 0;
 
-	if (u->kind == OP_RETURN)
-		return ways ? tell(r, u->line, -r->code->first_line) : 0;
-	if (!decides(u))
+	if (u->kind == BRANCHES_OP_RETURN)
+		return ways && !u->uncertain ? tell(r, u->line, -r->code->first_line) : 0;
+	if (!decides(u) && !is_told(u) && !u->uncertain)
 		return follow_only(r, i);
 	if (ways & BRANCHES_WAY_ON)
-		ret = follow(r, u->line, u->next);
+		ret = follow(r, u->line, i, u->next);
 	if (ret == 0 && ways & BRANCHES_WAY_JUMP)
-		ret = follow(r, u->line, u->target);
+		ret = follow(r, u->line, i, u->target);
 	return ret;
 }
 

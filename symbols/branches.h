@@ -18,6 +18,32 @@
 #define BRANCHES_WAY_ON 1u   /* it went on to the next instruction, or returned */
 #define BRANCHES_WAY_JUMP 2u /* it jumped */
 
+/** What an instruction does to the flow. */
+enum branches_op {
+	BRANCHES_OP_PLAIN,
+	BRANCHES_OP_EXTENDED,
+	BRANCHES_OP_BRANCH,	 /* may jump forwards */
+	BRANCHES_OP_BRANCH_BACK, /* backwards */
+	BRANCHES_OP_BRANCH_TO,	 /* to an address */
+	BRANCHES_OP_JUMP,	 /* always jumps */
+	BRANCHES_OP_JUMP_BACK,
+	BRANCHES_OP_JUMP_TO,
+	BRANCHES_OP_SEND,   /* as BRANCH, of which the jump alone is told, up to 3.11 */
+	BRANCHES_OP_RETURN,
+	BRANCHES_OP_RAISE,  /* nothing follows */
+	BRANCHES_OP_SETUP,  /* up to 3.10: exceptions lead to its target */
+	BRANCHES_OP_FINALLY, /* 3.8: jumps, and what comes after its END returns behind it */
+	BRANCHES_OP_FINALLY_END,
+	BRANCHES_OP_TOLD,   /* up to 3.11: goes on, or raises, and that is told */
+	BRANCHES_OP_RESUME, /* before and with the first one of these nothing counts */
+	BRANCHES_OP_ASYNC_END, /* 3.14: the way out of the loop that the instruction before its target begins, which is told as its jump */
+};
+
+/** Of that version; PLAIN if it is not known. */
+enum branches_op branches_op_of(uint8_t minor, uint8_t opcode);
+/** How many bytes its arguments count in jumps. */
+unsigned int branches_jump_unit(uint8_t minor);
+
 struct branches_code {
 	uint8_t minor; /* of 3.minor */
 	enum layout_linetable linetable_kind;

@@ -255,15 +255,37 @@ enum agent_source {
 #define TRAP_HANDLER 4u	     /* 3.9: leads to an exception handler, whose start counts as that of a line */
 #define TRAP_RERAISE 8u	     /* 3.9: but not if it is entered from one of these that belongs to the same line */
 
+/* For branches: what an instruction does to the flow (enum branches_op of symbols/branches.h). */
+enum agent_op {
+	AGENT_OP_PLAIN,
+	AGENT_OP_EXTENDED,
+	AGENT_OP_BRANCH,
+	AGENT_OP_BRANCH_BACK,
+	AGENT_OP_BRANCH_TO,
+	AGENT_OP_JUMP,
+	AGENT_OP_JUMP_BACK,
+	AGENT_OP_JUMP_TO,
+	AGENT_OP_SEND,
+	AGENT_OP_RETURN,
+	AGENT_OP_RAISE,
+	AGENT_OP_SETUP,
+	AGENT_OP_FINALLY,
+	AGENT_OP_FINALLY_END,
+	AGENT_OP_TOLD,
+	AGENT_OP_RESUME,
+};
+
 struct agent_traps {
 	uint8_t opcode;		    /* the trap */
 	uint8_t calibration_opcode; /* 3.11: a second one, borrowed for the calibration only */
 	uint8_t switch_reg;	    /* 3.8 - 3.10: number of the register that `switch_head` compares */
-	uint8_t pad[5];
+	uint8_t jump_unit; /* how many bytes the arguments of jumps count */
+	uint8_t pad[4];
 	uint64_t switch_head;	     /* 3.8 - 3.10: where to resume */
 	uint64_t table;		     /* 3.11: address of opcode_targets */
 	uint64_t targets[256];	     /* original entries of opcode_targets, as addresses */
 	uint8_t flags[256];	     /* TRAP_* */
+	uint8_t ops[256];	     /* enum agent_op */
 	uint8_t caches[256];	     /* 3.11: inline cache units behind the instruction */
 	uint8_t base[256];	     /* 3.11: _PyOpcode_Deopt */
 	uint8_t adaptive[256];	     /* 3.11: what quickening turns it into, 0 for nothing */

@@ -221,6 +221,7 @@ bool record_init(struct trap_record *r, PyObject *code)
 void record_deinit(struct trap_record *r)
 {
 	record_forget_lines(r);
+	branches_forget(r);
 	if (!agent_data.layout.inline_code)
 		API(void, Py_DecRef, PyObject *)(record_original_object(r));
 }
@@ -250,6 +251,7 @@ PyObject *record_forget(const PyObject *code)
 	if (s->reraised.record == r)
 		s->reraised.record = NULL;
 	held = agent_data.layout.inline_code ? NULL : record_original_object(r);
+	branches_forget(r);
 	if (is_in_place(s, r)) {
 		/* Others may run these bytes on. */
 		restore_run(r, &(struct line_run){0, r->units, 0});
@@ -384,7 +386,6 @@ bool traps_plant_code(PyObject *code)
 	/* What is below it may be of another file. */
 	if (region_is_refused(file) || record_find(code))
 		return true;
-	region_add_code(code, file, NULL);
 	if (s->nrecords >= s->nbuckets && !grow_buckets(s))
 		return false;
 	r = record_alloc(s);
@@ -392,15 +393,19 @@ bool traps_plant_code(PyObject *code)
 		return false;
 	if (!record_init(r, code)) {
 		API(void, PyErr_Clear, void)();
+		region_add_code(code, file, NULL);
 		record_free(s, r);
 		return true;
 	}
 	r->file = file;
+	r->region_code = region_add_code(code, file, r->original);
 	bucket = bucket_of(s, code);
 	r->next = *bucket;
 	*bucket = r;
 	s->nrecords++;
 	record_plant(r);
+	if (agent_data.branches)
+		branches_plant(r);
 	return true;
 }
 
@@ -425,10 +430,30 @@ static void restore_run(const struct trap_record *r, const struct line_run *run)
 	for (uint32_t unit = run->start; unit < run->end;) {
 		uint8_t opcode = r->original[2 * unit], *live = r->live + 2 * unit;
 
-		if (*live == t->opcode)
+		if (*live == t->opcode && !(r->marks && branches_keep(r, unit)))
 			*live = restored_opcode(opcode, quickened);
 		unit += 1u + t->caches[opcode];
 	}
+}
+
+void record_restore(const struct trap_record *r, uint32_t unit)
+{
+	if (r->live[2 * unit] == agent_data.traps.opcode)
+		r->live[2 * unit] = restored_opcode(r->original[2 * unit], is_quickened(r));
+}
+
+void record_trap(const struct trap_record *r, uint32_t unit)
+{
+	uint8_t caches = agent_data.traps.caches[r->original[2 * unit]], *live = r->live + 2 * unit;
+
+	*live = agent_data.traps.opcode;
+	if (caches && is_quickened(r))
+		memset(live + 2, 0, 2u * caches);
+}
+
+void record_restore_all(const struct trap_record *r)
+{
+	restore_run(r, &(struct line_run){0, r->units, 0});
 }
 
 void traps_unplant_all(void)
@@ -436,8 +461,10 @@ void traps_unplant_all(void)
 	struct trap_state *s = trap_state();
 
 	for (uint32_t i = 0; s && i < s->nbuckets; i++)
-		for (struct trap_record *r = s->buckets[i]; r; r = r->next)
-			restore_run(r, &(struct line_run){0, r->units, 0});
+		for (struct trap_record *r = s->buckets[i]; r; r = r->next) {
+			branches_forget(r);
+			record_restore_all(r);
+		}
 }
 
 static bool record_has(const struct trap_record *r, const uint8_t *at)
@@ -502,11 +529,13 @@ static uint8_t on_trap(struct trap_state *s, const uint64_t *regs)
 	/* Bytes planted in place are run by another code object: not its line. */
 	if (is_in_place(s, r) && load_ptr((void *)regs[s->frame], agent_data.layout.frame_code) != r->code)
 		return opcode;
+	if (r->marks && !branches_hit(r, unit, (void *)regs[s->frame]))
+		return opcode;
 	if ((agent_data.traps.flags[opcode] & TRAP_RERAISE || s->reraised.record == r) &&
 	    is_raised_again(s, r, regs[s->frame], unit))
 		return opcode;
 	line = record_for_line(r, unit, restore_run);
-	if (*at == agent_data.traps.opcode)
+	if (*at == agent_data.traps.opcode && !(r->marks && branches_keep(r, unit)))
 		*at = opcode;
 	if (atomic_load(&agent_data.region)) {
 		atomic_add(&region_header()->first_hits, 1);

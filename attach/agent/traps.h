@@ -18,6 +18,11 @@ struct trap_record {
 	struct line_index *index; /* of a large code object, from its first hit on */
 	uint32_t units;		  /* of two bytes: opcode and argument */
 	uint32_t file;
+	/* traps_branches.c; NULL unless branches are recorded */
+	struct trap_mark *marks;     /* of each unit */
+	struct trap_pending *pending; /* branches whose way is not seen yet */
+	uint32_t region_code;	     /* where it is recorded */
+	uint32_t watched;	     /* how many branches must be looked at each time */
 };
 
 /* ---------------------------------------------------------------------------------------- lines: traps_lines.c */
@@ -63,6 +68,17 @@ hidden void record_forget_lines(struct trap_record *r);
 /** Call @p f for each run of the line that @p unit belongs to; that line, 0 if there is none. */
 hidden int32_t record_for_line(struct trap_record *r, uint32_t unit,
 			       void (*f)(const struct trap_record *r, const struct line_run *run));
+
+/* ------------------------------------------------------------------------------------ branches: traps_branches.c */
+
+/** The traps that are in @p r are those of lines: add those that tell of branches. */
+hidden void branches_plant(struct trap_record *r);
+/** The trap at @p unit was met in @p frame, which goes on with the instruction that was meant. True if it is one of a line. */
+hidden bool branches_hit(struct trap_record *r, uint32_t unit, const void *frame);
+/** The line of @p unit has run. True if the trap there must stay all the same. */
+hidden bool branches_keep(const struct trap_record *r, uint32_t unit);
+/** All of it is forgotten; the traps stay. */
+hidden void branches_forget(struct trap_record *r);
 
 /* --------------------------------------------------------------------------------------------- state: traps.c */
 
@@ -140,6 +156,12 @@ hidden PyObject *record_original_object(const struct trap_record *r);
 
 /* Put the original opcodes in place of the traps of @p r for a while. */
 hidden uint64_t *record_lift(struct trap_record *r);
+/** Give the instruction at @p unit its opcode back. */
+hidden void record_restore(const struct trap_record *r, uint32_t unit);
+/** And all of them. */
+hidden void record_restore_all(const struct trap_record *r);
+/** Put the trap in its place. */
+hidden void record_trap(const struct trap_record *r, uint32_t unit);
 hidden void record_put_back(struct trap_record *r, uint64_t *lifted);
 
 /** Plant @p code and all code objects below it that are not planted yet. */

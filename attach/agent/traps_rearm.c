@@ -13,8 +13,14 @@ void traps_rearm(void)
 			r->file = region_file_of(load_ptr(r->code, l->code_filename));
 			if (region_is_refused(r->file))
 				continue;
-			region_add_code(r->code, r->file, r->original);
+			r->region_code = region_add_code(r->code, r->file, r->original);
+			if (r->marks) {
+				branches_forget(r);
+				record_restore_all(r);
+			}
 			record_plant(r);
+			if (agent_data.branches)
+				branches_plant(r);
 		}
 	}
 	region_set_status(AGENT_STATUS_MEASURING);

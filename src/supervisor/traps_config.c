@@ -5,8 +5,13 @@
 
 #include "attach/detour.h"
 #include "supervisor/traps_cache.h"
+#include "symbols/branches.h"
 #include "symbols/dispatch.h"
 #include "symbols/opcodes.h"
+
+_Static_assert((int)AGENT_OP_BRANCH_TO == (int)BRANCHES_OP_BRANCH_TO && (int)AGENT_OP_JUMP_TO == (int)BRANCHES_OP_JUMP_TO &&
+		       (int)AGENT_OP_RAISE == (int)BRANCHES_OP_RAISE && (int)AGENT_OP_RESUME == (int)BRANCHES_OP_RESUME,
+	       "the same in both");
 
 /* The label gets a jump: nothing may lead into its middle. The switch is where we resume: it must be what it looks like. */
 static bool can_be_hooked(const struct elf_image *elf, const struct dispatch *d)
@@ -48,6 +53,7 @@ int traps_config_load(struct image *image, const char **reason)
 	t->opcode = ops->trap;
 	t->calibration_opcode = ops->spare;
 	t->switch_reg = d.switch_register;
+	t->jump_unit = (uint8_t)branches_jump_unit(ops->minor);
 	t->switch_head = d.switch_head;
 	t->table = d.table;
 	memcpy(t->targets, d.targets, sizeof(t->targets));
@@ -55,6 +61,7 @@ int traps_config_load(struct image *image, const char **reason)
 	for (unsigned int op = 0; op < 256; op++) {
 		t->flags[op] = opcodes_is_plantable(ops, (uint8_t)op) ? TRAP_PLANT : 0;
 		t->caches[op] = (uint8_t)opcodes_cache_units(ops, (uint8_t)op);
+		t->ops[op] = (uint8_t)branches_op_of(ops->minor, (uint8_t)op);
 		t->base[op] = opcodes_base(ops, (uint8_t)op);
 		t->adaptive[op] = opcodes_quickened(ops, (uint8_t)op);
 	}

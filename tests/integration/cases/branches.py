@@ -11,7 +11,7 @@ from harness import FULL, LIMIT, TARGETS, Skip, case, version_of
 from processes import Talk
 
 CORPUS = TARGETS / "branches"
-NEWEST = "pyenv-3.12 sid-3.15"
+NEWEST = "debian-3.11 pyenv-3.12 sid-3.15"
 
 # What we count as missing and coverage.py does not.
 DIFFERENCES = TARGETS.parent / "known_differences_branches.tsv"
@@ -93,25 +93,25 @@ def corpus(t):
     return [t.write("main.py", MAIN), *names]
 
 
-@case(since="3.12")
+@case(since="3.10")
 def programs(t):
     compare(t, *corpus(t))
     ours = t.run([t.program, "report", "-m", "--data-file=ours", f"--python={t.python.command}"])
     t.expect_equal(ours.text, coverage(t, "report", "-m", "--data-file=ours").text, "our own report")
 
 
-@case(since="3.12", only=None if FULL else "pyenv-3.13 sid-3.14")
+@case(since="3.10", only=None if FULL else "pyenv-3.10 pyenv-3.13 sid-3.14")
 def modules(t):
     compare(t, TARGETS / "branches_modules.py", t.dir, limit=3 * LIMIT)
 
 
-@case(until="3.11", only="pyenv-3.8 debian-3.11")
+@case(until="3.9", only="pyenv-3.8 bullseye-3.9")
 def refused(t):
     """Lines alone would be reported as branches that were never taken."""
     script = t.write("app.py", "print(1)\n")
     run = t.trace(t.py(script), ["--branch"])
     t.expect_equal((run.status, run.text, run.errors.count("\n")), (0, "1\n", 1), "with --branch")
-    t.expect("3.12" in run.errors and "--branch" in run.errors, "why it is not measured", run)
+    t.expect("3.10" in run.errors and "--branch" in run.errors, "why it is not measured", run)
     t.expect_equal(run.data, {}, "what is recorded")
 
 
@@ -153,7 +153,7 @@ def flow(arcs):
     return {(a, b) for a, b in arcs if (a, b) not in {(4, 7), (8, 9), (6, 7), (9, -2)}}
 
 
-@case(since="3.12", only=NEWEST)
+@case(only=NEWEST)
 def of_all_processes(t):
     """A child that is killed, a thread, a process by exec: one file, one for each, and contexts."""
     script = t.write("ways.py", WAYS)
@@ -168,7 +168,7 @@ def of_all_processes(t):
     t.expect_equal(flow(of_function(arcs_of(t.dir / "all")[script])), flow(OF_1 | OF_0 | OF_NONE), "combined")
 
 
-@case(since="3.12", only=NEWEST)
+@case(only=NEWEST)
 def settings_and_append(t):
     script = t.write("ways.py", WAYS)
     t.write(".coveragerc", "[run]\nbranch = true\n")
@@ -209,7 +209,7 @@ for i in itertools.count():
 """
 
 
-@case(since="3.12", only=NEWEST)
+@case(only=NEWEST)
 def of_a_program_that_runs(t):
     """What was taken before does not count, nor what was taken before a reset."""
     script = t.write("late.py", LATE)
