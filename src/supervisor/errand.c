@@ -45,6 +45,7 @@ static bool note_stop(struct stopped *s, int status)
 	if (stop_classify(status) == STOP_NEW)
 		thread_stop_mend(s->thread.tid, &regs);
 	s->thread.pc = regs.rip;
+	s->thread.sp = regs.rsp;
 	s->thread.fs_base = regs.fs_base;
 	return true;
 }
@@ -183,7 +184,7 @@ static void step_with(struct supervisor *s, struct process *p, const struct remo
 		return;
 	if (e->state == ERRAND_TIDYING) {
 		if (!stops->complete || !is_nowhere_near(s, p, stops) || is_inside(p, r) ||
-		    summon_end(&p->program, r) == -EAGAIN)
+		    summon_end(&p->program, r, threads, n) == -EAGAIN)
 			return;
 		if (e->request == AGENT_REQUEST_DETACH)
 			supervisor_tell_left(s, p, r);

@@ -9,6 +9,7 @@
 #include "symbols/elf_symbol.h"
 
 #define THREADS_MAX 100000
+#define CFRAMES_LOOKED_AT 100
 #define CALLS_TO_DO_BIT 4 /* _PY_CALLS_TO_DO_BIT, 3.13+ */
 #define DATA(field) (p->blob + boot_blob()->data + offsetof(struct agent, field))
 
@@ -254,22 +255,46 @@ static int write_int(const struct remote *r, raddr at, int32_t value)
 	return remote_write(r, at, &value, sizeof(value));
 }
 
-/* Only while the thread is stopped: some of it is on its stack. */
-static int set_trace(const struct program *p, const struct remote *r, const struct holder *h)
+/*
+ * 3.10 and 3.11: is @cframe, which the thread's state names, the one of the stack that ends at @sp? Where greenlets switch,
+ * the contents of the stack are exchanged a moment before the state is: then something else is there. They form a list,
+ * the innermost first, up to one in the thread state.
+ */
+static bool cframe_is_there(const struct program *p, const struct remote *r, const struct holder *h, raddr cframe, raddr sp)
+{
+	const struct layout *l = &p->runtime->py.layout;
+	raddr below = sp;
+
+	for (int i = 0; i < CFRAMES_LOOKED_AT && cframe - h->tstate >= (raddr)l->tstate.size; i++) {
+		if (cframe <= below)
+			return false;
+		below = cframe;
+		if (!read_word(r, cframe + (raddr)l->cframe.previous, &cframe))
+			return false;
+	}
+	return true;
+}
+
+/* Only while the thread is stopped: some of it may be on its stack, which ends at @sp. */
+static int set_trace(const struct program *p, const struct remote *r, const struct holder *h, raddr sp)
 {
 	const struct layout *l = &p->runtime->py.layout;
 	struct arm_tracing tracing = tracing_of(p, r);
 	uint8_t all = 255;
-	raddr cframe;
+	raddr cframe = 0;
 	int e;
 
+	if (l->tstate.use_tracing <= 0) {
+		if (!read_word(r, h->tstate + (raddr)l->tstate.cframe, &cframe))
+			return -EFAULT;
+		if (!cframe_is_there(p, r, h, cframe, sp))
+			return -EAGAIN;
+	}
 	e = arm_trace(&p->arm, r, h->tstate, &tracing);
 	if (e < 0)
 		return e;
 	if (l->tstate.use_tracing > 0)
 		return write_int(r, h->tstate + (raddr)l->tstate.use_tracing, 1);
-	if (!read_word(r, h->tstate + (raddr)l->tstate.cframe, &cframe))
-		return -EFAULT;
 	cframe += (raddr)l->cframe.use_tracing;
 	return l->code_is_quickened ? remote_write(r, cframe, &all, 1) : write_int(r, cframe, 1);
 }
@@ -413,7 +438,7 @@ static void hurry_waiting(const struct program *p, const struct remote *r, const
 	if (l->tstate.use_tracing <= 0 && (!read_word(r, h->tstate + (raddr)l->tstate.cframe, &cframe) ||
 					   cframe - h->tstate >= (raddr)l->tstate.size))
 		return;
-	(void)!set_trace(p, r, h);
+	(void)!set_trace(p, r, h, 0);
 }
 
 /* Nobody has the GIL. A thread may come back to it by a way of its own: where PyEval_RestoreThread() was inlined, as in
@@ -449,7 +474,7 @@ void summon_hurry(const struct program *p, const struct remote *r, const struct 
 		if (l->has_monitoring)
 			(void)!add_pending(p, r, &h);
 		else
-			(void)!set_trace(p, r, &h);
+			(void)!set_trace(p, r, &h, threads[i].sp);
 		return;
 	}
 	hurry_waiting(p, r, &h);
@@ -496,6 +521,22 @@ bool summon_is_inside(const struct program *p, const struct remote *r, pid_t pid
 	       remote_read(r, DATA(inside_pid), &of, sizeof(of)) == 0 && of == (uint32_t)pid;
 }
 
+/* A trace function that is left goes at the next line that is traced; but a greenlet that was switched to does not trace, if
+ * we came a moment before that. */
+static void remind(const struct program *p, const struct remote *r, const struct summon_thread *threads, size_t n)
+{
+	const struct layout *l = &p->runtime->py.layout;
+	struct holder h;
+	uint64_t id, f;
+
+	if (l->has_monitoring || !find_holder(p, r, &h) || !read_word(r, h.tstate + (raddr)l->tstate.thread_id, &id) ||
+	    !read_word(r, h.tstate + (raddr)l->tstate.c_tracefunc, &f) || !arm_contains(&p->arm, f))
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (threads[i].fs_base == id)
+			(void)!set_trace(p, r, &h, threads[i].sp);
+}
+
 static void take_back_call(const struct program *p, const struct remote *r)
 {
 	const struct layout *l = &p->runtime->py.layout;
@@ -506,12 +547,16 @@ static void take_back_call(const struct program *p, const struct remote *r)
 		unqueue_call(p, r, interp);
 }
 
-int summon_end(struct program *p, const struct remote *r)
+int summon_end(struct program *p, const struct remote *r, const struct summon_thread *threads, size_t n)
 {
 	if (!p->arm.code)
 		return 0;
 	take_back_call(p, r);
-	if (p->arm.is_hooked || is_led_to(p, r))
+	if (p->arm.is_hooked)
 		return -EAGAIN;
+	if (is_led_to(p, r)) {
+		remind(p, r, threads, n);
+		return -EAGAIN;
+	}
 	return arm_clean(&p->arm, r);
 }

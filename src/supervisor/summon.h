@@ -16,7 +16,7 @@
 /** A thread that is stopped. */
 struct summon_thread {
 	pid_t tid;
-	raddr pc, fs_base;
+	raddr pc, sp, fs_base;
 };
 
 /**
@@ -53,5 +53,8 @@ bool summon_is_near(const struct program *p, raddr pc);
 /** Is a thread of the process, @p pid in its own namespace, in the agent, or in what that has called? */
 bool summon_is_inside(const struct program *p, const struct remote *r, pid_t pid);
 
-/** Take away what summon_begin() has written; nobody may be near. -EAGAIN: something still leads there. Try again. */
-int summon_end(struct program *p, const struct remote *r) must_check;
+/**
+ * Take away what summon_begin() has written; nobody may be near. @p threads are those that run. -EAGAIN: something still
+ * leads there. Try again.
+ */
+int summon_end(struct program *p, const struct remote *r, const struct summon_thread *threads, size_t n) must_check;

@@ -1,5 +1,4 @@
-"""Requests to a server on a socket of a folder, from several threads, without a pause: what fails, and what is answered otherwise
-than before."""
+"""Requests to a server, from several threads, without an end: what fails, and what is answered otherwise than before."""
 
 import json
 import re

@@ -2,7 +2,7 @@
 
 from attaching import HERE, Attached, Before, expect_marks
 from cases.attach_servers import VERSIONS, packages
-from harness import FULL, case
+from harness import FULL, LIMIT, case
 from processes import Talk, recorded
 
 PATH = str(HERE / "greenlets.py")
@@ -32,3 +32,16 @@ def suspended(t):
         go_on(t, talk, number + 2)
     end = talk.end()
     t.expect_equal((end.status, end.out, end.err), (0, b"", b""), "end")
+
+
+@case(only=VERSIONS if FULL else "debian-3.11")
+def switching(t):
+    """Attached in the midst of it: what we leave in the thread for it to find must not be another one's."""
+    talk = Talk(t, t.py("-u", HERE / "switching.py"), traced=False, env=packages(t))
+    t.expect_equal(talk.line(), "ready", "line")
+    for _ in range(100 if FULL else 4):
+        run = Attached(t, talk.pid).leave()
+        t.expect("left 1 process; the code was compared with its file: as it was" in run.errors, "not all was undone", run)
+    talk.process.stdin.close()
+    t.expect_equal(talk.line(), "errors []", "what the program found")
+    t.expect_equal(talk.process.wait(LIMIT), 0, "status of the program")
