@@ -558,18 +558,34 @@ static void handle_request(struct state *s, int listener)
 	control_answer(fd, s->failure);
 }
 
+#define MESSAGES_AT_ONCE 1000
+
+/* All that it has said by now: who was told that a program is attached to may ask for its data at once. False when it has
+ * gone. */
+static bool hear_supervisor(struct state *s)
+{
+	struct pollfd p = {.fd = s->socket, .events = POLLIN};
+
+	for (int i = 0; i < MESSAGES_AT_ONCE && poll(&p, 1, 0) > 0; i++)
+		if (!handle_message(s))
+			return false;
+	return true;
+}
+
 /* Wait for what is said, at most @timeout milliseconds. False when the supervisor has gone. */
 static bool listen_to_all(struct state *s, int timeout, bool *heard)
 {
 	struct pollfd p[] = {{.fd = s->socket, .events = POLLIN},
 			     {.fd = s->listeners[0], .events = POLLIN},
 			     {.fd = s->listeners[1], .events = POLLIN}};
+	bool goes_on;
 
 	*heard = poll(p, ARRAY_SIZE(p), timeout) > 0;
+	goes_on = !*heard || hear_supervisor(s);
 	for (size_t i = 0; *heard && i < ARRAY_SIZE(s->listeners); i++)
 		if (p[1 + i].revents)
 			handle_request(s, s->listeners[i]);
-	return !*heard || !p[0].revents || handle_message(s);
+	return goes_on;
 }
 
 static void serve(struct state *s)
