@@ -47,6 +47,7 @@ struct state {
 	bool unsaved;
 	bool had_look;
 	bool is_successor; /* what was before is known in part only */
+	bool is_told;      /* a successor: of all runs that there were */
 	bool has_runs, has_lines; /* there was a program, and a line of any file, in any record */
 	char failure[CONTROL_TEXT_MAX]; /* of the latest save; "": none */
 	int resetter; /* who asked for a reset and waits for the answer; 0: nobody */
@@ -471,6 +472,9 @@ static bool handle_message(struct state *s)
 	case MESSAGE_RESET_DONE:
 		reset_done(s, m.id);
 		break;
+	case MESSAGE_ALL_TOLD:
+		s->is_told = true;
+		break;
 	case MESSAGE_SAMPLES:
 		on_samples(s, &m, (size_t)n - MESSAGE_HEAD);
 		break;
@@ -639,8 +643,12 @@ void keeper_run(int socket, pid_t supervisor, struct recorder *recorder, int mes
 	struct state s = {.recorder = recorder, .socket = socket, .message_fd = message_fd,
 			  .is_successor = is_successor, .start = clock_ms()};
 
-	if (is_successor)
+	if (is_successor) {
 		recorder_resume(recorder);
+		/* Who asks for the data now asks for that of all. */
+		while (!s.is_told && handle_message(&s))
+			;
+	}
 	listen_for_requests(&s, supervisor);
 	if (recorder->options->save_every)
 		s.next_save = clock_ms() + recorder->options->save_every;

@@ -125,7 +125,7 @@ bool keeper_revive(struct keeper *k)
 	for (const struct link_run *l = k->runs; l; l = l->next)
 		if (!send_run(k, &l->run))
 			return false;
-	return true;
+	return send_once(k, &(struct message){.kind = MESSAGE_ALL_TOLD}, MESSAGE_HEAD, NULL, 0);
 }
 
 void keeper_deinit(struct keeper *k)

@@ -13,6 +13,7 @@ enum message_kind {
 	MESSAGE_SAVE,
 	MESSAGE_FINISH,
 	MESSAGE_RESET_DONE, /* id: how many processes are left */
+	MESSAGE_ALL_TOLD,   /* to a successor: it was told of all runs that there are */
 	MESSAGE_SAMPLES,    /* run: struct keeper_sample, as many as pid says, then the name of a file */
 };
 
