@@ -9,6 +9,7 @@
 
 #define SYS_close 3
 #define SYS_mprotect 10
+#define SYS_munmap 11
 #define SYS_rt_sigprocmask 14
 #define SYS_getpid 39
 #define SYS_gettid 186
@@ -63,6 +64,20 @@ static void close_memfd(void)
 	agent_data.memfd = 0;
 }
 
+/* The region that there was is that of the parent, or of a supervisor that was killed. */
+static void take_region(uint64_t region)
+{
+	if (agent_data.region && !region_leave()) {
+		atomic_store(&((struct region_header *)region)->status, (uint32_t)AGENT_STATUS_IN_USE);
+		agent_syscall(SYS_munmap, (long)region, REGION_CHUNK, 0, 0, 0, 0);
+		return;
+	}
+	agent_data.chunks[0] = region;
+	atomic_store(&agent_data.region, region);
+	region_note_landmark();
+	atomic_store(&agent_data.is_shut, 0);
+}
+
 /* Do what the supervisor asks for, until it asks for no more. */
 void agent_serve(enum agent_why why)
 {
@@ -80,13 +95,8 @@ void agent_serve(enum agent_why why)
 	region = (uint64_t)agent_data.calls[(agent_data.region_call - 1) % AGENT_CALLS].result;
 	agent_data.region_call = 0;
 	if (region && region < -4096ull) {
-		/* That of the parent, or of a supervisor that was killed. */
-		if (agent_data.region)
-			region_leave();
 		agent_data.rearm = why == AGENT_AT_FORK;
-		agent_data.chunks[0] = region;
-		atomic_store(&agent_data.region, region);
-		region_note_landmark();
+		take_region(region);
 	}
 }
 
@@ -127,8 +137,9 @@ hidden void agent_before_fork_child(void)
 {
 	if (!agent_data.region)
 		return;
+	region_forget_users();
 	if (agent_data.fork_mode == FORK_FORGOTTEN)
-		region_leave();
+		(void)region_leave();
 	else if (agent_data.fork_mode == FORK_OWN)
 		agent_serve(AGENT_AT_FORK);
 }

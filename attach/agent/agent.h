@@ -92,8 +92,18 @@ hidden uint64_t region_next_unit(uint32_t code, uint64_t unit);
 hidden unsigned int region_set_way(uint32_t code, uint64_t unit, unsigned int way);
 hidden void region_set_status(enum agent_status status);
 hidden struct region_header *region_header(void);
-/** Unmap the region and forget all that points into it. */
-hidden void region_leave(void);
+/** Unmap the region and forget all that points into it, once no other interpreter is at it; false if one stays at it for
+ * long: then it stays as it is, and shut. */
+hidden bool region_leave(void);
+/** In a forked child, where no other thread is. */
+hidden void region_forget_users(void);
+
+/*
+ * Interpreters with a GIL of their own run in parallel with who leaves the region: what they do with it in probes and hooks
+ * lies between these two, and never waits for anything. False: there is no region, or it is being left.
+ */
+hidden bool region_enter(struct agent_interp *it);
+hidden void region_exit(struct agent_interp *it);
 
 /* refused.c */
 

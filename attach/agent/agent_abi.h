@@ -130,6 +130,7 @@ enum agent_status {
 	AGENT_STATUS_NO_MONITORING, /* sys.monitoring could not be used */
 	AGENT_STATUS_NO_REGISTERS,  /* traps: no register holds the instruction pointer (an -O0 build?) */
 	AGENT_STATUS_NO_MEMORY,
+	AGENT_STATUS_IN_USE, /* an interpreter does not come out of the region of an earlier attach */
 };
 
 struct region_header {
@@ -316,6 +317,8 @@ struct agent_interp {
 	uint64_t set_local_events; /* sys.monitoring's function; a reference */
 	uint32_t tool_id;
 	uint32_t line_is_global; /* not of each code object that was met */
+	uint32_t users; /* atomic: threads of it that are at the region (region_enter()) */
+	uint32_t pad;
 };
 
 #define AGENT_INTERPS 64
@@ -381,6 +384,8 @@ struct agent {
 	uint64_t line_memos; /* atomic: line_memo.c's own */
 	uint32_t inside;     /* threads of process `inside_pid` that carry out a request, and return to where they came */
 	uint32_t inside_pid;
+	uint32_t is_shut; /* atomic: the region is not to be entered any more */
+	uint32_t pad_end;
 };
 
 /* The first bytes of the blob; all are offsets from its start. */

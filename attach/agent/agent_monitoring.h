@@ -12,7 +12,7 @@ _Static_assert(CALLBACK_JUMP < AGENT_CALLBACKS, "one PyMethodDef for each");
 hidden struct agent_interp *called_for(PyObject *self, PyObject *const *args, int64_t nargs);
 hidden PyObject *none_new(void);
 hidden PyObject *disable_new(const struct agent_interp *it);
-/** Are the lines of @p code wanted? */
+/** Are the lines of @p code wanted? Between region_enter() and region_exit(). */
 hidden bool is_wanted(const PyObject *code);
 /** The number of an event; -1, and an exception. */
 hidden long event_number(PyObject *monitoring, const char *name);

@@ -11,7 +11,7 @@ static void attach(void)
 	uint64_t source = atomic_load(&agent_data.source);
 
 	/* Nobody served us, or the runtime is only starting: then PyEval_EvalCode() leads here in time. */
-	if (!agent_data.region || !agent_data.api[API_Py_IsInitialized] || !API(int, Py_IsInitialized, void)())
+	if (!agent_data.region || agent_data.is_shut || !agent_data.api[API_Py_IsInitialized] || !API(int, Py_IsInitialized, void)())
 		return;
 	if (source == SOURCE_MONITORING)
 		monitoring_attach();
@@ -28,7 +28,7 @@ static void detach(void)
 	else if (initialized)
 		traps_detach();
 	atomic_store(&agent_data.source, SOURCE_NONE);
-	region_leave();
+	(void)region_leave();
 }
 
 static void reset(void)

@@ -66,6 +66,17 @@ bool is_wanted(const PyObject *code)
 	       !(l->skip_annotate && str_equals(load_ptr(code, l->code_name), "__annotate__", 12));
 }
 
+static bool wants(struct agent_interp *it, const PyObject *code)
+{
+	bool ret;
+
+	if (!region_enter(it))
+		return false;
+	ret = is_wanted(code);
+	region_exit(it);
+	return ret;
+}
+
 /* Code that was loaded before we came is met when it first runs. */
 static void note_code(PyObject *code)
 {
@@ -82,11 +93,14 @@ static PyObject *on_line(PyObject *self, PyObject *const *args, int64_t nargs)
 
 	if (!it)
 		return none_new();
+	if (!region_enter(it))
+		return disable_new(it);
 	if (agent_data.is_late)
 		note_code(args[0]);
 	if (!agent_data.is_late || is_wanted(args[0]))
 		region_set_line(region_file_of(load_ptr(args[0], agent_data.layout.code_filename)),
 				API(long, PyLong_AsLong, PyObject *)(args[1]));
+	region_exit(it);
 	return disable_new(it);
 }
 
@@ -223,7 +237,7 @@ static PyObject *on_start(PyObject *self, PyObject *const *args, int64_t nargs)
 
 	if (!it)
 		return none_new();
-	if (is_wanted(args[0]))
+	if (wants(it, args[0]))
 		set_local_events(it, args[0], it->local_events);
 	return disable_new(it);
 }
@@ -246,13 +260,13 @@ static PyObject *on_start(PyObject *self, PyObject *const *args, int64_t nargs)
 
 typedef int setter(PyObject *self, PyObject *value, void *closure);
 
-static void want_instructions(const struct agent_interp *it, PyObject *code, bool want)
+static void want_instructions(struct agent_interp *it, PyObject *code, bool want)
 {
 	PyObject *monitoring = API(PyObject *, PySys_GetObject, const char *)("monitoring");
 	long event = monitoring ? event_number(monitoring, "INSTRUCTION") : -1;
 
 	if (event > 0)
-		set_local_events(it, code, (is_wanted(code) ? it->local_events : 0) | (want ? event : 0));
+		set_local_events(it, code, (wants(it, code) ? it->local_events : 0) | (want ? event : 0));
 	API(void, PyErr_Clear, void)();
 }
 
@@ -414,32 +428,36 @@ static bool install_here(uint64_t interp)
 	status = install(it);
 	API(void, PyErr_Clear, void)();
 	error_restore(&error);
-	region_set_status(status);
+	if (region_enter(it)) {
+		region_set_status(status);
+		region_exit(it);
+	}
 	/* A refused interpreter stays claimed, so that it is asked once only. */
 	return true;
 }
 
-/* Make sure that the current interpreter is measured. False while it cannot be yet. */
-static bool ensure_installed(PyObject *code)
+/* Make sure that the current interpreter is measured. NULL while it cannot be yet. */
+static struct agent_interp *ensure_installed(PyObject *code)
 {
 	uint64_t interp = (uint64_t)API(void *, PyInterpreterState_Get, void)();
+	struct agent_interp *it = find(interp);
 
-	if (find(interp))
-		return true;
+	if (it)
+		return it;
 	/* The runtime starts with frozen code, before sys is complete; nothing of it is ever recorded. */
 	if (str_starts_with(load_ptr(code, agent_data.layout.code_filename), "<frozen", 7))
-		return false;
-	return install_here(interp);
+		return NULL;
+	return install_here(interp) ? find(interp) : NULL;
 }
 
 /* What is under way in all threads is instrumented when events are set or restarted, but not in greenlets that are
  * suspended. Local events are set at once: changed there and back, they leave the code as all other is. */
 static void instrument_now(PyObject *code, void *arg)
 {
-	const struct agent_interp *it = arg;
+	struct agent_interp *it = arg;
 	long wanted = it->line_is_global ? 0 : it->local_events;
 
-	if (!is_wanted(code))
+	if (!wants(it, code))
 		return;
 	set_local_events(it, code, it->local_events - wanted);
 	set_local_events(it, code, wanted);
@@ -572,9 +590,12 @@ static bool add_code(PyObject *code)
 
 void monitoring_on_code(PyObject *code)
 {
-	if (!ensure_installed(code))
+	struct agent_interp *it = ensure_installed(code);
+
+	if (!it || !region_enter(it))
 		return;
 	/* eval() in a loop: the same code object again. */
 	if (!was_met(code))
 		code_walk(code, add_code);
+	region_exit(it);
 }

@@ -37,8 +37,11 @@ static PyObject *once(PyObject *self, PyObject *const *args, int64_t nargs, unsi
 
 	if (!it)
 		return none_new();
+	if (!region_enter(it))
+		return disable_new(it);
 	if (!agent_data.is_late || is_wanted(args[0]))
 		region_set_way(record_of(args[0]), unit_of(args[1]), way);
+	region_exit(it);
 	return disable_new(it);
 }
 
@@ -60,22 +63,32 @@ static PyObject *on_right(PyObject *self, PyObject *const *args, int64_t nargs)
 	return once(self, args, nargs, REGION_WAY_JUMP);
 }
 
+/* Note which way (code, offset, destination) goes: all that were taken; 0: nobody wants to know. */
+static unsigned int note_way(PyObject *const *args)
+{
+	uint64_t unit = unit_of(args[1]);
+	uint32_t record;
+	unsigned int way;
+
+	if (agent_data.is_late && !is_wanted(args[0]))
+		return 0;
+	record = record_of(args[0]);
+	way = unit_of(args[2]) == region_next_unit(record, unit) ? REGION_WAY_ON : REGION_WAY_JUMP;
+	return region_set_way(record, unit, way);
+}
+
 /* BRANCH: (code, offset, destination) -> DISABLE once both ways were taken. */
 static PyObject *on_either(PyObject *self, PyObject *const *args, int64_t nargs)
 {
 	struct agent_interp *it = called_for(self, args, nargs);
-	uint64_t unit;
-	uint32_t record;
 	unsigned int way;
 
 	if (!it || nargs < 3)
 		return none_new();
-	if (agent_data.is_late && !is_wanted(args[0]))
+	if (!region_enter(it))
 		return disable_new(it);
-	record = record_of(args[0]);
-	unit = unit_of(args[1]);
-	way = unit_of(args[2]) == region_next_unit(record, unit) ? REGION_WAY_ON : REGION_WAY_JUMP;
-	way = region_set_way(record, unit, way);
+	way = note_way(args);
+	region_exit(it);
 	return !way || way == (REGION_WAY_ON | REGION_WAY_JUMP) ? disable_new(it) : none_new();
 }
 

@@ -8,8 +8,12 @@
 
 #define SYS_mremap 25
 #define SYS_munmap 11
+#define SYS_nanosleep 35
 #define SYS_getcwd 79
 #define MREMAP_MAYMOVE 1
+
+#define LEAVE_NAP 1000000l /* nanoseconds */
+#define LEAVE_NAPS 2000
 
 struct agent_alias {
 	uint64_t next;
@@ -23,9 +27,54 @@ struct region_header *region_header(void)
 	return (struct region_header *)agent_data.region;
 }
 
-void region_leave(void)
+bool region_enter(struct agent_interp *it)
 {
-	agent_data.region = 0;
+	/* Either we see that it is shut, or who shuts it sees us. */
+	__atomic_fetch_add(&it->users, 1, __ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&agent_data.is_shut, __ATOMIC_SEQ_CST) && atomic_load(&agent_data.region))
+		return true;
+	region_exit(it);
+	return false;
+}
+
+void region_exit(struct agent_interp *it)
+{
+	__atomic_fetch_sub(&it->users, 1, __ATOMIC_RELEASE);
+}
+
+void region_forget_users(void)
+{
+	for (unsigned int i = 0; i < AGENT_INTERPS; i++)
+		atomic_store(&agent_data.interps[i].users, 0);
+}
+
+static bool has_users(void)
+{
+	for (unsigned int i = 0; i < AGENT_INTERPS; i++)
+		if (__atomic_load_n(&agent_data.interps[i].users, __ATOMIC_SEQ_CST))
+			return true;
+	return false;
+}
+
+/* They need some instructions more, and perhaps a CPU. */
+static bool await_users(void)
+{
+	int64_t nap[2] = {0, LEAVE_NAP};
+
+	for (int i = 0; has_users(); i++) {
+		if (i == LEAVE_NAPS)
+			return false;
+		agent_syscall(SYS_nanosleep, (long)nap, 0, 0, 0, 0, 0);
+	}
+	return true;
+}
+
+bool region_leave(void)
+{
+	__atomic_store_n(&agent_data.is_shut, 1, __ATOMIC_SEQ_CST);
+	if (!await_users())
+		return false;
+	atomic_store(&agent_data.region, 0);
 	for (uint32_t i = 0; i < REGION_CHUNKS; i++) {
 		if (agent_data.chunks[i])
 			agent_syscall(SYS_munmap, (long)agent_data.chunks[i], REGION_CHUNK, 0, 0, 0, 0);
@@ -34,6 +83,7 @@ void region_leave(void)
 	memset(agent_data.file_cache, 0, sizeof(agent_data.file_cache));
 	memset(agent_data.code_cache, 0, sizeof(agent_data.code_cache));
 	agent_data.aliases = 0;
+	return true;
 }
 
 void region_set_status(enum agent_status status)

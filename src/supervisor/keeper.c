@@ -68,6 +68,8 @@ static const char *complaint_of(enum agent_status status)
 		return "is not measured: this build of Python keeps its instruction pointer in memory (-O0?)";
 	case AGENT_STATUS_NO_MEMORY:
 		return "is not fully measured: it had no memory left";
+	case AGENT_STATUS_IN_USE:
+		return "is not measured: a thread of another interpreter in it does not come out of the records of an earlier attach";
 	default:
 		return NULL;
 	}
