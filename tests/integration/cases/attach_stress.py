@@ -51,7 +51,7 @@ def interpreters_with_gils_of_their_own(t):
     """They go on in our callbacks while a thread of one of them lets go of us."""
     talk = Talk(t, t.py("-u", TARGETS / "attach" / "own_gils.py", t.dir / "stop"), traced=False)
     t.expect_equal(talk.line(), "ready", "line")
-    for i in range(100 if FULL else 10):
+    for i in range(100 if FULL else 25):
         options = ["--branch"] if i % 4 == 1 else []
         ours = Attached(t, talk.pid, options=options, data_file=t.dir / f"data{i}")
         wait_for(t, f"lines, attach {i}", lambda: re.search(r" [1-9]\d+ lines", ours.control("status")[1]))
