@@ -332,6 +332,15 @@ struct agent_file_cache {
 	uint32_t len;
 };
 
+/* Bytes of the program's text, to be put back by a thread that comes when the supervisor has gone. */
+struct agent_undo {
+	uint64_t at;
+	uint64_t word; /* the first `len` bytes of it */
+	uint64_t len;  /* 8: in one piece, `at` is aligned */
+};
+
+#define AGENT_UNDOS 8
+
 struct agent_alias; /* a name that is not itself the file's absolute name */
 struct trap_state;  /* traps.c */
 
@@ -385,7 +394,8 @@ struct agent {
 	uint32_t inside;     /* threads of process `inside_pid` that carry out a request, and return to where they came */
 	uint32_t inside_pid;
 	uint32_t is_shut; /* atomic: the region is not to be entered any more */
-	uint32_t pad_end;
+	uint32_t n_undo;  /* atomic; written last: how many there are of */
+	struct agent_undo undo[AGENT_UNDOS]; /* with the GIL held, once we were left */
 };
 
 /* The first bytes of the blob; all are offsets from its start. */

@@ -4,7 +4,11 @@
  */
 #include "agent.h"
 
+#define SYS_mprotect 10
 #define SYS_getpid 39
+#define PROT_TEXT 5 /* PROT_READ|PROT_EXEC */
+#define PROT_PATCH 7
+#define PAGE_MASK 4095ul
 
 static void attach(void)
 {
@@ -51,6 +55,31 @@ static void carry_out(uint32_t request)
 	}
 }
 
+static void put_back(const struct agent_undo *u)
+{
+	long start = (long)(u->at & ~PAGE_MASK);
+	long len = (long)((u->at + u->len + PAGE_MASK) & ~PAGE_MASK) - start;
+
+	/* Others run there meanwhile. Where this is forbidden it stays. */
+	if (agent_syscall(SYS_mprotect, start, len, PROT_PATCH, 0, 0, 0) != 0)
+		return;
+	if (u->len == sizeof(u->word))
+		atomic_store((uint64_t *)u->at, u->word);
+	for (uint64_t i = 0; u->len < sizeof(u->word) && i < u->len; i++)
+		((volatile unsigned char *)u->at)[i] = (unsigned char)(u->word >> 8 * i);
+	agent_syscall(SYS_mprotect, start, len, PROT_TEXT, 0, 0, 0);
+}
+
+/* The supervisor went before anybody came: what it would have taken out of the text. */
+static void undo_alone(void)
+{
+	uint32_t n = atomic_load(&agent_data.n_undo);
+
+	atomic_store(&agent_data.n_undo, 0);
+	for (uint32_t i = 0; i < n && i < AGENT_UNDOS; i++)
+		put_back(&agent_data.undo[i]);
+}
+
 /* A forked child has none of the others. */
 static void come_in(void)
 {
@@ -79,6 +108,8 @@ hidden void agent_held(void)
 	agent_data.request = AGENT_REQUEST_NONE;
 	carry_out(request);
 	agent_call_supervisor(AGENT_AT_DONE);
+	if (request == AGENT_REQUEST_DETACH)
+		undo_alone();
 	if (error)
 		*error = saved;
 	atomic_add(&agent_data.inside, -1);

@@ -1,5 +1,6 @@
 #include "supervisor/program.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -555,6 +556,51 @@ int program_unhook(struct program *p, const struct remote *r)
 		}
 	}
 	return ret;
+}
+
+/* Agents put the protection of text back as it is in the file. */
+static bool is_plain_text(const struct program *p, raddr at)
+{
+	const struct elf_image *elf = p->runtime->elf;
+	uint64_t vaddr = at - p->runtime_bias;
+
+	for (size_t i = 0; i < elf->n_segments; i++)
+		if (vaddr - elf->segments[i].vaddr < elf->segments[i].filesz)
+			return (elf->segments[i].flags & (PF_R | PF_W | PF_X)) == (PF_R | PF_X);
+	return false;
+}
+
+static void add_undo(const struct program *p, struct agent_undo *list, uint32_t *n, struct agent_undo undo)
+{
+	if (*n < AGENT_UNDOS && is_plain_text(p, undo.at))
+		list[(*n)++] = undo;
+}
+
+int program_tell_undo(struct program *p, const struct remote *r)
+{
+	raddr at = p->arm.hook.patch & ~7ull;
+	struct agent_undo list[AGENT_UNDOS] = {0};
+	uint32_t n = 0;
+	uint64_t word;
+	int e;
+
+	adopt_hooks(p, r, NULL);
+	for (size_t i = 0; i < HOOK_COUNT; i++) {
+		if (!p->hooks[i].patch)
+			continue;
+		word = 0;
+		memcpy(&word, p->hooks[i].original, sizeof(p->hooks[i].original));
+		add_undo(p, list, &n, (struct agent_undo){p->hooks[i].patch, word, sizeof(p->hooks[i].original)});
+	}
+	if (p->arm.is_hooked) {
+		e = remote_read(r, at, &word, sizeof(word));
+		if (e < 0)
+			return e;
+		memcpy((char *)&word + (p->arm.hook.patch - at), p->arm.hook.original, sizeof(p->arm.hook.original));
+		add_undo(p, list, &n, (struct agent_undo){at, word, sizeof(word)});
+	}
+	e = remote_write(r, DATA(undo), list, sizeof(list));
+	return e < 0 ? e : remote_write(r, DATA(n_undo), &n, sizeof(n));
 }
 
 /* ------------------------------------------------------------------------------------------------------- the calls */

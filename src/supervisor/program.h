@@ -64,6 +64,8 @@ int program_find(struct program *p, pid_t pid, struct images *images) must_check
 
 /** Nothing in the runtime's code leads to the agent any more. With the GIL held by the thread of @p r. */
 int program_unhook(struct program *p, const struct remote *r) must_check;
+/** The same, and that nobody is summoned any more, is to be done by whoever comes for a detach when we have gone. */
+int program_tell_undo(struct program *p, const struct remote *r) must_check;
 
 /** The keeper has the run: its id alone is needed from now on. *@p ret takes the rest over. */
 void program_handed_over(struct program *p, struct run *ret);

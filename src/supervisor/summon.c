@@ -104,9 +104,11 @@ int summon_tell_waking(const struct program *p, const struct remote *r)
 /* Tell an agent that is there what it will be asked for. */
 static int tell_agent(const struct program *p, const struct remote *r, uint32_t request)
 {
-	uint32_t late = 1, alone = 0;
-	int e = remote_write(r, DATA(request), &request, sizeof(request));
+	uint32_t late = 1, alone = 0, undos = 0;
+	int e = remote_write(r, DATA(n_undo), &undos, sizeof(undos));
 
+	if (e == 0)
+		e = remote_write(r, DATA(request), &request, sizeof(request));
 	if (e == 0)
 		e = remote_write(r, DATA(is_alone), &alone, sizeof(alone));
 	if (e == 0)
@@ -219,7 +221,11 @@ int summon_leave_alone(struct program *p, const struct remote *r)
 {
 	uint32_t alone = 1;
 
-	return p->blob ? remote_write(r, DATA(is_alone), &alone, sizeof(alone)) : -ENOENT;
+	if (!p->blob)
+		return -ENOENT;
+	if (p->request == AGENT_REQUEST_DETACH)
+		(void)!program_tell_undo(p, r);
+	return remote_write(r, DATA(is_alone), &alone, sizeof(alone));
 }
 
 /* ------------------------------------------------------------------------------------------------ who has the GIL */

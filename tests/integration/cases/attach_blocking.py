@@ -2,7 +2,7 @@
 
 import os
 
-from attaching import HERE, Attached, Before, expect_marks, is_armed
+from attaching import HERE, Attached, Before, expect_marks, is_armed, text_differences
 from harness import marks_of
 from processes import Talk, recorded, row, tracer_of, wait_for
 
@@ -27,6 +27,11 @@ def finish(t, talk, before):
     before.expect_same()
     end = talk.end()
     t.expect_equal((end.status, end.out, end.err), (3, b"", b""), "end")
+
+
+def expect_text_of_file(t, talk):
+    """Nothing leads to us any more. What is behind the ends of the programs stays where we were not there to clean up."""
+    wait_for(t, "instructions of the file", lambda: text_differences(talk.pid, within=True) == [])
 
 
 @row()
@@ -54,8 +59,30 @@ def attached_when_one_comes_back(t):
     t.expect_equal(ours.control("save")[0], 0, "save")
     expect_marks(t, recorded(t), PATH)
     ours.leave()
-    feed(t, talk)
     t.expect_equal(tracer_of(talk.pid), 0, "TracerPid")
+    feed(t, talk)
+    expect_text_of_file(t, talk)
+    feed(t, talk)
+    end = talk.end()
+    t.expect_equal((end.status, end.out, end.err), (3, b"", b""), "end")
+
+
+@row()
+def repaired_while_all_sleep(t):
+    """The one that wakes undoes what was left to it by the second one that went."""
+    talk, _ = begin(t, "idle")
+    ours = Attached(t, talk.pid, wait=False)
+    wait_for(t, "armed", is_armed(talk.pid))
+    feed(t, talk)
+    ours.wait_until("attached to")
+    ours.leave()
+    t.expect(text_differences(talk.pid, within=True), "somebody came before anybody woke", "")
+    run = t.run([t.program, "repair", talk.pid], leave=True)
+    t.expect_equal((run.status, "the rest is done when it wakes" in run.text), (0, True), run.text)
+    feed(t, talk)
+    expect_text_of_file(t, talk)
+    for _ in range(2):
+        feed(t, talk)
     end = talk.end()
     t.expect_equal((end.status, end.out, end.err), (3, b"", b""), "end")
 
