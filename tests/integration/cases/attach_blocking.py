@@ -81,8 +81,14 @@ def repaired_while_all_sleep(t):
     t.expect_equal((run.status, "the rest is done when it wakes" in run.text), (0, True), run.text)
     feed(t, talk)
     expect_text_of_file(t, talk)
-    for _ in range(2):
-        feed(t, talk)
+    again = Attached(t, talk.pid, wait=False, data_file=t.dir / "again")
+    wait_for(t, "armed again", is_armed(talk.pid))
+    feed(t, talk)
+    again.wait_until("attached to")
+    feed(t, talk)
+    expect_marks(t, again.leave(), PATH)
+    feed(t, talk)
+    expect_text_of_file(t, talk)
     end = talk.end()
     t.expect_equal((end.status, end.out, end.err), (3, b"", b""), "end")
 
