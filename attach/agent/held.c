@@ -104,8 +104,8 @@ hidden void agent_held(void)
 	if (error)
 		saved = *error;
 	agent_serve(AGENT_AT_HELD);
-	request = agent_data.request;
-	agent_data.request = AGENT_REQUEST_NONE;
+	/* The next may be asked for at any time. */
+	request = __atomic_exchange_n(&agent_data.request, AGENT_REQUEST_NONE, __ATOMIC_ACQ_REL);
 	carry_out(request);
 	agent_call_supervisor(AGENT_AT_DONE);
 	if (request == AGENT_REQUEST_DETACH)

@@ -191,6 +191,8 @@ static void step_with(struct supervisor *s, struct process *p, const struct remo
 		*e = (struct errand){0};
 		return;
 	}
+	if (e->state == ERRAND_WAITING && p->program.is_to_repeat && summon_repeat(&p->program, r) == 0)
+		e->state = ERRAND_PREPARED;
 	if (e->state == ERRAND_PREPARED && stops->complete && summon_set(&p->program, r, threads, n) == 0)
 		e->state = ERRAND_WAITING;
 	if (e->state == ERRAND_WAITING && stops->complete)

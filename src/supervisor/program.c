@@ -676,6 +676,14 @@ static int on_held(struct program *p, const struct remote *r)
 	return p->request == AGENT_REQUEST_ATTACH && p->phase == PROGRAM_MEMORY ? set_up(p, r) : 0;
 }
 
+/* A forked child may have come for what its parent was asked. Without the hooks, its traps would be unknown opcodes. */
+static bool is_recording(const struct remote *r, const struct program *p)
+{
+	uint64_t source;
+
+	return remote_read(r, DATA(source), &source, sizeof(source)) < 0 || source != SOURCE_NONE;
+}
+
 static int on_done(struct program *p, const struct remote *r)
 {
 	enum agent_request request = p->request;
@@ -683,6 +691,10 @@ static int on_done(struct program *p, const struct remote *r)
 	/* Somebody who came to a supervisor that was killed, and has been at it until now. */
 	if (p->carrier != r->tid)
 		return 0;
+	if (request == AGENT_REQUEST_DETACH && is_recording(r, p)) {
+		p->is_to_repeat = true;
+		return 0;
+	}
 	p->request = AGENT_REQUEST_NONE;
 	p->is_carried_out = true;
 	if (request != AGENT_REQUEST_DETACH)

@@ -46,6 +46,7 @@ struct program {
 	enum agent_summoned summoned; /* what it is */
 	pid_t carrier;		    /* the thread that has come for it; 0: nobody yet */
 	bool is_carried_out;	    /* the latest one was */
+	bool is_to_repeat;	    /* it was not: it is to be asked for again */
 	const char *refusal;  /* why Python code is not measured, or NULL */
 	bool refusal_told;    /* the user knows */
 };

@@ -184,7 +184,7 @@ int summon_begin(struct program *p, const struct remote *r, enum agent_request r
 		p->phase = p->blob ? PROGRAM_WAITING : PROGRAM_SUMMONED;
 	p->request = request;
 	p->carrier = 0;
-	p->is_carried_out = false;
+	p->is_carried_out = p->is_to_repeat = false;
 	return 0;
 }
 
@@ -197,6 +197,15 @@ bool summon_finds_agent(struct program *p, const struct remote *r)
 	    remote_read(r, DATA(region), &region, sizeof(region)) < 0)
 		return false;
 	return source || region;
+}
+
+int summon_repeat(struct program *p, const struct remote *r)
+{
+	int e = summon_cancel(p, r);
+
+	p->is_to_repeat = false;
+	p->carrier = 0;
+	return e < 0 ? e : tell_agent(p, r, p->request);
 }
 
 int summon_set(struct program *p, const struct remote *r, const struct summon_thread *threads, size_t n)

@@ -32,6 +32,9 @@ int summon_tell_waking(const struct program *p, const struct remote *r) must_che
 /** Is an agent of this build in it, which records or has left things behind? Its address goes to p->blob. */
 bool summon_finds_agent(struct program *p, const struct remote *r);
 
+/** Whoever came was here for something else (program.is_to_repeat): as after summon_begin(). */
+int summon_repeat(struct program *p, const struct remote *r) must_check;
+
 /** -EAGAIN: one of @p threads, those that run, is where the jump is to be. Try again. */
 int summon_set(struct program *p, const struct remote *r, const struct summon_thread *threads, size_t n) must_check;
 
