@@ -222,6 +222,9 @@ def forks_all_the_time(t):
         ours.leave()
         expect_steps(t, "one", "two", "three")
         t.expect_equal(talk.tracer, 0, "TracerPid")
+    # Left in the middle of the attach, too, and of the forks: the target tells of children that end otherwise.
+    for i in range(400 if FULL else 30):
+        t.run([t.program, "-q", "-p", talk.pid, f"--duration={0.01 + i % 3 / 100}", "--data-file", t.dir / "short"], leave=True)
     finish(t, talk)
 
 
