@@ -233,34 +233,3 @@ int cli_parse_number(const char *text, double min, double max, double *ret)
 	*ret = number;
 	return 0;
 }
-
-/* ------------------------------------------------------------------------------------------------------- the lists */
-
-int string_list_add(struct string_list *list, const char *text)
-{
-	while (*text) {
-		size_t n = strcspn(text, ",");
-		char **items;
-
-		if (n) {
-			items = realloc(list->items, (list->n + 2) * sizeof(*items));
-			if (!items)
-				return -ENOMEM;
-			list->items = items;
-			items[list->n] = strndup(text, n);
-			if (!items[list->n])
-				return -ENOMEM;
-			items[++list->n] = NULL;
-		}
-		text += n + (text[n] == ',');
-	}
-	return 0;
-}
-
-void string_list_deinit(struct string_list *list)
-{
-	for (size_t i = 0; i < list->n; i++)
-		free(list->items[i]);
-	free(list->items);
-	*list = (struct string_list){0};
-}

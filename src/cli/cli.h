@@ -69,13 +69,3 @@ enum cli_result cli_wrong(const struct cli_command *command, const char *fmt, ..
 
 /** Option @p i of a command, in the order of --help and with those that every command has; NULL behind the last. */
 const struct cli_option *cli_option_at(const struct cli_command *command, size_t i);
-
-/** NULL-terminated; `items` is NULL when it is empty. */
-struct string_list {
-	char **items;
-	size_t n;
-};
-
-/** Add the comma-separated, non-empty parts of @p text. */
-int string_list_add(struct string_list *list, const char *text) must_check;
-void string_list_deinit(struct string_list *list);

@@ -260,14 +260,14 @@ static const char *default_python(void)
 static int take_command_line(struct options *o)
 {
 	struct string_list words = {0};
-	int r = config_list_push(&o->words, default_python());
+	int r = string_list_push(&o->words, default_python());
 
 	if (r == 0)
 		r = config_split_words(o->config.run.command_line, &words);
 	if (r == -EINVAL)
 		log_error("%s: [run] command_line: a quote or backslash is left open", o->config.file);
 	for (size_t i = 0; i < words.n && r == 0; i++)
-		r = config_list_push(&o->words, words.items[i]);
+		r = string_list_push(&o->words, words.items[i]);
 	if (r == 0 && words.n)
 		o->command = o->words.items;
 	string_list_deinit(&words);
@@ -316,7 +316,7 @@ int options_configure(struct options *o)
 		return r;
 	}
 	config_warn_unused(&o->config);
-	if (config_list_has(o->debug.n ? &o->debug : &o->config.run.debug, "config"))
+	if (string_list_has(o->debug.n ? &o->debug : &o->config.run.debug, "config"))
 		config_print(&o->config, stderr);
 	r = take_settings(o);
 	if (r != 0)
@@ -326,7 +326,7 @@ int options_configure(struct options *o)
 
 bool options_debug(const struct options *o, const char *topic)
 {
-	return config_list_has(&o->debug, topic);
+	return string_list_has(&o->debug, topic);
 }
 
 void options_deinit(struct options *o)

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "base/cleanup.h"
+#include "base/string_list.h"
 #include "cli/cli.h"
 #include "config/config.h"
 

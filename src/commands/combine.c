@@ -95,7 +95,7 @@ static int combine_paths(struct data_options *o, char *const *paths, size_t n_pa
 		.n_paths = n_paths,
 		.append = o->append,
 		.keep = o->keep,
-		.debug = config_list_has(&o->config.run.debug, "combine"),
+		.debug = string_list_has(&o->config.run.debug, "combine"),
 	};
 	struct combine_result result;
 	char why[COMBINE_WHY_MAX];

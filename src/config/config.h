@@ -9,7 +9,7 @@
 #pragma once
 
 #include "base/cleanup.h"
-#include "cli/cli.h"
+#include "base/string_list.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -100,11 +100,5 @@ void config_print(const struct config *config, FILE *out);
  */
 int config_split_words(const char *text, struct string_list *ret) must_check;
 
-/** Add @p text as one more item. */
-int config_list_push(struct string_list *list, const char *text) must_check;
-
 void config_deinit(struct config *config);
 #define _cleanup_config_ _cleanup_(config_deinit)
-
-/** True if @p list has @p text in it. */
-bool config_list_has(const struct string_list *list, const char *text);

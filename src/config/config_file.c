@@ -58,17 +58,3 @@ void config_file_deinit(struct config_file *file)
 	file->settings = NULL;
 	file->n = 0;
 }
-
-int config_list_push(struct string_list *list, const char *text)
-{
-	char **items = reallocarray(list->items, list->n + 2, sizeof(*items));
-
-	if (!items)
-		return -ENOMEM;
-	list->items = items;
-	items[list->n] = strdup(text);
-	if (!items[list->n])
-		return -ENOMEM;
-	items[++list->n] = NULL;
-	return 0;
-}

@@ -69,7 +69,7 @@ bool set_list(config_setting *setting, const toml::array &array)
 			setting->kind = CONFIG_KIND_OTHER;
 			return true;
 		}
-		if (config_list_push(&setting->list, text->get().c_str()) < 0)
+		if (string_list_push(&setting->list, text->get().c_str()) < 0)
 			return false;
 	}
 	return true;

@@ -16,7 +16,7 @@ static int end_word(struct splitter *s)
 
 	if (s->open) {
 		s->word[s->len] = '\0';
-		r = config_list_push(s->words, s->word);
+		r = string_list_push(s->words, s->word);
 	}
 	s->len = 0;
 	s->open = false;

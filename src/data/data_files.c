@@ -63,7 +63,7 @@ static int add_directory(struct string_list *list, const char *path, const char 
 			full = NULL;
 			return -ENOMEM;
 		}
-		r = config_list_push(list, full);
+		r = string_list_push(list, full);
 	}
 	return r;
 }
@@ -80,7 +80,7 @@ static int add_path(struct string_list *list, const char *path, const char *loca
 		return add_directory(list, path, local);
 	r = data_file_absolute(path, &full);
 	if (r == 0 && !ends_in(full, "-journal"))
-		r = config_list_push(list, full);
+		r = string_list_push(list, full);
 	return r;
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/cleanup.h"
-#include "cli/cli.h"
+#include "base/string_list.h"
 
 /** The absolute name of @p path, without `.`, `..` and double slashes; links stay. -ENOMEM. */
 int data_file_absolute(const char *path, char **ret) must_check;

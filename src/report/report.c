@@ -420,7 +420,7 @@ static void hide_progress(struct report *report)
 /* With coverage.py's name for it. */
 static void warn_of_file(const struct report *report, const char *path, int error, const char *why)
 {
-	if (config_list_has(&report->options->config->run.disable_warnings, "couldnt-parse"))
+	if (string_list_has(&report->options->config->run.disable_warnings, "couldnt-parse"))
 		return;
 	if (error == -EBADMSG)
 		log_warning("%s (couldnt-parse)", why);

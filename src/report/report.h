@@ -5,7 +5,7 @@
 #pragma once
 
 #include "base/cleanup.h"
-#include "cli/cli.h"
+#include "base/string_list.h"
 #include "report/analysis.h"
 
 struct config;

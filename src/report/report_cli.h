@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/string_list.h"
 #include "cli/cli.h"
 #include "config/config.h"
 #include "report/report.h"

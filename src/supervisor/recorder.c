@@ -41,7 +41,7 @@ static const char *const *list_of(const struct string_list *list)
 /* Warnings go by the names that coverage.py gives them. */
 bool recorder_warns_of(const struct recorder *r, const char *warning)
 {
-	return !config_list_has(&r->options->config.run.disable_warnings, warning);
+	return !string_list_has(&r->options->config.run.disable_warnings, warning);
 }
 
 static int find_relative_to(struct recorder *r)
@@ -114,7 +114,7 @@ void recorder_resume(struct recorder *recorder)
 /* sys.path[0] is one of these, for what the command starts. */
 static int find_script_dirs(const struct options *options, struct string_list *ret)
 {
-	int r = config_list_push(ret, ".");
+	int r = string_list_push(ret, ".");
 
 	for (char **word = options->command; r == 0 && word && *word; word++) {
 		_cleanup_free_ char *dir = NULL;
@@ -123,11 +123,11 @@ static int find_script_dirs(const struct options *options, struct string_list *r
 		if (stat(*word, &st) < 0)
 			continue;
 		if (S_ISDIR(st.st_mode) || !strchr(*word, '/')) {
-			r = config_list_push(ret, S_ISDIR(st.st_mode) ? *word : ".");
+			r = string_list_push(ret, S_ISDIR(st.st_mode) ? *word : ".");
 			continue;
 		}
 		dir = strndup(*word, (size_t)(strrchr(*word, '/') - *word) + 1);
-		r = dir ? config_list_push(ret, dir) : -ENOMEM;
+		r = dir ? string_list_push(ret, dir) : -ENOMEM;
 	}
 	return r;
 }
@@ -362,7 +362,7 @@ static int add_package(struct interpreter *it, const char *path)
 {
 	_cleanup_free_ char *dir = strndup(path, (size_t)(strrchr(path, '/') - path));
 
-	return dir ? config_list_push(&it->packages, dir) : -ENOMEM;
+	return dir ? string_list_push(&it->packages, dir) : -ENOMEM;
 }
 
 static void note_package(struct recorder *r, const struct verdict *verdict)
