@@ -1,4 +1,4 @@
-#include "string_list.h"
+#include "base/string_list.h"
 
 #include <errno.h>
 #include <stdlib.h>

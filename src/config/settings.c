@@ -77,7 +77,7 @@ const struct setting *setting_find(const char *section, const char *name)
 static const char *const default_exclude[] = {
 	"#\\s*(pragma|PRAGMA)[:\\s]?\\s*(no|NO)\\s*(cover|COVER)",
 	"^\\s*(((async )?def .*?)?[\\])]+(\\s*->.*?)?:\\s*)?\\.\\.\\.\\s*(#|$)",
-	"^\\s*if (typing\\.)?SETTING_CHECKING:",
+	"^\\s*if (typing\\.)?TYPE_CHECKING:",
 };
 static const char *const default_partial[] = {"#\\s*(pragma|PRAGMA)[:\\s]?\\s*(no|NO)\\s*(branch|BRANCH)"};
 static const char *const default_partial_always[] = {"^\\s*while (True|1|False|0):", "^\\s*if (True|1|False|0):"};

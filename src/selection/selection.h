@@ -92,16 +92,6 @@ int selection_unexecuted_in(const struct selection *sel, struct dir_cache *dirs,
 /** The names of modules and packages that are asked for by --source, NULL behind the last. */
 const char *const *selection_packages(const struct selection *sel);
 
-/** What an import of @p name would find. */
-enum module_kind {
-	MODULE_UNKNOWN,	  /* nothing that we know of: sys.path is known in part only */
-	MODULE_SOURCE,
-	MODULE_NAMESPACE, /* a directory without __init__.py */
-	MODULE_COMPILED,  /* no Python in it */
-	MODULE_FROZEN,	  /* of the standard library, from 3.11 on part of the program, in which it has no file */
-};
-enum module_kind module_kind_of(struct interpreter_facts *facts, const char *name);
-
 /** True if there is a --source setting: unexecuted files are wanted. */
 bool selection_has_source(const struct selection *sel);
 

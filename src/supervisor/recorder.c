@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "attach/agent/agent_abi.h"
+#include "selection/modules.h"
 #include "symbols/branches.h"
 #include "symbols/linetable.h"
 
