@@ -86,3 +86,6 @@ int datafile_read_arcs(struct datafile *file, struct record *rec) must_check;
 
 /** The same, and files that plugins of coverage.py traced are welcome, too: `tracer` of a file tells. */
 int datafile_read_any(struct datafile *file, struct record *rec) must_check;
+
+/** Was it made by pycov-trace? False as well if it is not there, or cannot be read. */
+bool datafile_is_ours(struct datafile *file);

@@ -476,33 +476,39 @@ static int check_readable(struct datafile *file, off_t *size)
 	return st.st_size > 0;
 }
 
-static int read_database(struct reader *rd, off_t size)
+/* The caller closes rd->db in any case. */
+static int open_database(struct reader *rd, off_t size)
 {
-	_cleanup_(close_db) sqlite3 *db = NULL;
 	_cleanup_free_ char *path = NULL;
-	int code, r;
+	int r;
 
 	if (asprintf(&path, "/proc/self/fd/%d/%s", rd->file->dirfd, rd->file->name) < 0) {
 		path = NULL;
 		return reader_result(rd, SQLITE_NOMEM);
 	}
-	code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
-	rd->db = db;
-	r = reader_result(rd, code);
+	r = reader_result(rd, sqlite3_open_v2(path, &rd->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL));
 	if (r < 0)
 		return r;
 	distrust(rd, size);
 	/* one snapshot for all that follows */
 	r = reader_result(rd, sqlite3_exec(rd->db, "begin", NULL, NULL, NULL));
-	if (r == 0)
-		r = check_tables(rd);
+	return r < 0 ? r : check_tables(rd);
+}
+
+static int read_database(struct reader *rd, off_t size)
+{
+	int r = open_database(rd, size);
+
 	if (r == 0)
 		r = check_version(rd);
 	if (r == 0)
 		r = check_kind(rd);
 	if (r == 0)
 		r = check_tracers(rd);
-	return r < 0 ? r : read_all(rd);
+	if (r == 0)
+		r = read_all(rd);
+	close_db(&rd->db);
+	return r;
 }
 
 static int read_data(struct datafile *file, struct record *rec, bool arcs_welcome, bool tracers_welcome)
@@ -546,4 +552,26 @@ int datafile_read_arcs(struct datafile *file, struct record *rec)
 int datafile_read_any(struct datafile *file, struct record *rec)
 {
 	return read_data(file, rec, true, true);
+}
+
+static int row_ours(struct reader *rd, sqlite3_stmt *row)
+{
+	const char *version = column_text(row, 0);
+
+	(void)rd;
+	return version && !strncmp(version, "pycov-trace ", strlen("pycov-trace "));
+}
+
+bool datafile_is_ours(struct datafile *file)
+{
+	struct reader rd = { .file = file };
+	off_t size = 0;
+	bool ret;
+
+	if (check_readable(file, &size) <= 0)
+		return false;
+	ret = open_database(&rd, size) == 0 &&
+	      for_rows(&rd, "select value from meta where key = 'version'", row_ours) == 1;
+	close_db(&rd.db);
+	return ret;
 }

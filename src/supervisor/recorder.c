@@ -98,15 +98,27 @@ static void look_at_file(const struct recorder *r, struct stat *st)
 		memset(st, 0, sizeof(*st));
 }
 
+static void remember_file(struct recorder *r)
+{
+	cleanup_closep(&r->last_fd);
+	r->last_fd = openat(r->file.dirfd, r->file.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (r->last_fd < 0 || fstat(r->last_fd, &r->last) < 0)
+		memset(&r->last, 0, sizeof(r->last));
+}
+
+static bool is_as(const struct stat *a, const struct stat *b)
+{
+	return a->st_ino == b->st_ino && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
 /* Each write makes a new file. With --append, a write reads what there is in any case; files of processes stand alone. */
 void recorder_resume(struct recorder *recorder)
 {
 	struct stat now;
 
 	look_at_file(recorder, &now);
-	if (recorder->options->append || recorder->options->parallel_mode || !now.st_ino ||
-	    (now.st_ino == recorder->before.st_ino && now.st_mtim.tv_sec == recorder->before.st_mtim.tv_sec &&
-	     now.st_mtim.tv_nsec == recorder->before.st_mtim.tv_nsec))
+	if (recorder->options->append || recorder->options->parallel_mode || !now.st_ino || is_as(&now, &recorder->before))
 		return;
 	if (read_old(recorder, &recorder->file, &recorder->record) < 0)
 		log_warning("cannot go on from %s: %s", recorder->options->data_file, recorder->file.why);
@@ -160,7 +172,7 @@ int recorder_init(struct recorder *r, const struct options *options)
 	r->options = options;
 	record_init(&r->record);
 	dir_cache_init(&r->dirs);
-	r->file.dirfd = -1;
+	r->file.dirfd = r->last_fd = -1;
 	ret = find_script_dirs(options, &script_dirs);
 	sel.script_dirs = list_of(&script_dirs);
 	if (ret == 0)
@@ -177,6 +189,7 @@ int recorder_init(struct recorder *r, const struct options *options)
 		ret = datafile_init(&r->file, options->data_file);
 	if (ret == 0)
 		look_at_file(r, &r->before);
+	r->last = r->before;
 	if (ret == 0)
 		ret = datafile_check_writable(&r->file);
 	if (ret < 0)
@@ -215,6 +228,7 @@ void recorder_deinit(struct recorder *r)
 		r->interpreters = it->next;
 		interpreter_free(it);
 	}
+	cleanup_closep(&r->last_fd);
 	selection_free(r->selection);
 	dir_cache_deinit(&r->dirs);
 	free(r->relative_to);
@@ -835,6 +849,33 @@ static int make_branches(struct record *record)
 	return r;
 }
 
+/* Another pycov-trace puts a new file there, as we do, and has said itself that it is not alone (keeper.c). */
+static void tell_of_others(struct recorder *r)
+{
+	struct stat now;
+
+	look_at_file(r, &now);
+	if (r->other_told || !now.st_ino || is_as(&now, &r->last) ||
+	    ((r->last_fd < 0 || now.st_ino != r->last.st_ino) && datafile_is_ours(&r->file)))
+		return;
+	r->other_told = true;
+	log_warning("%s was written by another program meanwhile, coverage.py perhaps: it is replaced (see --append)",
+		    r->file.path);
+}
+
+static int replace(struct recorder *recorder, struct datafile *file, const struct record *record)
+{
+	bool is_shared = file == &recorder->file;
+	int r;
+
+	if (is_shared)
+		tell_of_others(recorder);
+	r = datafile_write(file, record, recorder->options->sync);
+	if (is_shared)
+		remember_file(recorder);
+	return r;
+}
+
 int recorder_save(struct recorder *recorder, struct datafile *file, struct record *record)
 {
 	int r = recorder->options->branch ? make_branches(record) : 0;
@@ -846,8 +887,7 @@ int recorder_save(struct recorder *recorder, struct datafile *file, struct recor
 	if (options_debug(recorder->options, "data") || options_debug(recorder->options, "dataio"))
 		log_error("%s %s: %zu files, %zu contexts", recorder->options->append ? "adding to" : "writing",
 			  file->path, record->files.count, record->contexts.count);
-	return recorder->options->append ? append(recorder, file, record)
-					 : datafile_write(file, record, recorder->options->sync);
+	return recorder->options->append ? append(recorder, file, record) : replace(recorder, file, record);
 }
 
 int recorder_parallel_file(struct recorder *recorder, pid_t pid, struct datafile *ret)

@@ -26,6 +26,9 @@ struct recorder {
 	struct interpreter *interpreters;
 	bool has_old_data; /* that is appended to */
 	struct stat before; /* of the data file, as we began; all zeros: there was none */
+	struct stat last;   /* of it, as we left it last */
+	int last_fd;	    /* of the keeper: open on it, that no other gets its inode; or -1 */
+	bool other_told;    /* that somebody else writes it is known */
 	bool may_have_successor; /* of the keeper, once it is one */
 	bool walked; /* the source directories, for files that never ran */
 	struct package_seen *packages; /* as many as the selection has */

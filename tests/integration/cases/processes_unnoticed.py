@@ -117,6 +117,22 @@ def coverage_beside_us(t):
         t.expect_lines(run, inner, {1, 2, 3, 4, 6, 7, 9})
 
 
+@row()
+def coverage_in_the_same_file(t):
+    """Two writers of one data file: it is said, and the file is ours, whole; with --append it is both's."""
+    if t.python.coverage == "-":
+        raise Skip(f"optional: no coverage.py for {t.python.name}")
+    script = t.write("script.py", SCRIPT)
+    command = t.py("-m", "coverage", "run", f"--data-file={t.data_file}", script, "a")
+    env = dict(t.env, PYTHONPATH=t.python.coverage)
+    for options, said in (([], 1), (["--append"], 0), (["--parallel-mode"], 0)):
+        run = t.trace(command, options, env=env)
+        t.expect_equal((run.status, run.out), (5, b"['a']\n"), f"end: {run}")
+        found = re.fullmatch(r"(pycov-trace: warning: \S*data was written by another program meanwhile, .*\n)?", run.errors)
+        t.expect(found and bool(found[1]) == said, f"what is said with {options}", run)
+        expect_exact(t, run, script)
+
+
 @row(only=TWO)
 def others_that_trace(t):
     """A tracer in the tree gets the kernel's error; the rest is measured."""
