@@ -41,6 +41,7 @@ def attach_reset_detach(t):
         ours = Attached(t, talk.pid)
         t.expect_equal(ours.control("reset"), (0, ""), "reset")
         feed(t, talk)
+        feed(t, talk)  # only then has it been all the way round, to the call
         run = ours.leave()
         hit, _ = marks_of(open(PATH).read(), t.version)
         t.expect(hit < run.data.get(PATH, set()), "not the lines of one that came back and of the busy one", run.data)
