@@ -3,7 +3,7 @@
 import os
 import sqlite3
 
-from harness import FULL, TARGETS, case, read_data
+from harness import FULL, LIMIT, TARGETS, case, read_data
 
 from cases.combine import contents
 
@@ -198,14 +198,14 @@ def many_files(t):
     db.execute("insert into line_bits select id, 1, x'16' from file where id >= 10")
     db.commit()
     db.close()
-    run = t.run([t.program, "combine", "--data-file=out", "--keep", t.data_file], limit=600 if FULL else 60)
+    run = t.run([t.program, "combine", "--data-file=out", "--keep", t.data_file], limit=600 if FULL else 3 * LIMIT)
     t.expect_equal(run.status, 0, f"combine: {run}")
     db = sqlite3.connect(t.dir / "out")
     t.expect_equal(db.execute("select count(*) from file").fetchone()[0], n + 2, "files")
     t.expect_equal(db.execute("select count(*) from line_bits where numbits = x'16'").fetchone()[0], n, "lines")
     db.close()
     program = t.write("app.py", "a = 1\n")
-    run = t.run(t.traced(t.py(program), ["--append"]), limit=600 if FULL else 60)
+    run = t.run(t.traced(t.py(program), ["--append"]), limit=600 if FULL else 3 * LIMIT)
     t.expect_equal(run.status, 0, f"--append: {run}")
     db = sqlite3.connect(t.data_file)
     t.expect_equal(db.execute("select count(*) from file").fetchone()[0], n + 3, "files after --append")

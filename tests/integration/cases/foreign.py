@@ -164,5 +164,5 @@ def python_below_others(t):
     if shutil.which("make", path=t.env["PATH"]):
         run = t.both(["make", "-f", makefile, "-s"])
         t.expect_marks(run, path)
-    run = t.both(["sh", "-c", f"echo x y | xargs -n 1 {t.python.command} {path}; timeout 10 {t.python.command} {path}"])
+    run = t.both(["sh", "-c", f"echo x y | xargs -n 1 {t.python.command} {path}; timeout 600 {t.python.command} {path}"])
     t.expect_marks(run, path)

@@ -38,19 +38,35 @@ def tracer_of(pid):
     return int(status_of(pid).get("TracerPid", "0"))
 
 
+def exe_of(pid):
+    """What it runs; None if it has ended."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return None
+
+
+def kill(pid):
+    """It may have ended by itself since we looked."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
 def kill_at(t, argv, moment):
     """Run; kill the tracer @moment seconds after the program itself has begun."""
     p = subprocess.Popen(t.traced(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                          env=t.env, cwd=t.dir, start_new_session=True)
     end = time.monotonic() + LIMIT
-    while p.poll() is None and os.readlink(f"/proc/{p.pid}/exe") == os.path.realpath(t.program):
+    while exe_of(p.pid) == os.path.realpath(t.program):
         if time.monotonic() > end:
             raise Failure(f"it does not begin; left: {kill_descendants()}")
         select.select([], [], [], 0.0005)
     select.select([], [], [], moment)  # the moment itself is what is random here
     tracer = tracer_of(p.pid)
     if tracer and tracer != os.getpid():
-        os.kill(tracer, signal.SIGKILL)
+        kill(tracer)
     try:
         out, err = p.communicate(timeout=LIMIT)
     except subprocess.TimeoutExpired:
@@ -88,12 +104,12 @@ def every_descendant_of_ours(t):
     p.stdout.readline()
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
-            ours = os.readlink(f"/proc/{pid}/exe") == os.path.realpath(t.program)
+            ours = exe_of(pid) == os.path.realpath(t.program)
             ours &= str(t.data_file).encode() in open(f"/proc/{pid}/cmdline", "rb").read()
         except OSError:
             continue
         if ours:
-            os.kill(int(pid), signal.SIGKILL)
+            kill(int(pid))
     try:
         out, err = p.communicate(b"\n", timeout=LIMIT)
     except subprocess.TimeoutExpired:

@@ -100,7 +100,7 @@ def by_other_programs(t):
         echo g h | xargs -n 1 -P 2 {python} child_xargs.py | sort
         nohup {python} child_nohup.py i 2>&1
         setsid -w {python} child_setsid.py j
-        timeout 15 {python} child_timeout.py k
+        timeout 600 {python} child_timeout.py k
         nice -n 1 {python} child_nice.py l
         find . -name Makefile -exec {python} child_find.py {{}} \\;
         ./child_shebang.py m

@@ -159,7 +159,7 @@ def to_a_shell(t):
         {python} -c 'import os; os.kill(os.getppid(), 10)'; echo $?
         x=$({python} {script} c); echo "$x" $?
         {python} -c 'import os, signal; os.kill(os.getpid(), signal.SIGSTOP); print("again")' & p=$!
-        while ! jobs -s | grep -q .; do :; done; jobs | sed 's/ .*Stopped.*/ stopped/'; kill -CONT $p; while kill -0 $p; do wait -f $p; done
+        while ! jobs -s | grep -q .; do :; done; jobs | sed 's/ .*Stopped.*/ stopped/'; kill -CONT %%; wait $p; echo $?
         read x < <({python} {script} d); echo $x
         exit 3
         """])
