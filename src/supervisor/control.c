@@ -8,7 +8,7 @@
 #include <sys/time.h>
 #include <sys/un.h>
 
-#define PATIENCE 2 /* seconds that a client has for its request */
+#define PATIENCE 10 /* seconds that a client has for its request */
 
 void control_name_of_pid(pid_t supervisor, char name[CONTROL_NAME_MAX])
 {

@@ -20,6 +20,7 @@
 #include "supervisor/supervisor.h"
 
 #define STOP_LIMIT 20000000ll /* nanoseconds that we wait for threads to stop */
+#define STOP_DOUBLINGS 5      /* of that, while one gets no processor in time */
 #define STOP_NAP 30000l
 
 /* ---------------------------------------------------------------------------------------------- threads that run */
@@ -113,7 +114,8 @@ static void interrupt_running(const struct supervisor *sv, const struct process 
 /* Stop the threads that run, for as short as can be. */
 static int stop_running(struct supervisor *sv, struct process *p, struct stops *stops)
 {
-	int64_t limit = clock_ns() + STOP_LIMIT;
+	unsigned int doublings = p->errand.n_missed < STOP_DOUBLINGS ? p->errand.n_missed : STOP_DOUBLINGS;
+	int64_t limit = clock_ns() + (STOP_LIMIT << doublings);
 
 	stops->list = calloc(p->threads + 1, sizeof(*stops->list));
 	if (!stops->list)
@@ -121,6 +123,7 @@ static int stop_running(struct supervisor *sv, struct process *p, struct stops *
 	interrupt_running(sv, p, stops);
 	while (!(stops->complete = wait_for(stops)) && clock_ns() < limit)
 		nanosleep(&(struct timespec){0, STOP_NAP}, NULL);
+	p->errand.n_missed = stops->complete ? 0 : p->errand.n_missed + 1;
 	return 0;
 }
 
@@ -262,7 +265,7 @@ int errand_begin(struct supervisor *s, struct process *p, enum agent_request req
 	if (e == 0)
 		e = summon_begin(&p->program, &mem, request);
 	if (e == 0)
-		p->errand = (struct errand){ERRAND_PREPARED, request, clock_ms(), 0};
+		p->errand = (struct errand){ERRAND_PREPARED, request, clock_ms(), 0, 0};
 	return e;
 }
 
@@ -290,7 +293,7 @@ void errand_cancel(struct supervisor *s, struct process *p)
 	_cleanup_remote_ struct remote mem = {.mem_fd = -1};
 
 	(void)s;
-	if (p->errand.state != ERRAND_PREPARED && p->errand.state != ERRAND_WAITING)
+	if (!errand_is_pending(&p->errand))
 		return;
 	if (remote_open(&mem, p->pid) == 0)
 		(void)!summon_cancel(&p->program, &mem);
@@ -298,7 +301,7 @@ void errand_cancel(struct supervisor *s, struct process *p)
 	p->errand.next = 0;
 }
 
-static unsigned int count(const struct supervisor *s, enum agent_request request, bool untidy)
+static unsigned int count(const struct supervisor *s, bool untidy)
 {
 	unsigned int n = 0;
 
@@ -309,18 +312,31 @@ static unsigned int count(const struct supervisor *s, enum agent_request request
 			continue;
 		if (untidy)
 			n += t->process->errand.state == ERRAND_TIDYING;
-		else if (t->process->errand.state == ERRAND_PREPARED || t->process->errand.state == ERRAND_WAITING)
-			n += request == AGENT_REQUEST_NONE || request == t->process->errand.request;
+		else
+			n += errand_is_pending(&t->process->errand);
 	}
 	return n;
 }
 
-unsigned int errands_pending(const struct supervisor *s, enum agent_request request)
+unsigned int errands_pending(const struct supervisor *s)
 {
-	return count(s, request, false);
+	return count(s, false);
 }
 
 unsigned int errands_untidy(const struct supervisor *s)
 {
-	return count(s, AGENT_REQUEST_NONE, true);
+	return count(s, true);
+}
+
+bool errands_may_proceed(const struct supervisor *s)
+{
+	raddr pc;
+
+	for (size_t i = 0; i < s->processes.threads.n_slots; i++) {
+		const struct thread *t = s->processes.threads.slots[i].entry;
+
+		if (t && t->process->errand.state != ERRAND_NONE && thread_where(t->tid, &pc) == THREAD_RUNS)
+			return true;
+	}
+	return false;
 }

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "attach/agent/agent_abi.h"
@@ -24,7 +25,13 @@ struct errand {
 	enum errand_state state;
 	enum agent_request request;
 	int64_t since, next; /* CLOCK_MONOTONIC, milliseconds: when it began, and when the next step is due */
+	unsigned int n_missed; /* how many times in a row not all threads that run could be stopped */
 };
+
+static inline bool errand_is_pending(const struct errand *e)
+{
+	return e->state == ERRAND_PREPARED || e->state == ERRAND_WAITING;
+}
 
 /** Begin; an earlier one must be over. Errors as summon_begin(). */
 int errand_begin(struct supervisor *s, struct process *p, enum agent_request request) must_check;
@@ -38,6 +45,9 @@ void errand_cancel(struct supervisor *s, struct process *p);
 /** Do what is due. The milliseconds until the next step, -1: there is none. */
 int errands_step(struct supervisor *s);
 
-/** How many processes have one for @p request (AGENT_REQUEST_NONE: any) that is not carried out, and to be tidied. */
-unsigned int errands_pending(const struct supervisor *s, enum agent_request request);
+/** How many processes have one that is not carried out, and one that is to be tidied. */
+unsigned int errands_pending(const struct supervisor *s);
 unsigned int errands_untidy(const struct supervisor *s);
+
+/** Does a thread run of a process that has one? It will come, or let us tidy up, once it gets a processor. */
+bool errands_may_proceed(const struct supervisor *s);

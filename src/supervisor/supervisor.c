@@ -24,7 +24,8 @@
 #include "supervisor/summon.h"
 
 #define SEIZE_TRIES 20
-#define LEAVE_PATIENCE 3000 /* milliseconds */
+#define LEAVE_PATIENCE 3000 /* milliseconds, if all sleep */
+#define BUSY_PATIENCE 15000 /* if some run: on a busy machine they come when they get a processor */
 
 void supervisor_init(struct supervisor *s, const struct options *options, const struct selection *selection,
 		     int keeper_socket, int message_fd)
@@ -657,6 +658,8 @@ static void leave_process(struct supervisor *s, struct process *p)
 		return;
 	if (p->program.request == AGENT_REQUEST_ATTACH)
 		errand_cancel(s, p);
+	else if (p->errand.request == AGENT_REQUEST_RESET)
+		errand_cancel(s, p);
 	else if (p->program.phase == PROGRAM_HOOKED && p->errand.state == ERRAND_NONE &&
 		 errand_begin(s, p, AGENT_REQUEST_DETACH) < 0)
 		p->has_left = true;
@@ -672,10 +675,22 @@ static void each_process(struct supervisor *s, void (*f)(struct supervisor *s, s
 	}
 }
 
+static void be_patient(struct supervisor *s)
+{
+	s->patient_since = clock_ms();
+}
+
+static bool is_out_of_patience(const struct supervisor *s)
+{
+	int64_t waited = clock_ms() - s->patient_since;
+
+	return waited >= BUSY_PATIENCE || (waited >= LEAVE_PATIENCE && !errands_may_proceed(s));
+}
+
 void supervisor_leave(struct supervisor *s)
 {
 	s->is_leaving = true;
-	s->leave_by = clock_ms() + LEAVE_PATIENCE;
+	be_patient(s);
 }
 
 /* A thread that sleeps long comes when it wakes, and does what is left to be done without us. */
@@ -693,9 +708,9 @@ static void leave_alone(struct supervisor *s, struct process *p)
 static bool has_left(struct supervisor *s)
 {
 	each_process(s, leave_process);
-	if (!errands_pending(s, AGENT_REQUEST_NONE) && !errands_untidy(s))
+	if (!errands_pending(s) && !errands_untidy(s))
 		return true;
-	if (clock_ms() < s->leave_by)
+	if (!is_out_of_patience(s))
 		return false;
 	each_process(s, leave_alone);
 	return true;
@@ -707,29 +722,33 @@ static void ask_for_reset(struct supervisor *s, struct process *p)
 	p->is_to_reset = p->program.phase == PROGRAM_HOOKED && !p->is_borrowed && !p->has_left;
 }
 
-/* What is left of an earlier errand, that of the attach perhaps, is tidied up first. */
+/* An earlier errand, that of the attach perhaps, is over first: what it does may have been done before all was dropped. */
 static void begin_reset(struct supervisor *s, struct process *p)
 {
-	if (!p->is_to_reset || p->errand.state == ERRAND_TIDYING)
+	if (!p->is_to_reset || p->errand.state != ERRAND_NONE)
 		return;
 	p->is_to_reset = false;
-	if (p->errand.state == ERRAND_NONE)
+	if (!p->has_left)
 		(void)!errand_begin(s, p, AGENT_REQUEST_RESET);
 }
 
 static void count_to_reset(struct supervisor *s, struct process *p)
 {
-	s->n_to_reset += p->is_to_reset;
+	bool is_pending = errand_is_pending(&p->errand) && p->errand.request == AGENT_REQUEST_RESET;
+
+	s->n_to_reset += is_pending || (p->is_to_reset && !p->has_left);
 }
 
+/* Who could not be reset while one waited for it is reset later all the same. */
 static void step_reset(struct supervisor *s)
 {
+	if (!s->is_leaving)
+		each_process(s, begin_reset);
 	if (!s->is_resetting)
 		return;
-	each_process(s, begin_reset);
-	s->n_to_reset = errands_pending(s, AGENT_REQUEST_RESET);
+	s->n_to_reset = 0;
 	each_process(s, count_to_reset);
-	if (s->n_to_reset && clock_ms() < s->leave_by)
+	if (s->n_to_reset && !is_out_of_patience(s))
 		return;
 	keeper_reset_done(&s->keeper, s->n_to_reset);
 	s->is_resetting = false;
@@ -767,7 +786,7 @@ static void hear_keeper(struct supervisor *s)
 		return;
 	sampling_forget(s->sampling);
 	s->is_resetting = true;
-	s->leave_by = clock_ms() + LEAVE_PATIENCE;
+	be_patient(s);
 	each_process(s, ask_for_reset);
 }
 

@@ -34,7 +34,7 @@ struct supervisor {
 	int front_heard;   /* the same, until it has said that we are to go */
 	unsigned int n_attached, n_refused; /* who was named, and of these who could not be prepared after all */
 	bool is_leaving;   /* no more is to be recorded */
-	int64_t leave_by;  /* when who has not come by then is left to come by himself; CLOCK_MONOTONIC, ms */
+	int64_t patient_since; /* how long we have waited for those who are to come; CLOCK_MONOTONIC, ms */
 	unsigned int n_alone; /* who had not come when we left */
 	bool is_resetting; /* the keeper waits for all to be reset */
 	unsigned int n_to_reset; /* who has not been yet */

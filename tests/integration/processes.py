@@ -60,6 +60,14 @@ def compile_c(t, name, *flags):
 # ------------------------------------------------------------------------------------- programs to be spoken with
 
 
+def kill(pid):
+    """It may have ended by itself since we looked."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
 def tracer_of(pid):
     return int(status_of(pid).get("TracerPid") or 0)
 

@@ -4,7 +4,7 @@ import os
 
 from attaching import HERE, Attached, Before, expect_marks, is_armed, text_differences
 from harness import marks_of
-from processes import Talk, recorded, row, tracer_of, wait_for
+from processes import TWO, Talk, recorded, row, tracer_of, wait_for
 
 PATH = str(HERE / "blocking.py")
 
@@ -90,6 +90,31 @@ def repaired_while_all_sleep(t):
     expect_marks(t, again.leave(), PATH)
     feed(t, talk)
     expect_text_of_file(t, talk)
+    end = talk.end()
+    t.expect_equal((end.status, end.out, end.err), (3, b"", b""), "end")
+
+
+@row(TWO)
+def reset_while_all_sleep(t):
+    """The one that wakes is reset before its next line, and when all is undone meanwhile, undoes the rest."""
+    talk, _ = begin(t, "idle")
+    ours = Attached(t, talk.pid, wait=False)
+    wait_for(t, "armed", is_armed(talk.pid))
+    feed(t, talk)
+    ours.wait_until("attached to")
+    feed(t, talk)
+    asleep = (1, "pycov-trace: 1 process sleeps, and will be reset on waking")
+    t.expect_equal(ours.control("reset"), asleep, "reset")
+    feed(t, talk)
+    feed(t, talk)
+    t.expect_equal(ours.control("save")[0], 0, "save")
+    expect_marks(t, recorded(t), PATH)
+    t.expect_equal(ours.control("reset"), asleep, "reset")
+    ours.leave()
+    t.expect_equal(tracer_of(talk.pid), 0, "TracerPid")
+    feed(t, talk)
+    expect_text_of_file(t, talk)
+    feed(t, talk)
     end = talk.end()
     t.expect_equal((end.status, end.out, end.err), (3, b"", b""), "end")
 

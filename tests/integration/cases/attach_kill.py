@@ -9,7 +9,7 @@ import signal
 import harness
 from attaching import HERE, Attached
 from harness import FULL, LIMIT, Failure, read_data, status_of
-from processes import Talk, row, tracer_of, wait_for
+from processes import Talk, kill, row, tracer_of, wait_for
 
 PATH = str(HERE / "everything.py")
 
@@ -135,7 +135,7 @@ def all_of_us(t):
         ours = Attached(t, talk.pid, wait=i % 2 == 0, data_file=t.dir / f"data{i}")
         for _ in range(5):  # a look may miss who is being born, or has just lost its parent
             for pid in living():
-                os.kill(pid, signal.SIGKILL)
+                kill(pid)
             select.select([], [], [], 0.02)
         ours.process.wait(LIMIT)
         expect_unharmed(t, talk, "all killed")

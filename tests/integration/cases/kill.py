@@ -7,7 +7,8 @@ import signal
 import subprocess
 import time
 
-from harness import FULL, LIMIT, Failure, case, kill_descendants, status_of
+from harness import FULL, LIMIT, Failure, case, kill_descendants
+from processes import kill, tracer_of
 
 APP = """import os, subprocess, sys, threading
 def work(n):
@@ -34,24 +35,12 @@ sys.exit(42)
 """
 
 
-def tracer_of(pid):
-    return int(status_of(pid).get("TracerPid", "0"))
-
-
 def exe_of(pid):
     """What it runs; None if it has ended."""
     try:
         return os.readlink(f"/proc/{pid}/exe")
     except OSError:
         return None
-
-
-def kill(pid):
-    """It may have ended by itself since we looked."""
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def kill_at(t, argv, moment):

@@ -4,11 +4,11 @@ import os
 import signal
 
 import harness
-from harness import FULL, case, read_data
+from harness import FULL, case, marks_of, read_data
 from processes import TWO, Talk, expect_exact, row, tracer_of, wait_for, without_ours
 
 from cases.processes_save import (
-    PATH, begin, expect_early, expect_stage, finish, forget, go_on, lines_now, marked, save)
+    PATH, SCRIPT, begin, expect_early, expect_stage, finish, forget, go_on, lines_now, marked, save)
 
 
 def gone(pid):
@@ -125,7 +125,8 @@ def keeper_killed(t):
         wait_for(t, "another that answers", lambda: is_saved(t))
         expect_early(t, "saved by the other")
         go_on(t, talk)
-        wait_for(t, "what the script ran", lambda: (read_data(t.data_file) or {}).get(talk.script))
+        ran, _ = marks_of(SCRIPT, t.version)
+        wait_for(t, "what the script ran", lambda: ran <= (read_data(t.data_file) or {}).get(talk.script, set()))
         kill_keeper(t, tracer)
         wait_for(t, "one more", lambda: keepers_beside(tracer))
         talk.say("last")
