@@ -6,9 +6,9 @@ def large(n):
     lines = ["def f(a):\n"] + ["    a += 1\n"] * n + ["    return a\n"]
     namespace = {}
     exec(compile("".join(lines), "/nowhere/large.py", "exec"), namespace)
-    start = time.perf_counter()
+    start = time.process_time()
     assert namespace["f"](0) == n
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def dense(n):
@@ -39,7 +39,7 @@ def concatenate(n):
 assert large(100000) < 5
 dense(3000)
 far_jumps(40000)
-start = time.perf_counter()
+start = time.process_time()
 assert concatenate(200000) == 400000
-assert time.perf_counter() - start < 10
+assert time.process_time() - start < 5
 print("OK")

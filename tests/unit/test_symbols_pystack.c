@@ -99,7 +99,7 @@ static size_t record(const struct test_python *python, struct memory_image *imag
 	assert_int_equal(remote_open_readonly(&remote, child.pid), 0);
 	assert_int_equal(procfs_each_map(child.pid, find_bias, &place), 1);
 	live = remote_reader(&remote);
-	for (int tries = 0; tries < 1000; tries++) {
+	for (int tries = 0; tries < 6000; tries++) {
 		free(image->bytes);
 		memset(image, 0, sizeof(*image));
 		image->live = &live;

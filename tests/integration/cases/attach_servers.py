@@ -132,7 +132,7 @@ def one_round(t, server, load, expected, names, options, pids):
     """Attach, reset, save, leave."""
     ours = Attached(t, *pids, options=options)
     load.ask_all_anew()
-    t.expect_equal(ours.control("reset"), (0, ""), "reset")
+    wait_for(t, "a reset of all at once", lambda: ours.control("reset") == (0, ""))  # some sleep for a second each time
     load.ask_all_anew()
     status, _ = ours.control("save")
     t.expect_equal(status, 0, "save")

@@ -75,19 +75,20 @@ def save_signal(t):
 
 
 HANDLER = """\
-import os, signal, sys, time  # hit
+import os, select, signal, sys  # hit
 seen = []  # hit
 def handler(*args):  # hit
     seen.append(1)  # miss
 signal.signal(signal.SIGUSR1, handler)  # hit
 print("ready", flush=True)  # hit
-end = time.monotonic() + 0.3  # hit
 interrupted = 0  # hit
-while time.monotonic() < end:  # hit
+asked = []  # hit
+while not asked:  # hit
     try:  # hit
         os.stat("/")  # hit
     except InterruptedError:
         interrupted += 1  # miss
+    asked = select.select([0], [], [], 0)[0]  # hit
 sys.stdin.readline()  # hit
 print(seen, interrupted)  # hit
 """

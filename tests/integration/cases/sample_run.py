@@ -74,12 +74,15 @@ def count_wrong(t, *options):
     text = (HERE / "flutter.py").read_text().splitlines()
     call = next(n for n, line in enumerate(text, 1) if line.endswith("# CALL"))
     target = talk(t, "flutter.py")
-    found, _ = sample(t, "-p", target.pid, "-r", "2000", "-d", "1", *options, leave=True)
+    found = []
+
+    def enough():
+        found.extend(sample(t, "-p", target.pid, "-r", "2000", "-d", "1", *options, leave=True)[0])
+        return sum(n for _, n in found) > 20 and any(frames[-1][0][1:].isdigit() for frames, _ in found)
+
+    wait_for(t, "enough samples", enough)
     end(target)
-    wrong = [(frames, n) for frames, n in found if not is_possible(frames, call)]
-    total = sum(n for _, n in found)
-    t.expect(total > 20 and any(frames[-1][0][1:].isdigit() for frames, _ in found), "too few samples", total, found)
-    return total, wrong
+    return sum(n for _, n in found), [(frames, n) for frames, n in found if not is_possible(frames, call)]
 
 
 @few
@@ -96,13 +99,17 @@ def stopped_threads_have_no_other(t):
 
 @few
 def processes_below(t):
-    found, _ = sample(t, "-r", "200", command=t.py(HERE / "tree.py"), status=7, limit=3 * LIMIT)
-    names = {frame[0] for frames, _ in found for frame in frames}
-    for name in ("forked", "spawned", "below_sh", "empty_environment", "parent"):
-        t.expect(name in names, f"{name} was not sampled", found)
+    sampled = set()
+
+    def all_were():
+        found, _ = sample(t, "-r", "200", command=t.py(HERE / "tree.py"), status=7, limit=3 * LIMIT)
+        sampled.update(frame[0] for frames, _ in found for frame in frames)
+        return {"forked", "spawned", "below_sh", "empty_environment", "parent"} <= sampled
+
+    wait_for(t, "samples of each process", all_were)
     found, _ = sample(t, "-r", "200", "--no-subprocesses", command=t.py(HERE / "tree.py"), status=7, limit=3 * LIMIT)
     names = {frame[0] for frames, _ in found for frame in frames}
-    t.expect("parent" in names and not names & {"forked", "spawned"}, "without subprocesses", names)
+    t.expect(not names & {"forked", "spawned"}, "without subprocesses", names)
 
 
 @few
@@ -164,26 +171,25 @@ def ends_when_asked(t):
 def lines_in_the_data_file(t):
     data = t.dir / "data"
     target = talk(t, "states.py")
-    run = t.run([t.program, "sample", "-p", target.pid, "-r", "500", "-d", "1", "--data-file", data], leave=True)
-    t.expect_equal(run.status, 0, f"status: {run}")
-    end(target, clean=False)
     text = (HERE / "states.py").read_text().splitlines()
     line = next(n for n, code in enumerate(text, 1) if code.endswith("# SPINS"))
-    db = sqlite3.connect(data)
-    rows = db.execute("select path, context, numbits from line_bits join file on file.id = file_id "
-                      "join context on context.id = context_id").fetchall()
-    t.expect_equal([(path, context) for path, context, _ in rows], [(str(HERE / "states.py"), "sampled")], "what is in it")
-    samples = dict(db.execute("select line, samples from pycov_trace_samples").fetchall())
-    t.expect({line, line - 1} & set(samples) and set(samples) <= lines_of(rows[0][2]), "lines", rows, samples)
-    before = sum(samples.values())
-    target = talk(t, "states.py")
-    db.close()
-    run = t.run([t.program, "sample", "-p", target.pid, "-r", "500", "-d", "1", "--append", "--data-file", data],
-                leave=True)
-    t.expect_equal(run.status, 0, f"status: {run}")
+
+    def sampled(*options):
+        """{line: samples} in the data file, once the line that spins is among them."""
+        run = t.run([t.program, "sample", "-p", target.pid, "-r", "500", "-d", "1", "--data-file", data, *options], leave=True)
+        t.expect_equal(run.status, 0, f"status: {run}")
+        db = sqlite3.connect(data)
+        rows = db.execute("select path, context, numbits from line_bits join file on file.id = file_id "
+                          "join context on context.id = context_id").fetchall()
+        samples = dict(db.execute("select line, samples from pycov_trace_samples").fetchall())
+        db.close()
+        t.expect({(path, context) for path, context, _ in rows} <= {(str(HERE / "states.py"), "sampled")}, "files", rows)
+        t.expect(len(rows) <= 1 and all(set(samples) <= lines_of(numbits) for _, _, numbits in rows), "lines", rows, samples)
+        return samples if {line, line - 1} & set(samples) else None
+
+    before = sum(wait_for(t, "samples of the line that spins", sampled).values())
+    wait_for(t, "more of them", lambda: sum(sampled("--append").values()) > before)
     end(target, clean=False)
-    db = sqlite3.connect(data)
-    t.expect(db.execute("select sum(samples) from pycov_trace_samples").fetchone()[0] > before, "appended")
 
 
 @few
@@ -221,10 +227,14 @@ def compiled_code_between(t):
     """sorted() stands between the function that calls it and the function that it calls."""
     target = talk(t, "native.py")
     out = t.dir / "profile"
-    run = t.run([t.program, "sample", "-q", "--native", "-f", "folded", "-o", out, "-p", target.pid, "-r", "50", "-d", "1"],
-                leave=True)
-    t.expect_equal(run.status, 0, f"status: {run}")
+
+    def sampled():
+        run = t.run([t.program, "sample", "-q", "--native", "-f", "folded", "-o", out, "-p", target.pid, "-r", "50", "-d",
+                     "1"], leave=True)
+        t.expect_equal(run.status, 0, f"status: {run}")
+        text = out.read_text()
+        t.expect(not re.search(r";key \(.*;work \(", text), "the order of Python's own frames", text)
+        return re.search(r";work \(.*;[^;]*sort[^;]*\(.*;key \(", text)
+
+    wait_for(t, "compiled code between", sampled)
     end(target)
-    text = out.read_text()
-    t.expect(re.search(r";work \(.*;[^;]*sort[^;]*\(.*;key \(", text), "compiled code between", text)
-    t.expect(not re.search(r";key \(.*;work \(", text), "the order of Python's own frames", text)
