@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -38,7 +39,10 @@ void thread_watch_close(struct thread_watch *t)
 {
 	if (t->fd >= 0)
 		close(t->fd);
+	if (t->runs_fd_plus_1)
+		close(t->runs_fd_plus_1 - 1);
 	t->fd = -1;
+	t->runs_fd_plus_1 = 0;
 }
 
 /* "TID (NAME) S ...", and the name may hold anything. */
@@ -61,7 +65,7 @@ static uint64_t parse_futex(const char *text)
 	return strtol(text, &end, 10) == SYS_futex && *end == ' ' ? strtoull(end, NULL, 16) : 0;
 }
 
-enum thread_state thread_watch_look(const struct thread_watch *t, uint64_t *futex)
+static enum thread_state look(const struct thread_watch *t, uint64_t *futex)
 {
 	char text[512];
 	ssize_t n = pread(t->fd, text, sizeof(text) - 1, 0);
@@ -76,6 +80,65 @@ enum thread_state thread_watch_look(const struct thread_watch *t, uint64_t *fute
 		return THREAD_RUNS;
 	*futex = parse_futex(text);
 	return THREAD_WAITS;
+}
+
+enum thread_state thread_watch_look(struct thread_watch *t, uint64_t *futex)
+{
+	enum thread_state state = look(t, futex);
+
+	/* `stat` calls one waiting that is about to wait and may yet decide otherwise, on the CPU that it has. */
+	t->may_sleep = state == THREAD_WAITS && !t->is_stat;
+	t->is_counted = t->is_counted && t->may_sleep;
+	t->futex = *futex;
+	return state;
+}
+
+/* So many that other files still can be opened. */
+static bool are_too_many(int fd)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_NOFILE, &limit) < 0 || (rlim_t)fd > limit.rlim_cur / 4 * 3;
+}
+
+static bool open_runs(struct thread_watch *t)
+{
+	int fd;
+
+	if (t->runs_fd_plus_1 || t->has_no_runs)
+		return !t->has_no_runs;
+	fd = open_task(t->tid, t->tid, "schedstat");
+	if (fd >= 0 && are_too_many(fd)) {
+		close(fd);
+		fd = -1;
+	}
+	t->runs_fd_plus_1 = fd < 0 ? 0 : fd + 1;
+	t->has_no_runs = fd < 0;
+	return fd >= 0;
+}
+
+/* "NANOSECONDS-THAT-IT-RAN NANOSECONDS-THAT-IT-WAITED TIMES" */
+static bool read_runs(struct thread_watch *t, uint64_t *ret)
+{
+	char text[96];
+	ssize_t n = open_runs(t) ? pread(t->runs_fd_plus_1 - 1, text, sizeof(text) - 1, 0) : 0;
+	const char *word;
+
+	if (n <= 0)
+		return false;
+	text[n] = 0;
+	word = strrchr(text, ' ');
+	*ret = word ? strtoull(word, NULL, 10) : 0;
+	return *ret != 0;
+}
+
+bool thread_watch_sleeps_on(struct thread_watch *t)
+{
+	uint64_t before = t->runs;
+	bool was_counted = t->is_counted;
+
+	t->is_counted = t->may_sleep && read_runs(t, &t->runs);
+	return was_counted && t->is_counted && t->runs == before;
 }
 
 /* "running", "NUMBER ARGS... SP PC", or "-1 SP PC" where it waits without a system call. */

@@ -20,20 +20,24 @@ struct thread_watch {
 	pid_t tid;
 	int fd;
 	bool is_stat; /* the file is `stat`, not `syscall` */
+	bool may_sleep, is_counted; /* it waited at the last look; `runs` was read before that */
+	bool has_no_runs;	    /* the kernel does not count, or there are too many files */
+	int runs_fd_plus_1;
+	uint64_t runs; /* how often it has come to a CPU */
+	uint64_t futex; /* as thread_watch_look() said */
 };
 
 /** -ESRCH, -EMFILE and others of open(2). */
 int thread_watch_open(struct thread_watch *t, pid_t pid, pid_t tid) must_check;
 void thread_watch_close(struct thread_watch *t);
 /** If it waits in futex(2), *@p futex is the address of the word; else 0, and where the kernel does not say. */
-enum thread_state thread_watch_look(const struct thread_watch *t, uint64_t *futex);
+enum thread_state thread_watch_look(struct thread_watch *t, uint64_t *futex);
 
-static inline enum thread_state thread_watch_state(const struct thread_watch *t)
-{
-	uint64_t futex;
-
-	return thread_watch_look(t, &futex);
-}
+/**
+ * True if the thread has not run at all since before thread_watch_look() said that it waits: all that is its own is as it
+ * was. Call it before each look, which it may save: it costs less.
+ */
+bool thread_watch_sleeps_on(struct thread_watch *t);
 
 /**
  * What thread @p tid does, asked once. If it waits, *@p pc is where it goes on, else 0. THREAD_GONE also where the kernel

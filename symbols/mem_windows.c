@@ -5,11 +5,18 @@
 #include <string.h>
 
 #define PAGE 4096u
-/* Windows with so little between them become one. */
-#define NEAR 256u
+/*
+ * Windows in neighbouring pages with so little between them become one, those in one page always: another range costs
+ * the kernel as much as the bytes of a page.
+ */
+#define NEAR 1024u
 /* Behind what was used: a stack that grows a little is still in the window. A longer one costs nearly nothing. */
 #define SLACK 1024u
 #define ADDR_MAX ((uint64_t)1 << 47)
+/* What is used on and off, as the code of a function that is called now and then, stays: a miss costs several calls. */
+#define CREDIT_FIRST 2
+#define CREDIT_MORE 2
+#define CREDIT_MAX 16
 
 void mem_windows_deinit(struct mem_windows *w)
 {
@@ -22,7 +29,7 @@ void mem_windows_deinit(struct mem_windows *w)
 
 void mem_windows_clear(struct mem_windows *w)
 {
-	w->n = w->hint = 0;
+	w->n = w->n_sorted = w->hint = 0;
 	w->filled = 0;
 }
 
@@ -67,20 +74,39 @@ static void shrink(struct mem_window *window)
 	window->len = (uint32_t)(end - start);
 }
 
+/* @from begins behind @into, or in it. Between two pages that are neighbours there is nothing unmapped. */
 static bool merge(struct mem_window *into, const struct mem_window *from)
 {
-	uint64_t start = into->addr, end = into->addr + into->len;
+	uint64_t end = into->addr + into->len, from_end = from->addr + from->len;
 
-	if (from->addr > end + NEAR || from->addr + from->len + NEAR < start)
-		return false;
-	start = from->addr < start ? from->addr : start;
-	end = from->addr + from->len > end ? from->addr + from->len : end;
-	/* Between two windows of one page there is nothing unmapped. */
-	if ((start ^ (end - 1)) & ~(uint64_t)(PAGE - 1) && end - start > into->len + from->len)
-		return false;
-	into->addr = start;
-	into->len = (uint32_t)(end - start);
+	if (from->addr > end) {
+		uint64_t page = (from->addr & ~(uint64_t)(PAGE - 1));
+
+		if (page > page_end(end - 1) || (page == page_end(end - 1) && from->addr - end > NEAR))
+			return false;
+	}
+	if (from_end > end)
+		into->len = (uint32_t)(from_end - into->addr);
+	if (from->credit > into->credit)
+		into->credit = from->credit;
 	return true;
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const struct mem_window *x = a, *y = b;
+
+	return (x->addr > y->addr) - (x->addr < y->addr);
+}
+
+/* Most of them are where they were. */
+static void sort(struct mem_window *windows, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		if (windows[i].addr < windows[i - 1].addr) {
+			qsort(windows, n, sizeof(*windows), by_address);
+			return;
+		}
 }
 
 static bool was_used(const struct mem_windows *w)
@@ -91,26 +117,38 @@ static bool was_used(const struct mem_windows *w)
 	return false;
 }
 
-/** Keep what was used, in the order of the walk; or all, if there was no walk. */
+/** True if it stays. */
+static bool settle(struct mem_window *window)
+{
+	if (window->used_to == 0)
+		return window->is_valid && window->credit-- > 1;
+	shrink(window);
+	window->credit = window->credit + CREDIT_MORE > CREDIT_MAX ? CREDIT_MAX : window->credit + CREDIT_MORE;
+	return true;
+}
+
+static void drop_unused(struct mem_windows *w)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->n; i++)
+		if (settle(&w->windows[i]))
+			w->windows[n++] = w->windows[i];
+	w->n = n;
+}
+
+/** Keep what was used, by address; or all, if there was no walk. */
 static void keep_used(struct mem_windows *w)
 {
 	size_t n = 0;
 
-	if (!was_used(w))
-		return;
-	for (size_t i = 0; i < w->n; i++) {
-		struct mem_window window = w->windows[i];
-		bool merged = false;
-
-		if (window.used_to == 0)
-			continue;
-		shrink(&window);
-		for (size_t back = 1; back <= 4 && back <= n && !merged; back++)
-			merged = merge(&w->windows[n - back], &window);
-		if (!merged)
-			w->windows[n++] = window;
-	}
-	w->n = n;
+	if (was_used(w))
+		drop_unused(w);
+	sort(w->windows, w->n);
+	for (size_t i = 0; i < w->n; i++)
+		if (n == 0 || !merge(&w->windows[n - 1], &w->windows[i]))
+			w->windows[n++] = w->windows[i];
+	w->n = w->n_sorted = n;
 }
 
 static int lay_out(struct mem_windows *w)
@@ -125,9 +163,8 @@ static int lay_out(struct mem_windows *w)
 		struct mem_window *window = &w->windows[i];
 
 		r = reserve(w, window->len);
-		if (r == -E2BIG) { /* begin anew */
-			w->n = 0;
-			w->filled = 0;
+		if (r == -E2BIG) {
+			mem_windows_clear(w);
 			return 0;
 		}
 		if (r < 0)
@@ -253,29 +290,57 @@ static int open_window(struct mem_windows *w, uint64_t addr, size_t len, size_t 
 	*window = (struct mem_window){ .addr = start,
 				       .len = (uint32_t)(end - start),
 				       .at = (uint32_t)w->filled,
+				       .credit = CREDIT_FIRST,
 				       .is_valid = true };
 	w->filled += end - start;
 	return 0;
 }
 
+/** The window of the sorted ones that may hold @p addr. */
+static size_t find_sorted(const struct mem_windows *w, uint64_t addr)
+{
+	size_t low = 0, high = w->n_sorted;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (w->windows[middle].addr <= addr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low ? low - 1 : 0;
+}
+
+/** The window that holds the bytes; `n` if there is none. */
+static size_t find(const struct mem_windows *w, uint64_t addr, size_t len)
+{
+	size_t at;
+
+	if (w->hint < w->n && holds(&w->windows[w->hint], addr, len))
+		return w->hint;
+	at = find_sorted(w, addr);
+	if (at < w->n_sorted && holds(&w->windows[at], addr, len))
+		return at;
+	for (at = w->n_sorted; at < w->n && !holds(&w->windows[at], addr, len);)
+		at++;
+	return at;
+}
+
 int mem_windows_get(struct mem_windows *w, uint64_t addr, void *buf, size_t len, size_t before,
 		    size_t after)
 {
+	size_t at;
 	int r;
 
 	if (addr == 0 || addr >= ADDR_MAX || len == 0 || len > PAGE)
 		return -EFAULT;
-	for (size_t i = 0; i < w->n; i++) {
-		size_t at = w->hint + i < w->n ? w->hint + i : w->hint + i - w->n;
-
-		if (holds(&w->windows[at], addr, len)) {
-			take(w, at, addr, buf, len);
-			return 0;
-		}
+	at = find(w, addr, len);
+	if (at == w->n) {
+		r = open_window(w, addr, len, before, after);
+		if (r < 0)
+			return r;
 	}
-	r = open_window(w, addr, len, before, after);
-	if (r < 0)
-		return r;
-	take(w, w->n - 1, addr, buf, len);
+	take(w, at, addr, buf, len);
 	return 0;
 }

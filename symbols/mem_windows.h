@@ -18,6 +18,7 @@ struct mem_window {
 	uint64_t addr;
 	uint32_t len, at;            /* bytes, and where they are in the buffer */
 	uint32_t used_from, used_to; /* what the walk asked for; used_to 0: nothing */
+	uint8_t credit;		     /* for how many walks it stays unused: the more often it was used, the more */
 	bool is_valid;
 };
 
@@ -26,6 +27,7 @@ struct mem_windows {
 	const struct mem_reader *reader;
 	struct mem_window *windows;
 	size_t n, room, hint;
+	size_t n_sorted; /* as many of the first are by address, and do not overlap */
 	uint8_t *buf;
 	size_t filled, buf_room;
 	struct mem_range *ranges;
@@ -40,10 +42,10 @@ void mem_windows_deinit(struct mem_windows *w);
 /** Forget all windows: the memory is another one. */
 void mem_windows_clear(struct mem_windows *w);
 
-/** Begin a walk: read again what the last one used, in the order it did. -ENOMEM, -ESRCH, -EPERM. */
+/** Begin a walk: read again what the last ones used, in no order to rely on. -ENOMEM, -ESRCH, -EPERM. */
 must_check int mem_windows_begin(struct mem_windows *w);
 
-/** The same of several, which have one reader, in their order and by one call. */
+/** The same of several, which have one reader, by one call: all of the first, then all of the second, and so on. */
 must_check int mem_windows_begin_all(struct mem_windows *const *all, size_t n);
 
 /**

@@ -412,16 +412,18 @@ static int get_generation(const struct layout *l, struct mem_windows *w, uint64_
 int pystack_walk(struct pystack *stack, const struct pyruntime *python, struct pycodes *codes,
 		 struct mem_windows *w, const struct pythread *thread)
 {
-	const struct layout *l = python->layout;
-	uint64_t frame, generation;
-	int r = find_frame(l, w, thread->tstate, &frame);
+	uint64_t frame;
+	int r = find_frame(python->layout, w, thread->tstate, &frame);
 
-	/* Trust what the last walk knew; whether one could, is read after all else. */
-	if (r == 0)
-		r = pystack_walk_from(stack, python, codes, w, frame);
-	if (r < 0)
-		return r;
-	r = get_generation(l, w, thread->interp, &generation);
+	return r < 0 ? r : pystack_walk_from(stack, python, codes, w, frame);
+}
+
+int pystack_confirm(const struct pyruntime *python, struct pycodes *codes, struct mem_windows *w,
+		    const struct pythread *thread)
+{
+	uint64_t generation;
+	int r = get_generation(python->layout, w, thread->interp, &generation);
+
 	if (r < 0 || generation == codes->generation)
 		return r;
 	codes->generation = generation;
@@ -501,8 +503,8 @@ static bool is_hidden(const struct pyruntime *python, const struct pycodes *code
 	return code && locate(python->layout, raw, &frame, &hidden) && hidden;
 }
 
-int pystack_check(const struct pystack *stack, const struct pyruntime *python,
-		  const struct pycodes *codes, struct mem_windows *w, const struct pythread *thread)
+static int compare(const struct pystack *stack, const struct pyruntime *python, const struct pycodes *codes,
+		   struct mem_windows *w, const struct pythread *thread)
 {
 	uint64_t addr, steps = 0;
 	struct raw_frame raw;
@@ -525,7 +527,19 @@ int pystack_check(const struct pystack *stack, const struct pyruntime *python,
 		else if (!is_hidden(python, codes, &raw))
 			return 0;
 	}
-	return r == -EAGAIN ? 0 : r < 0 ? r : n == stack->n;
+	return r < 0 ? r : n == stack->n;
+}
+
+int pystack_check(const struct pystack *stack, const struct pyruntime *python, struct pycodes *codes,
+		  struct mem_windows *w, const struct pythread *thread)
+{
+	int r = compare(stack, python, codes, w, thread);
+
+	if (r == 1) {
+		r = pystack_confirm(python, codes, w, thread);
+		r = r == 0 ? 1 : r;
+	}
+	return r == -EAGAIN ? 0 : r;
 }
 
 uint32_t pyframe_line(const struct pyframe *frame)

@@ -60,11 +60,18 @@ void pystack_deinit(struct pystack *stack);
 
 /**
  * The frames of a thread. A frame with `is_entry` is the outermost of those that one C call of the interpreter loop
- * runs. Errors as pythreads_get(), without -ENOENT.
+ * runs. Whether @p codes could be trusted is for pystack_confirm() to say. Errors as pythreads_get(), without -ENOENT.
  */
 must_check int pystack_walk(struct pystack *stack, const struct pyruntime *python,
 			    struct pycodes *codes, struct mem_windows *w,
 			    const struct pythread *thread);
+
+/**
+ * After a walk, with windows whose bytes are younger than those of the walk (or any, if the thread is stopped): 0 if
+ * the walk was right to trust @p codes; -EAGAIN: walk again. Other errors as pystack_walk().
+ */
+must_check int pystack_confirm(const struct pyruntime *python, struct pycodes *codes, struct mem_windows *w,
+			       const struct pythread *thread);
 
 /**
  * After a walk, while the thread still is stopped: fill in the `loop` of versions that keep a chain of such addresses
@@ -82,11 +89,11 @@ must_check int pystack_walk_from(struct pystack *stack, const struct pyruntime *
 				 struct pycodes *codes, struct mem_windows *w, uint64_t frame);
 
 /**
- * 1 if the thread has the same stack now, wherever its innermost frame is in its code; 0 if it has not. Looks at frames
- * only: give it windows of its own.
+ * 1 if the thread has the same stack now, wherever its innermost frame is in its code, and pystack_confirm() says so
+ * as well; 0 if not. Looks at little more than frames: give it windows of its own.
  */
 must_check int pystack_check(const struct pystack *stack, const struct pyruntime *python,
-			     const struct pycodes *codes, struct mem_windows *w,
+			     struct pycodes *codes, struct mem_windows *w,
 			     const struct pythread *thread);
 
 /** The line a frame is at; 0: none. */

@@ -3,12 +3,14 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "attach/procfs.h"
 #include "attach/threads.h"
 
 #define SCAN_MIN_NS UINT64_C(10000000)
+#define FULL_NS UINT64_C(100000000)
 #define SCAN_SHARE 250 /* looking takes at most this part of the time */
 #define WAIT_FIRST_NS UINT64_C(5000000)
 #define WAIT_MAX_NS UINT64_C(1000000000)
@@ -16,6 +18,7 @@
 void descendants_deinit(struct descendants *d)
 {
 	free(d->items);
+	births_close(&d->births);
 	*d = (struct descendants){0};
 }
 
@@ -91,12 +94,35 @@ static uint64_t cpu_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
+static bool own_has_ended(pid_t pid)
+{
+	siginfo_t info = {0};
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == pid;
+}
+
+/* To go through /proc costs as much as some samples do. */
+static bool is_worth_it(struct descendants *d, uint64_t now_ns)
+{
+	bool births = d->children && births_since(&d->births);
+
+	return births || now_ns >= d->full_ns || (d->own && own_has_ended(d->own));
+}
+
+void descendants_hurry(struct descendants *d)
+{
+	d->scan_ns = d->full_ns = 0;
+}
+
 int descendants_scan(struct descendants *d, uint64_t now_ns)
 {
 	uint64_t cost;
 	size_t n = 0;
 
 	if (now_ns < d->scan_ns)
+		return 0;
+	d->scan_ns = now_ns + SCAN_MIN_NS;
+	if (!is_worth_it(d, now_ns))
 		return 0;
 	cost = cpu_ns();
 	/* Those that are found are looked through as well: the list grows while this runs. */
@@ -113,5 +139,6 @@ int descendants_scan(struct descendants *d, uint64_t now_ns)
 	d->n = n;
 	cost = (cpu_ns() - cost) * SCAN_SHARE;
 	d->scan_ns = now_ns + (cost > SCAN_MIN_NS ? cost : SCAN_MIN_NS);
+	d->full_ns = now_ns + FULL_NS;
 	return 0;
 }

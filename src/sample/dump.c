@@ -496,7 +496,7 @@ static int read_thread(struct dump *d, struct target_thread *thread, struct thre
 	return r < 0 ? r : target_read_stopped(d->target, thread);
 }
 
-static struct doing look_at(const struct target *t, const struct target_thread *thread)
+static struct doing look_at(const struct target *t, struct target_thread *thread)
 {
 	struct doing doing = {THREAD_WAITS, false};
 	uint64_t futex = 0;

@@ -498,6 +498,23 @@ int profile_add_ids(struct profile *p, pid_t pid, pid_t tid, const char *thread_
 	return r;
 }
 
+int profile_add_again(struct profile *p, pid_t pid, pid_t tid, uint64_t time_ns, uint64_t weight_ns, unsigned flags)
+{
+	uint64_t start_ns = time_ns > weight_ns ? time_ns - weight_ns : 0;
+	struct thread_key key = { pid, tid };
+	uint32_t thread = id_table_find(&p->private->threads, hash_of(p, &key, sizeof(key)), thread_matches, p, &key);
+	struct profile_thread *t = thread == PROFILE_NONE ? NULL : &p->threads[thread];
+	int r = 0;
+
+	if (!t || !t->samples)
+		return -ENOENT;
+	if (p->options.keep_order)
+		r = run_add(p, t, (struct profile_run){ start_ns, weight_ns, t->last, 1 });
+	if (r == 0)
+		count_sample(p, t, t->last, time_ns, weight_ns, flags);
+	return r;
+}
+
 int profile_add(struct profile *p, pid_t pid, pid_t tid, const char *thread_name, const char *process_name,
 		uint64_t time_ns, uint64_t weight_ns, unsigned flags, const struct profile_frame *frames, size_t n)
 {

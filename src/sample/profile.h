@@ -189,6 +189,10 @@ int profile_frame_id(struct profile *p, const struct profile_frame *frame, uint3
 int profile_add_ids(struct profile *p, pid_t pid, pid_t tid, const char *thread_name, const char *process_name,
 		    uint64_t time_ns, uint64_t weight_ns, unsigned flags, const uint32_t *frames, size_t n) must_check;
 
+/** Count a sample of a thread that has the stack of its last one. -ENOENT: it has no last one that is its own. -ENOMEM. */
+int profile_add_again(struct profile *p, pid_t pid, pid_t tid, uint64_t time_ns, uint64_t weight_ns,
+		      unsigned flags) must_check;
+
 /** Shorthands for writers. */
 static inline const char *profile_function_name(const struct profile *p, uint32_t function)
 {

@@ -19,6 +19,7 @@
 #define RUNS_MAX 64
 #define SHORTEST_SLEEP_NS UINT64_C(30000)
 #define WITHOUT_ANY_NS UINT64_C(1000000) /* between looks, while there is nothing to sample */
+#define LATE_NS UINT64_C(2000000) /* how much later than asked for it may end: to wake up once more costs as much as a sample */
 
 uint64_t sampler_now(void)
 {
@@ -34,7 +35,6 @@ int sampler_init(struct sampler *s, const struct sampler_options *options, struc
 	runtimes_init(&s->runtimes);
 	s->random = sampler_now() | 1;
 	s->started_ns = s->last_ns = s->next_ns = s->due_ns = sampler_now();
-	prctl(PR_SET_TIMERSLACK, 1ul, 0, 0, 0);
 	s->ids = malloc(PYSTACK_DEPTH_MAX * sizeof(*s->ids));
 	return s->ids ? 0 : -ENOMEM;
 }
@@ -139,7 +139,7 @@ int sampler_attach(struct sampler *s, pid_t pid, struct refusal *refusal)
 
 int sampler_follow(struct sampler *s, pid_t pid)
 {
-	s->root = s->child = pid;
+	s->root = s->child = s->descendants.own = pid;
 	return descendants_add(&s->descendants, pid);
 }
 
@@ -248,6 +248,22 @@ static int read_thread(struct sampler *s, struct target *t, struct target_thread
 	return target_read_stack(t, thread);
 }
 
+/* It has not run since the last time, when it waited. -ENOENT: what it did then is not in the profile. */
+static int sample_sleeper(struct sampler *s, struct target *t, struct target_thread *thread, uint64_t now,
+			  uint64_t weight)
+{
+	int r;
+
+	if (!s->options.idle)
+		return 0;
+	if (!thread->is_counted)
+		return -ENOENT;
+	r = profile_add_again(s->profile, t->pid, thread->watch.tid, now, weight,
+			      flags_of(t, thread, THREAD_WAITS, thread->watch.futex));
+	s->samples += r == 0;
+	return r;
+}
+
 static int sample_thread(struct sampler *s, struct target *t, struct target_thread *thread, uint64_t now,
 			 uint64_t weight)
 {
@@ -258,6 +274,12 @@ static int sample_thread(struct sampler *s, struct target *t, struct target_thre
 
 	if (s->options.gil && !thread->py.has_gil)
 		return 0;
+	if (thread->watch.tid && thread_watch_sleeps_on(&thread->watch)) {
+		r = sample_sleeper(s, t, thread, now, weight);
+		if (r != -ENOENT)
+			return r;
+	}
+	thread->is_counted = false;
 	if (thread->watch.tid)
 		state = thread_watch_look(&thread->watch, &futex);
 	if (state == THREAD_GONE || (state == THREAD_WAITS && !s->options.idle))
@@ -265,8 +287,11 @@ static int sample_thread(struct sampler *s, struct target *t, struct target_thre
 	r = read_thread(s, t, thread);
 	if (r == 0 && s->options.async)
 		r = async_stack(t, thread, now, &stack);
-	if (r == 0)
-		return stack->n ? add_sample(s, t, thread, flags_of(t, thread, state, futex), stack, now, weight) : 0;
+	if (r == 0) {
+		r = stack->n ? add_sample(s, t, thread, flags_of(t, thread, state, futex), stack, now, weight) : 0;
+		thread->is_counted = r == 0 && stack->n && stack == &t->stack && !s->options.on_sample;
+		return r;
+	}
 	if (r == -EAGAIN) {
 		s->torn++;
 		return 0;
@@ -303,10 +328,12 @@ static int tick(struct sampler *s, uint64_t now)
 		r = sample_target(s, s->targets[i], now, weight);
 		if (r < 0)
 			return r;
-		if (r == 1)
+		if (r == 1) {
 			drop_target(s, i);
-		else
+			descendants_hurry(&s->descendants);
+		} else {
 			i++;
+		}
 	}
 	return 0;
 }
@@ -355,26 +382,36 @@ static void resume(struct sampler *s, uint64_t now)
 {
 	uint64_t period = SECOND / s->options.rate;
 
-	if (now < s->due_ns || now - s->due_ns < 2 * period + WITHOUT_ANY_NS)
+	if (s->left_ns && now - s->left_ns < 2 * period + WITHOUT_ANY_NS)
 		return;
 	s->last_ns = s->next_ns = s->due_ns = now;
 }
 
-static int look(struct sampler *s, uint64_t now)
+/* @now: of the look; afterwards it is later. */
+static int look(struct sampler *s, uint64_t *now)
 {
-	int r = look_around(s, now);
+	int r = look_around(s, *now);
 
 	if (r == 0 && is_over(s))
 		return 1;
 	if (r == 0 && s->n_targets)
-		r = tick(s, now);
+		r = tick(s, *now);
 	else
-		s->last_ns = now;
-	now = sampler_now();
+		s->last_ns = *now;
+	*now = sampler_now();
 	if (!s->n_targets)
-		s->next_ns = now + WITHOUT_ANY_NS;
-	s->due_ns = s->n_targets ? next_tick(s, now) : s->next_ns;
+		s->next_ns = *now + WITHOUT_ANY_NS;
+	s->due_ns = s->n_targets ? next_tick(s, *now) : s->next_ns;
 	return r;
+}
+
+/* Of this thread. Not earlier, as a command that is started would inherit it. */
+static void be_punctual(struct sampler *s)
+{
+	if (s->is_punctual)
+		return;
+	s->is_punctual = true;
+	prctl(PR_SET_TIMERSLACK, 1ul, 0, 0, 0);
 }
 
 int sampler_run(struct sampler *s, uint64_t until_ns, const volatile int *stop)
@@ -382,14 +419,15 @@ int sampler_run(struct sampler *s, uint64_t until_ns, const volatile int *stop)
 	uint64_t now = sampler_now();
 	int r = 0;
 
+	be_punctual(s);
 	resume(s, now);
 	while (r == 0 && now < until_ns && !*stop) {
 		if (now >= s->due_ns)
-			r = look(s, now);
-		now = sampler_now();
-		sleep_until(s->due_ns < until_ns ? s->due_ns : until_ns, now);
+			r = look(s, &now);
+		sleep_until(s->due_ns < until_ns + LATE_NS ? s->due_ns : until_ns, now);
 		now = sampler_now();
 	}
+	s->left_ns = now;
 	return r;
 }
 

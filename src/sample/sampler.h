@@ -40,8 +40,10 @@ struct sampler {
 	pid_t root, child; /* root: 0 with sampler_add(); child: the root, if it is our own child; its end is left to be waited for */
 	uint64_t started_ns, next_ns, last_ns;
 	uint64_t due_ns; /* when the next look is due */
+	uint64_t left_ns; /* when sampler_run() returned last; 0: never */
 	uint64_t random;
 	uint64_t samples, torn, unread, late;
+	bool is_punctual;
 	bool was_python; /* the root, or any other */
 	char *cwd;	 /* of the first process sampled: what names of files are relative to; NULL: not known */
 	struct run *runs; /* with options.runs: one process of each interpreter */

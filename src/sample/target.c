@@ -278,12 +278,17 @@ static int begin(struct target *t, struct target_thread *thread)
 				     3);
 }
 
-/* @again: what is in the window is older than what it shall be held against. */
-static int check(struct target *t, struct target_thread *thread, struct mem_windows *w, bool again)
+/* @again: what is in the windows is older than what it shall be held against. */
+static int check(struct target *t, struct target_thread *thread, bool again)
 {
-	int r = again ? mem_windows_begin(w) : 0;
+	int r = !again ? 0 : mem_windows_begin_all((struct mem_windows *[]){&thread->checks[0], &thread->checks[1]}, 2);
 
-	return r < 0 ? r : pystack_check(&t->stack, &t->runtime.python, &t->codes, w, &thread->py);
+	for (size_t look = 0; look < ARRAY_SIZE(thread->checks) && r >= 0; look++) {
+		r = pystack_check(&t->stack, &t->runtime.python, &t->codes, &thread->checks[look], &thread->py);
+		if (r == 0)
+			r = -EAGAIN;
+	}
+	return r < 0 ? r : 0;
 }
 
 int target_read_stopped(struct target *t, struct target_thread *thread)
@@ -296,6 +301,8 @@ int target_read_stopped(struct target *t, struct target_thread *thread)
 		r = mem_windows_begin(&thread->windows);
 		if (r == 0)
 			r = walk(t, thread);
+		if (r == 0)
+			r = pystack_confirm(&t->runtime.python, &t->codes, &thread->windows, &thread->py);
 	}
 	return r;
 }
@@ -316,11 +323,8 @@ int target_read_stack(struct target *t, struct target_thread *thread)
 		r = begin(t, thread);
 		if (r == 0)
 			r = walk(t, thread);
-		for (size_t look = 0; look < ARRAY_SIZE(thread->checks) && (r == 0 || r == 1); look++) {
-			r = check(t, thread, &thread->checks[look], thread->windows.misses > 0);
-			if (r == 0)
-				r = -EAGAIN;
-		}
+		if (r == 0)
+			r = check(t, thread, thread->windows.misses > 0);
 		if (r != -EAGAIN)
 			break;
 	}

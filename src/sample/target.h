@@ -14,6 +14,7 @@ struct target_thread {
 	char name[THREAD_NAME_SIZE];
 	uint64_t named_ns; /* when the name was read */
 	bool is_seen;
+	bool is_counted; /* its last sample is in the profile, and would be the same as long as it sleeps on */
 	struct mem_windows windows, checks[2]; /* of its stack, and of the other looks at that */
 };
 

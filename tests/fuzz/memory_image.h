@@ -130,6 +130,8 @@ static inline size_t image_walk(struct memory_image *image, struct mem_reader re
 
 			for (int try = 0; try < 2 && r == 0; try++) {
 				r = pystack_walk(&stack, &python, &codes, &windows, &threads.threads[i]);
+				if (r == 0)
+					r = pystack_confirm(&python, &codes, &windows, &threads.threads[i]);
 				if (r == -EAGAIN)
 					r = 0;
 				else

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import sqlite3
+import time
 from pathlib import Path
 
 from harness import FULL, LIMIT, TARGETS, case, lines_of
@@ -126,6 +127,30 @@ def threads_by_what_they_do(t):
     wait_for(t, "threads that wait as well", lambda: {"waits", "spins", "sleeps"} <= functions("--idle"))
     wait_for(t, "those that hold the GIL", lambda: "spins" in functions("--gil"))
     end(target, clean=False)
+
+
+def functions_of_a_sleeper(t, seconds):
+    """What a thread is seen in that wakes up once, by a sampler that has taken it for one that sleeps on."""
+    target = talk(t, "sleeper.py")
+    out = t.dir / "profile"
+    sampler = Talk(t, [t.program, "sample", "--idle", "-p", target.pid, "-f", "folded", "-o", out, "-r", "1000"],
+                   traced=False)
+    wait_for(t, "it sleeps on", lambda: any(link.endswith("/schedstat") for link in links(sampler.pid)))
+    target.say()
+    t.expect_equal(target.line(), "there", "it wakes up")
+    time.sleep(seconds)
+    sampler.process.send_signal(signal.SIGINT)
+    run = sampler.end(leave=True)
+    t.expect_equal(run.status, 0, f"the sampler: {run}")
+    end(target)
+    return {frame[0] for frames, _ in stacks(out) for frame in frames}
+
+
+@few
+def a_thread_that_sleeps_on_and_wakes_up(t):
+    """What it was found in is its stack as long as it has not run."""
+    seconds = iter(0.1 * 2 ** n for n in range(100))
+    wait_for(t, "both", lambda: {"here", "there"} <= functions_of_a_sleeper(t, next(seconds)))
 
 
 @case(only="debian-3.11")

@@ -1,6 +1,5 @@
 """A process that starts others in several ways; each spins for a while in a function named for it."""
 
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -18,7 +17,7 @@ exec("".join(SPIN.format(name) for name in NAMES))
 
 def main(argv):
     if len(argv) > 1:
-        globals()[argv[1]](SECONDS)
+        globals()[argv[1]](time.process_time() + SECONDS)
         return 0
     pid = os.fork()
     if pid == 0:
