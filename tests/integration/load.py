@@ -117,8 +117,9 @@ class Load:
             client.start()
 
     def ask_all_anew(self):
-        """Until each client has asked for everything from the beginning."""
-        wanted = [client.begun + 1 for client in self.clients]
+        """Until each client has asked for everything from the beginning, and the server has seen connections close that
+        were there meanwhile: those of a round before the last one."""
+        wanted = [client.begun + 2 for client in self.clients]
         end = time.monotonic() + SLOW
         for client, number in zip(self.clients, wanted):
             while client.done < number:
