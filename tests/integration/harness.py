@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-LIMIT = 60
+LIMIT = 100
 FULL = os.environ.get("PYCOV_TRACE_FULL") == "1"
 CI = os.environ.get("CI") == "true"
 TESTS = Path(__file__).resolve().parent.parent
