@@ -318,7 +318,7 @@ struct agent_interp {
 	uint32_t tool_id;
 	uint32_t line_is_global; /* not of each code object that was met */
 	uint32_t users; /* atomic: threads of it that are at the region (region_enter()) */
-	uint32_t pad;
+	uint32_t session; /* that of the agent when it was armed; UINT32_MAX: it is giving back what it has */
 };
 
 #define AGENT_INTERPS 64
@@ -394,7 +394,9 @@ struct agent {
 	uint32_t inside;     /* threads of process `inside_pid` that carry out a request, and return to where they came */
 	uint32_t inside_pid;
 	uint32_t is_shut; /* atomic: the region is not to be entered any more */
-	uint32_t n_undo;  /* atomic; written last: how many there are of */
+	uint32_t n_undo;  /* atomic; written last: how many there are of `undo` */
+	uint32_t session; /* atomic: another number whenever all lines are to count again */
+	uint32_t pad2;
 	struct agent_undo undo[AGENT_UNDOS]; /* with the GIL held, once we were left */
 };
 

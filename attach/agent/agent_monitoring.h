@@ -8,8 +8,10 @@ typedef PyObject *callback(PyObject *self, PyObject *const *args, int64_t nargs)
 enum callback_number { CALLBACK_LINE, CALLBACK_START, CALLBACK_RETURN, CALLBACK_ON, CALLBACK_JUMP };
 _Static_assert(CALLBACK_JUMP < AGENT_CALLBACKS, "one PyMethodDef for each");
 
-/** Whose callback @p self is of, when it was called for a code object; else NULL. */
-hidden struct agent_interp *called_for(PyObject *self, PyObject *const *args, int64_t nargs);
+/** Whose callback @p self is of, which was called for a code object; NULL: *@p ret is to be returned. */
+hidden struct agent_interp *called_for(PyObject *self, PyObject *const *args, int64_t nargs, PyObject **ret);
+/** The same, and region_exit() is to follow. */
+hidden struct agent_interp *called_at_region(PyObject *self, PyObject *const *args, int64_t nargs, PyObject **ret);
 hidden PyObject *none_new(void);
 hidden PyObject *disable_new(const struct agent_interp *it);
 /** Are the lines of @p code wanted? Between region_enter() and region_exit(). */

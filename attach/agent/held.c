@@ -17,6 +17,7 @@ static void attach(void)
 	/* Nobody served us, or the runtime is only starting: then PyEval_EvalCode() leads here in time. */
 	if (!agent_data.region || agent_data.is_shut || !agent_data.api[API_Py_IsInitialized] || !API(int, Py_IsInitialized, void)())
 		return;
+	atomic_add(&agent_data.session, 1);
 	if (source == SOURCE_MONITORING)
 		monitoring_attach();
 	else if (source)
@@ -27,16 +28,21 @@ static void detach(void)
 {
 	bool initialized = agent_data.api[API_Py_IsInitialized] && API(int, Py_IsInitialized, void)();
 
-	if (initialized && agent_data.source == SOURCE_MONITORING)
-		monitoring_detach();
-	else if (initialized)
+	if (agent_data.source == SOURCE_MONITORING) {
+		/* From then on nobody begins anew, whatever runs while we leave. */
+		atomic_store(&agent_data.source, SOURCE_NONE);
+		if (initialized)
+			monitoring_detach();
+	} else if (initialized) {
 		traps_detach();
+	}
 	atomic_store(&agent_data.source, SOURCE_NONE);
 	(void)region_leave();
 }
 
 static void reset(void)
 {
+	atomic_add(&agent_data.session, 1);
 	if (agent_data.source == SOURCE_MONITORING)
 		monitoring_rearm();
 	else

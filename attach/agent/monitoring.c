@@ -4,15 +4,18 @@
  * PY_START is a global event, so that no code object is missed, however it came to be run: at its first call it asks for
  * LINE in that code object alone, unless its file is refused. C functions are registered for both; that of LINE sets the
  * line's bit. They return DISABLE, whereupon CPython takes the probe out of its bytecode. Into a program that runs already
- * we come too late for the start of what is being run: there LINE is global. Each interpreter has a monitoring state of its own, so this is
- * done at the first code object that is run in each. The callback's `self` is a capsule: when the interpreter drops the
- * callback (it ends, or the tool id is given away), the capsule's destructor frees our record of it, so that the next
+ * we come too late for the start of what is being run: there LINE is global. Each interpreter has a monitoring state of its
+ * own, so this is done at the first code object that is run in each, and undone at the first callback after we have left.
+ * The callback's `self` is a capsule: when the interpreter drops the callback (it ends, or the tool id is given away), the
+ * capsule's destructor frees our record of it, so that the next
  * interpreter at the same address is installed afresh.
  */
 #include "agent_monitoring.h"
 
 #define METH_FASTCALL 0x80
 #define TOOL_NAME "pycov-trace"
+
+#define SESSION_LEAVING UINT32_MAX
 
 static const char capsule_name[] = TOOL_NAME;
 
@@ -39,13 +42,36 @@ static bool was_met(PyObject *code)
 	return false;
 }
 
-struct agent_interp *called_for(PyObject *self, PyObject *const *args, int64_t nargs)
+static bool is_behind(const struct agent_interp *it)
+{
+	return atomic_load(&agent_data.source) == SOURCE_NONE || it->session != atomic_load(&agent_data.session);
+}
+
+static struct agent_interp *catch_up(struct agent_interp *it);
+
+struct agent_interp *called_for(PyObject *self, PyObject *const *args, int64_t nargs, PyObject **ret)
 {
 	struct agent_interp *it = API(void *, PyCapsule_GetPointer, PyObject *, const char *)(self, capsule_name);
 
-	if (it && nargs >= 2 && is_code(args[0]))
+	*ret = NULL;
+	if (!it || nargs < 2 || !is_code(args[0])) {
+		API(void, PyErr_Clear, void)();
+		it = NULL;
+	} else if (is_behind(it)) {
+		it = catch_up(it);
+	}
+	if (!it)
+		*ret = none_new();
+	return it;
+}
+
+struct agent_interp *called_at_region(PyObject *self, PyObject *const *args, int64_t nargs, PyObject **ret)
+{
+	struct agent_interp *it = called_for(self, args, nargs, ret);
+
+	if (!it || region_enter(it))
 		return it;
-	API(void, PyErr_Clear, void)();
+	*ret = disable_new(it);
 	return NULL;
 }
 
@@ -89,12 +115,11 @@ static void note_code(PyObject *code)
 /* LINE callback: (code, line_number) -> DISABLE. */
 static PyObject *on_line(PyObject *self, PyObject *const *args, int64_t nargs)
 {
-	struct agent_interp *it = called_for(self, args, nargs);
+	PyObject *ret;
+	struct agent_interp *it = called_at_region(self, args, nargs, &ret);
 
 	if (!it)
-		return none_new();
-	if (!region_enter(it))
-		return disable_new(it);
+		return ret;
 	if (agent_data.is_late)
 		note_code(args[0]);
 	if (!agent_data.is_late || is_wanted(args[0]))
@@ -233,10 +258,11 @@ static void set_local_events(const struct agent_interp *it, PyObject *code, long
 /* PY_START callback: (code, offset) -> DISABLE. */
 static PyObject *on_start(PyObject *self, PyObject *const *args, int64_t nargs)
 {
-	struct agent_interp *it = called_for(self, args, nargs);
+	PyObject *ret;
+	struct agent_interp *it = called_for(self, args, nargs, &ret);
 
 	if (!it)
-		return none_new();
+		return ret;
 	if (wants(it, args[0]))
 		set_local_events(it, args[0], it->local_events);
 	return disable_new(it);
@@ -397,6 +423,7 @@ static enum agent_status install(struct agent_interp *it)
 		PyObject *args[] = {integer(id)};
 
 		API(void, PyErr_Clear, void)();
+		it->tool_id = 0;
 		ok(call(monitoring, "free_tool_id", args, 1));
 		return AGENT_STATUS_NO_MONITORING;
 	}
@@ -424,6 +451,8 @@ static bool install_here(uint64_t interp)
 
 	if (!it)
 		return false;
+	it->tool_id = 0;
+	it->session = atomic_load(&agent_data.session);
 	error_save(&error);
 	status = install(it);
 	API(void, PyErr_Clear, void)();
@@ -443,7 +472,7 @@ static struct agent_interp *ensure_installed(PyObject *code)
 	struct agent_interp *it = find(interp);
 
 	if (it)
-		return it;
+		return is_behind(it) ? catch_up(it) : it;
 	/* The runtime starts with frozen code, before sys is complete; nothing of it is ever recorded. */
 	if (str_starts_with(load_ptr(code, agent_data.layout.code_filename), "<frozen", 7))
 		return NULL;
@@ -497,34 +526,57 @@ void monitoring_attach(void)
 	instrument_greenlets(find(interp));
 }
 
-static void unregister_callback(const struct agent_interp *it, PyObject *monitoring, long event)
+static void unregister_callback(long tool_id, PyObject *monitoring, long event)
 {
-	PyObject *args[] = {integer(it->tool_id), integer(event), none_new()};
+	PyObject *args[] = {integer(tool_id), integer(event), none_new()};
 
 	ok(call(monitoring, "register_callback", args, 3));
 }
 
-/* An interpreter that was refused has nothing to give back. */
+static bool has_branches(const struct agent_interp *it)
+{
+	return it->local_events & (it->local_events - 1);
+}
+
+/*
+ * With its callback for LINE goes the capsule, and with that our record of the interpreter: another one may have that from
+ * then on. An interpreter that was refused has nothing to give back.
+ */
 static void uninstall(struct agent_interp *it)
 {
 	PyObject *monitoring = API(PyObject *, PySys_GetObject, const char *)("monitoring");
-	long line = monitoring ? event_number(monitoring, "LINE") : -1;
+	long line = monitoring ? event_number(monitoring, "LINE") : -1, id = it->tool_id;
 	long start = line > 0 ? event_number(monitoring, "PY_START") : -1, branches[3];
+	uint64_t interp = it->interp;
 
-	if (start > 0 && it->tool_id) {
-		unsigned int n = agent_data.branches ? branches_events(monitoring, branches) : 0;
-		PyObject *drop_id[] = {integer(it->tool_id)};
+	if (start > 0 && id) {
+		unsigned int n = has_branches(it) ? branches_events(monitoring, branches) : 0;
+		PyObject *drop_id[] = {integer(id)};
 
 		set_events(it, monitoring, 0);
 		instrument_greenlets(it);
-		unregister_callback(it, monitoring, start);
-		unregister_callback(it, monitoring, line);
+		unregister_callback(id, monitoring, start);
 		while (n)
-			unregister_callback(it, monitoring, branches[--n]);
+			unregister_callback(id, monitoring, branches[--n]);
+		it->tool_id = 0;
+		unregister_callback(id, monitoring, line);
 		ok(call(monitoring, "free_tool_id", drop_id, 1));
 	}
-	it->tool_id = 0;
-	atomic_store(&it->interp, 0);
+	if (it->session == SESSION_LEAVING)
+		(void)atomic_cas(&it->interp, interp, 0);
+}
+
+/* Give back what the current interpreter has, once: what we call may call us. */
+static void leave(struct agent_interp *it)
+{
+	struct saved_error error;
+
+	if (__atomic_exchange_n(&it->session, SESSION_LEAVING, __ATOMIC_ACQ_REL) == SESSION_LEAVING)
+		return;
+	error_save(&error);
+	uninstall(it);
+	API(void, PyErr_Clear, void)();
+	error_restore(&error);
 }
 
 static void restore_setter(char *entry, unsigned int which, setter *ours)
@@ -550,25 +602,19 @@ static void restore_frame_setters(void)
 void monitoring_detach(void)
 {
 	struct agent_interp *it = find((uint64_t)API(void *, PyInterpreterState_Get, void)());
-	struct saved_error error;
 
 	if (!it)
 		return;
-	error_save(&error);
-	uninstall(it);
+	leave(it);
 	restore_frame_setters();
-	API(void, PyErr_Clear, void)();
-	error_restore(&error);
 }
 
-void monitoring_rearm(void)
+static void restart(struct agent_interp *it)
 {
-	struct agent_interp *it = find((uint64_t)API(void *, PyInterpreterState_Get, void)());
-	PyObject *monitoring;
 	struct saved_error error;
+	PyObject *monitoring;
 
-	if (!it)
-		return;
+	it->session = atomic_load(&agent_data.session);
 	error_save(&error);
 	monitoring = API(PyObject *, PySys_GetObject, const char *)("monitoring");
 	if (monitoring)
@@ -576,7 +622,38 @@ void monitoring_rearm(void)
 	API(void, PyErr_Clear, void)();
 	error_restore(&error);
 	instrument_greenlets(it);
+}
+
+void monitoring_rearm(void)
+{
+	struct agent_interp *it = find((uint64_t)API(void *, PyInterpreterState_Get, void)());
+
+	if (!it)
+		return;
+	restart(it);
 	region_set_status(AGENT_STATUS_MEASURING);
+}
+
+/*
+ * Requests are carried out in one interpreter. A thread of another one finds here, in a callback or a hook, that it was left
+ * or armed anew meanwhile, and does the same in its own. Returns it if it is measured.
+ */
+static struct agent_interp *catch_up(struct agent_interp *it)
+{
+	uint64_t interp = it->interp;
+
+	if (it->session == SESSION_LEAVING)
+		return NULL;
+	if (atomic_load(&agent_data.source) == SOURCE_NONE) {
+		leave(it);
+		return NULL;
+	}
+	if (it->tool_id && has_branches(it) == !!agent_data.branches) {
+		restart(it);
+		return it;
+	}
+	leave(it);
+	return install_here(interp) ? find(interp) : NULL;
 }
 
 static bool add_code(PyObject *code)

@@ -33,12 +33,11 @@ static uint64_t unit_of(PyObject *offset)
 
 static PyObject *once(PyObject *self, PyObject *const *args, int64_t nargs, unsigned int way)
 {
-	struct agent_interp *it = called_for(self, args, nargs);
+	PyObject *ret;
+	struct agent_interp *it = called_at_region(self, args, nargs, &ret);
 
 	if (!it)
-		return none_new();
-	if (!region_enter(it))
-		return disable_new(it);
+		return ret;
 	if (!agent_data.is_late || is_wanted(args[0]))
 		region_set_way(record_of(args[0]), unit_of(args[1]), way);
 	region_exit(it);
@@ -80,14 +79,14 @@ static unsigned int note_way(PyObject *const *args)
 /* BRANCH: (code, offset, destination) -> DISABLE once both ways were taken. */
 static PyObject *on_either(PyObject *self, PyObject *const *args, int64_t nargs)
 {
-	struct agent_interp *it = called_for(self, args, nargs);
-	unsigned int way;
+	PyObject *ret;
+	struct agent_interp *it = called_at_region(self, args, nargs, &ret);
+	unsigned int way = 0;
 
-	if (!it || nargs < 3)
-		return none_new();
-	if (!region_enter(it))
-		return disable_new(it);
-	way = note_way(args);
+	if (!it)
+		return ret;
+	if (nargs >= 3)
+		way = note_way(args);
 	region_exit(it);
 	return !way || way == (REGION_WAY_ON | REGION_WAY_JUMP) ? disable_new(it) : none_new();
 }
