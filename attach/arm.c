@@ -115,7 +115,7 @@ int arm_set(struct arm *a, const struct remote *r)
 	int e = put(r, a->word, 1);
 
 	if (e == 0)
-		e = hook_arm_word(r, &a->hook);
+		e = hook_arm(r, &a->hook);
 	a->is_hooked = e == 0;
 	return e;
 }
@@ -125,7 +125,7 @@ int arm_unset(struct arm *a, const struct remote *r)
 	int e = put(r, a->word, 0);
 
 	if (e == 0 && a->is_hooked)
-		e = hook_disarm_word(r, &a->hook);
+		e = hook_disarm(r, &a->hook);
 	if (e == 0)
 		a->is_hooked = false;
 	return e;

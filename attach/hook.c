@@ -92,16 +92,6 @@ int hook_prepare(const struct remote *r, struct hook_page *page, raddr function,
 	return remote_read(r, d.patch, ret->original, sizeof(ret->original));
 }
 
-int hook_arm(const struct remote *r, const struct hook *hook)
-{
-	return remote_write(r, hook->patch, hook->jump, sizeof(hook->jump));
-}
-
-int hook_disarm(const struct remote *r, const struct hook *hook)
-{
-	return remote_write(r, hook->patch, hook->original, sizeof(hook->original));
-}
-
 /* -------------------------------------------------------------------------------------------- in one aligned word */
 
 int hook_prepare_word(const struct remote *r, struct hook_page *page, raddr function, raddr agent, struct hook *ret)
@@ -109,7 +99,7 @@ int hook_prepare_word(const struct remote *r, struct hook_page *page, raddr func
 	raddr stub = page->addr + page->used;
 	int e;
 
-	if (function % 8 + sizeof(ret->jump) > 8)
+	if (!hook_is_in_word(function))
 		return -ENOTSUP;
 	e = hook_prepare(r, page, function, agent, ret);
 	if (e < 0)
@@ -124,24 +114,37 @@ int hook_prepare_word(const struct remote *r, struct hook_page *page, raddr func
 	return remote_read(r, function, ret->original, sizeof(ret->original));
 }
 
-static int write_word(const struct remote *r, raddr at, const unsigned char bytes[5])
+bool hook_is_in_word(raddr patch)
+{
+	return patch % 8 + sizeof(((struct hook *)0)->jump) <= 8;
+}
+
+/*
+ * In one piece where it can be. The kernel copies eight aligned bytes by one instruction, which no processor that it runs on
+ * splits; tests/unit/test_hook.c has threads run there meanwhile. Whoever was stopped goes on behind an IRET, by which
+ * his processor forgets what it had fetched (Intel SDM 3A, 9.1.3, cross-modifying code).
+ */
+static int write_jump(const struct remote *r, raddr at, const unsigned char bytes[5])
 {
 	unsigned char word[8];
 	raddr start = at & ~(raddr)7;
-	int e = remote_read(r, start, word, sizeof(word));
+	int e;
 
+	if (!hook_is_in_word(at))
+		return remote_write(r, at, bytes, 5);
+	e = remote_read(r, start, word, sizeof(word));
 	if (e < 0)
 		return e;
 	memcpy(word + (at - start), bytes, 5);
 	return remote_write(r, start, word, sizeof(word));
 }
 
-int hook_arm_word(const struct remote *r, const struct hook *hook)
+int hook_arm(const struct remote *r, const struct hook *hook)
 {
-	return write_word(r, hook->patch, hook->jump);
+	return write_jump(r, hook->patch, hook->jump);
 }
 
-int hook_disarm_word(const struct remote *r, const struct hook *hook)
+int hook_disarm(const struct remote *r, const struct hook *hook)
 {
-	return write_word(r, hook->patch, hook->original);
+	return write_jump(r, hook->patch, hook->original);
 }

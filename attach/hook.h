@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "attach/remote.h"
 
 /** Executable memory in the target, near what is to be hooked. */
@@ -28,10 +30,13 @@ struct hook {
  */
 int hook_prepare(const struct remote *r, struct hook_page *page, raddr function, raddr agent,
 		 struct hook *ret) must_check;
+/** In one piece, if the jump lies within one aligned word. */
 int hook_arm(const struct remote *r, const struct hook *hook) must_check;
 /** The function is as it was; what leads back in the page stays. */
 int hook_disarm(const struct remote *r, const struct hook *hook) must_check;
 
+/** Would a jump at @p patch lie within one aligned word? */
+bool hook_is_in_word(raddr patch);
 /**
  * As hook_prepare(), for a function that any thread may enter at any moment: the jump lies within one aligned word from
  * its very first byte on, and is written in one piece. No thread may be in hook->patch + 1 to + 4 then, and nobody else
@@ -39,5 +44,3 @@ int hook_disarm(const struct remote *r, const struct hook *hook) must_check;
  */
 int hook_prepare_word(const struct remote *r, struct hook_page *page, raddr function, raddr agent,
 		      struct hook *ret) must_check;
-int hook_arm_word(const struct remote *r, const struct hook *hook) must_check;
-int hook_disarm_word(const struct remote *r, const struct hook *hook) must_check;

@@ -22,6 +22,7 @@
 #define STOP_LIMIT 20000000ll /* nanoseconds that we wait for threads to stop */
 #define STOP_DOUBLINGS 5      /* of that, while one gets no processor in time */
 #define STOP_NAP 30000l
+#define HOLD_TRIES 1000
 
 /* ---------------------------------------------------------------------------------------------- threads that run */
 
@@ -34,6 +35,7 @@ struct stops {
 	struct stopped *list;
 	size_t n;
 	bool complete; /* all threads that run are among them, and stopped */
+	bool is_in_way; /* a thread of the process is in instructions that are to be changed */
 };
 
 static bool note_stop(struct stopped *s, int status)
@@ -51,7 +53,12 @@ static bool note_stop(struct stopped *s, int status)
 	return true;
 }
 
-static bool wait_for(struct stops *stops)
+static bool is_in_way(const struct program *p, raddr pc)
+{
+	return arm_is_in_way(&p->arm, pc) || program_patches_at(p, pc);
+}
+
+static bool wait_for(const struct program *p, struct stops *stops)
 {
 	bool all = true;
 
@@ -63,6 +70,8 @@ static bool wait_for(struct stops *stops)
 			continue;
 		if (waitid(P_PID, (id_t)s->thread.tid, &info, WSTOPPED | WNOHANG | __WALL) == 0 && info.si_pid)
 			all = note_stop(s, info.si_status) && all;
+		if (s->status)
+			stops->is_in_way |= is_in_way(p, s->thread.pc);
 		else
 			all = false;
 	}
@@ -96,23 +105,27 @@ static bool is_nowhere_near(const struct supervisor *sv, const struct process *p
 	return true;
 }
 
-static void interrupt_running(const struct supervisor *sv, const struct process *p, struct stops *stops)
+static void interrupt_running(const struct supervisor *sv, const struct process *p, pid_t except, struct stops *stops)
 {
 	raddr pc;
 
 	for (size_t i = 0; i < sv->processes.threads.n_slots; i++) {
 		const struct thread *t = sv->processes.threads.slots[i].entry;
 
-		/* one in a system call is let be: an interruption would wake it */
-		if (!t || t->process != p || thread_where(t->tid, &pc) != THREAD_RUNS)
+		enum thread_state state;
+
+		if (!t || t->process != p || t->tid == except)
 			continue;
-		if (tracee_interrupt(t->tid) == 0)
+		state = thread_where(t->tid, &pc);
+		/* one in a system call is let be: an interruption would wake it; SIGSTOP stops threads anywhere */
+		stops->is_in_way |= state == THREAD_WAITS && is_in_way(&p->program, pc);
+		if (state == THREAD_RUNS && tracee_interrupt(t->tid) == 0)
 			stops->list[stops->n++] = (struct stopped){.thread.tid = t->tid};
 	}
 }
 
-/* Stop the threads that run, for as short as can be. */
-static int stop_running(struct supervisor *sv, struct process *p, struct stops *stops)
+/* Stop the threads that run, but for @except, for as short as can be. */
+static int stop_running(struct supervisor *sv, struct process *p, pid_t except, struct stops *stops)
 {
 	unsigned int doublings = p->errand.n_missed < STOP_DOUBLINGS ? p->errand.n_missed : STOP_DOUBLINGS;
 	int64_t limit = clock_ns() + (STOP_LIMIT << doublings);
@@ -120,8 +133,8 @@ static int stop_running(struct supervisor *sv, struct process *p, struct stops *
 	stops->list = calloc(p->threads + 1, sizeof(*stops->list));
 	if (!stops->list)
 		return -ENOMEM;
-	interrupt_running(sv, p, stops);
-	while (!(stops->complete = wait_for(stops)) && clock_ns() < limit)
+	interrupt_running(sv, p, except, stops);
+	while (!(stops->complete = wait_for(&p->program, stops)) && clock_ns() < limit)
 		nanosleep(&(struct timespec){0, STOP_NAP}, NULL);
 	p->errand.n_missed = stops->complete ? 0 : p->errand.n_missed + 1;
 	return 0;
@@ -134,6 +147,37 @@ static void resume(struct supervisor *sv, struct stops *stops)
 		if (stops->list[i].status)
 			supervisor_on_stop(sv, stops->list[i].thread.tid, stops->list[i].status);
 	free(stops->list);
+}
+
+int errand_hold(struct supervisor *s, pid_t carrier, struct stops **ret)
+{
+	_cleanup_free_ struct stops *stops = calloc(1, sizeof(*stops));
+	const struct thread *t;
+	int e;
+
+	for (int i = 0; stops && i < HOLD_TRIES; i++) {
+		t = processes_find(&s->processes, carrier);
+		if (!t)
+			return -ESRCH;
+		*stops = (struct stops){0};
+		e = stop_running(s, t->process, carrier, stops);
+		if (e < 0)
+			return e;
+		if (stops->complete && !stops->is_in_way) {
+			*ret = take_ptr(stops);
+			return 0;
+		}
+		resume(s, stops);
+		nanosleep(&(struct timespec){0, STOP_NAP}, NULL);
+	}
+	return stops ? -EAGAIN : -ENOMEM;
+}
+
+void errand_release(struct supervisor *s, struct stops *stops)
+{
+	if (stops)
+		resume(s, stops);
+	free(stops);
 }
 
 static struct summon_thread *threads_of(const struct stops *stops, size_t *n)
@@ -196,7 +240,8 @@ static void step_with(struct supervisor *s, struct process *p, const struct remo
 	}
 	if (e->state == ERRAND_WAITING && p->program.is_to_repeat && summon_repeat(&p->program, r) == 0)
 		e->state = ERRAND_PREPARED;
-	if (e->state == ERRAND_PREPARED && stops->complete && summon_set(&p->program, r, threads, n) == 0)
+	if (e->state == ERRAND_PREPARED && stops->complete && !stops->is_in_way &&
+	    summon_set(&p->program, r, threads, n) == 0)
 		e->state = ERRAND_WAITING;
 	if (e->state == ERRAND_WAITING && stops->complete)
 		summon_hurry(&p->program, r, threads, n);
@@ -213,7 +258,7 @@ static void step(struct supervisor *s, struct process *p)
 	}
 	if (p->errand.state == ERRAND_WAITING && p->program.is_carried_out)
 		return carried_out(s, p, &mem);
-	if (stop_running(s, p, &stops) == 0) {
+	if (stop_running(s, p, 0, &stops) == 0) {
 		step_with(s, p, &mem, &stops);
 		resume(s, &stops);
 	}

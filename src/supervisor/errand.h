@@ -45,6 +45,15 @@ void errand_cancel(struct supervisor *s, struct process *p);
 /** Do what is due. The milliseconds until the next step, -1: there is none. */
 int errands_step(struct supervisor *s);
 
+/**
+ * Thread @p carrier has come and is stopped; text is about to be changed (program_is_to_patch()). The others of its process
+ * that run are stopped, outside of that text, until errand_release(). Any of them, and the carrier, may be gone after either.
+ * -ESRCH: the carrier is; -EAGAIN: one of them stays there.
+ */
+struct stops;
+int errand_hold(struct supervisor *s, pid_t carrier, struct stops **ret) must_check;
+void errand_release(struct supervisor *s, struct stops *stops);
+
 /** How many processes have one that is not carried out, and one that is to be tidied. */
 unsigned int errands_pending(const struct supervisor *s);
 unsigned int errands_untidy(const struct supervisor *s);

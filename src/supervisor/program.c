@@ -21,6 +21,7 @@
 #include "symbols/elf_symbol.h"
 
 #define HOOK_PAGE_SIZE 4096u
+#define PATCHED_MAX 9u /* an ENDBR64, and a jump */
 #define DATA(field) (p->blob + boot_blob()->data + offsetof(struct agent, field))
 
 void program_init(struct program *p)
@@ -267,9 +268,15 @@ static int ask_for_memory(struct program *p, const struct remote *r)
 static int hook_function(struct program *p, const struct remote *r, struct hook_page *page, enum agent_hook which,
 			 raddr function)
 {
+	raddr agent = p->blob + boot_blob()->hook[which];
 	struct hook hook;
-	int ret = hook_prepare(r, page, function, p->blob + boot_blob()->hook[which], &hook);
+	int ret = -ENOTSUP;
 
+	/* Threads of interpreters with a GIL of their own may be about to come there: errand_hold(). */
+	if (p->request != AGENT_REQUEST_NONE)
+		ret = hook_prepare_word(r, page, function, agent, &hook);
+	if (ret == -ENOTSUP)
+		ret = hook_prepare(r, page, function, agent, &hook);
 	if (ret < 0)
 		return ret;
 	ret = remote_write(r, DATA(resume) + 8u * which, &hook.resume, sizeof(hook.resume));
@@ -415,6 +422,19 @@ static int hook_interpreter_loop(struct program *p, const struct remote *r, stru
 		return ret;
 	stub = p->blob + boot_blob()->trap_spare;
 	return remote_write(r, runtime_addr(p, t->table) + 8u * t->calibration_opcode, &stub, sizeof(stub));
+}
+
+bool program_patches_at(const struct program *p, raddr pc)
+{
+	static const enum agent_api hooked[] = {API_PyEval_EvalCode, API_PyOS_AfterFork_Child};
+
+	for (size_t i = 0; i < ARRAY_SIZE(hooked); i++) {
+		raddr function = runtime_addr(p, p->runtime->api[hooked[i]]);
+
+		if (function && pc - function - 1 < PATCHED_MAX - 1)
+			return true;
+	}
+	return false;
 }
 
 static int set_hooks(struct program *p, const struct remote *r, raddr page_addr)
@@ -570,36 +590,40 @@ static bool is_plain_text(const struct program *p, raddr at)
 	return false;
 }
 
-static void add_undo(const struct program *p, struct agent_undo *list, uint32_t *n, struct agent_undo undo)
+/* In one piece, if it lies in one word. */
+static int add_undo(const struct program *p, const struct remote *r, const struct hook *hook, struct agent_undo *list,
+		    uint32_t *n)
 {
-	if (*n < AGENT_UNDOS && is_plain_text(p, undo.at))
+	struct agent_undo undo = {.at = hook->patch, .len = sizeof(hook->original)};
+	int e = 0;
+
+	if (*n >= AGENT_UNDOS || !is_plain_text(p, hook->patch))
+		return 0;
+	if (hook_is_in_word(hook->patch)) {
+		undo.at &= ~7ull;
+		undo.len = sizeof(undo.word);
+		e = remote_read(r, undo.at, &undo.word, sizeof(undo.word));
+	}
+	memcpy((char *)&undo.word + (hook->patch - undo.at), hook->original, sizeof(hook->original));
+	if (e == 0)
 		list[(*n)++] = undo;
+	return e;
 }
 
 int program_tell_undo(struct program *p, const struct remote *r)
 {
-	raddr at = p->arm.hook.patch & ~7ull;
 	struct agent_undo list[AGENT_UNDOS] = {0};
 	uint32_t n = 0;
-	uint64_t word;
-	int e;
+	int e = 0;
 
 	adopt_hooks(p, r, NULL);
-	for (size_t i = 0; i < HOOK_COUNT; i++) {
-		if (!p->hooks[i].patch)
-			continue;
-		word = 0;
-		memcpy(&word, p->hooks[i].original, sizeof(p->hooks[i].original));
-		add_undo(p, list, &n, (struct agent_undo){p->hooks[i].patch, word, sizeof(p->hooks[i].original)});
-	}
-	if (p->arm.is_hooked) {
-		e = remote_read(r, at, &word, sizeof(word));
-		if (e < 0)
-			return e;
-		memcpy((char *)&word + (p->arm.hook.patch - at), p->arm.hook.original, sizeof(p->arm.hook.original));
-		add_undo(p, list, &n, (struct agent_undo){at, word, sizeof(word)});
-	}
-	e = remote_write(r, DATA(undo), list, sizeof(list));
+	for (size_t i = 0; e == 0 && i < HOOK_COUNT; i++)
+		if (p->hooks[i].patch)
+			e = add_undo(p, r, &p->hooks[i], list, &n);
+	if (e == 0 && p->arm.is_hooked)
+		e = add_undo(p, r, &p->arm.hook, list, &n);
+	if (e == 0)
+		e = remote_write(r, DATA(undo), list, sizeof(list));
 	return e < 0 ? e : remote_write(r, DATA(n_undo), &n, sizeof(n));
 }
 
@@ -689,7 +713,7 @@ static int on_done(struct program *p, const struct remote *r)
 	enum agent_request request = p->request;
 
 	/* Somebody who came to a supervisor that was killed, and has been at it until now. */
-	if (p->carrier != r->tid)
+	if (p->carrier != r->tid || p->is_to_repeat)
 		return 0;
 	if (request == AGENT_REQUEST_DETACH && is_recording(r, p)) {
 		p->is_to_repeat = true;
@@ -756,6 +780,36 @@ static bool is_calling(const struct program *p, const struct remote *r, uint32_t
 	if (p->phase == PROGRAM_BOOTING || p->phase == PROGRAM_SUMMONED)
 		return regs.rip == (p->phase == PROGRAM_BOOTING ? p->boot.call : p->arm.call);
 	return regs.rip - p->blob < boot_blob()->data && remote_read(r, DATA(why), why, sizeof(*why)) == 0 && *why;
+}
+
+/* Has it several interpreters, which may have GILs of their own? */
+static bool is_parallel(const struct program *p, const struct remote *r)
+{
+	const struct layout *l = p->runtime ? &p->runtime->py.layout : NULL;
+	uint64_t interp, next;
+
+	return l && l->gil_is_pointer &&
+	       remote_read(r, runtime_addr(p, p->runtime->py.runtime) + (raddr)l->runtime.interpreters_head, &interp,
+			   sizeof(interp)) == 0 &&
+	       interp && remote_read(r, interp + (raddr)l->interp.next, &next, sizeof(next)) == 0 && next;
+}
+
+bool program_is_to_patch(const struct program *p, const struct remote *r)
+{
+	uint32_t why;
+
+	if (p->request == AGENT_REQUEST_NONE || !is_parallel(p, r) || !is_calling(p, r, &why))
+		return false;
+	return (why == AGENT_AT_HELD && p->request == AGENT_REQUEST_ATTACH && p->phase == PROGRAM_MEMORY) ||
+	       (why == AGENT_AT_DONE && p->request == AGENT_REQUEST_DETACH);
+}
+
+void program_put_off(struct program *p)
+{
+	if (p->request == AGENT_REQUEST_ATTACH)
+		p->refusal = explain(-ENOTSUP);
+	else
+		p->is_to_repeat = true;
 }
 
 bool program_call(struct program *p, const struct remote *r, struct images *images)

@@ -60,6 +60,16 @@ void program_exec(struct program *p, const struct remote *r, struct images *imag
 /** At a signal stop of @p r's thread with AGENT_SIGNAL: true if it was the agent that called, and was served. */
 bool program_call(struct program *p, const struct remote *r, struct images *images);
 
+/**
+ * Is program_call() about to change instructions that threads of other interpreters, with GILs of their own, may come to
+ * meanwhile? They are to be stopped elsewhere.
+ */
+bool program_is_to_patch(const struct program *p, const struct remote *r);
+/** They cannot be: in place of program_call(). */
+void program_put_off(struct program *p);
+/** Would a thread at @p pc be in instructions that are to become a jump, or have been one? */
+bool program_patches_at(const struct program *p, raddr pc);
+
 /** Look for a runtime in what the running process @p pid has mapped. -ENOENT, -ESRCH; -ENOTSUP: p->refusal says why. */
 int program_find(struct program *p, pid_t pid, struct images *images) must_check;
 

@@ -233,20 +233,42 @@ static void on_exec(struct supervisor *s, struct thread *t)
 	tell_refusal(s, p);
 }
 
+static bool serve_call(struct supervisor *s, struct process *p, struct remote *mem)
+{
+	uint32_t before = p->program.run.id;
+
+	if (!program_call(&p->program, mem, &s->images))
+		return false;
+	tell_refusal(s, p);
+	leave_run(s, p, before);
+	hand_over(s, p, mem);
+	return true;
+}
+
+/* The same, with others stopped meanwhile. What becomes of them may be anything, so they are let go last. */
+static void serve_alone(struct supervisor *s, pid_t tid, struct remote *mem)
+{
+	struct stops *others = NULL;
+	int r = errand_hold(s, tid, &others);
+	struct thread *t = processes_find(&s->processes, tid);
+
+	if (t && r < 0)
+		program_put_off(&t->process->program);
+	else if (t)
+		serve_call(s, t->process, mem);
+	errand_release(s, others);
+}
+
 /* True if the signal is not the program's. */
 static bool is_agent_call(struct supervisor *s, struct thread *t, int sig)
 {
 	_cleanup_remote_ struct remote mem = {.mem_fd = -1};
-	uint32_t before;
 
 	if (sig != AGENT_SIGNAL || remote_open(&mem, t->tid) < 0)
 		return false;
-	before = t->process->program.run.id;
-	if (!program_call(&t->process->program, &mem, &s->images))
-		return false;
-	tell_refusal(s, t->process);
-	leave_run(s, t->process, before);
-	hand_over(s, t->process, &mem);
+	if (!program_is_to_patch(&t->process->program, &mem))
+		return serve_call(s, t->process, &mem);
+	serve_alone(s, t->tid, &mem);
 	return true;
 }
 
