@@ -29,6 +29,18 @@ def maps_of(pid):
     return rows
 
 
+def memory_at(pid, at, n):
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        memory.seek(at)
+        return memory.read(n)
+
+
+def write_at(pid, at, data):
+    with open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory:
+        memory.seek(at)
+        memory.write(data)
+
+
 def end_of_text(file):
     """Where the executable segment of an ELF file ends; the rest of its last page is nobody's."""
     file.seek(32)

@@ -140,5 +140,5 @@ def no_call_between_reads(t):
     talk.say()
     t.expect_equal(talk.line(), "1", "line")
     run = ours.leave()
-    t.expect_equal(run.data.get(path) - {4}, {5, 6, 7}, "lines")
+    t.expect_equal(run.data.get(path) - {3, 4}, {5, 6, 7}, "lines")  # it may have been entered before its first read
     t.expect_equal(talk.end().status, 0, "status")

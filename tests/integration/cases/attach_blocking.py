@@ -119,6 +119,45 @@ def reset_while_all_sleep(t):
     t.expect_equal((end.status, end.out, end.err), (3, b"", b""), "end")
 
 
+# mprotect(2) to what is writable and executable at once is refused, to us as well: whose filter it is would matter.
+NO_WRITABLE_TEXT = """\
+import ctypes, os, struct, sys
+libc = ctypes.CDLL(None)
+steps = [(0x20, 0, 0, 0), (0x15, 0, 3, 10), (0x20, 0, 0, 32), (0x15, 0, 1, 7), (0x06, 0, 0, 0x0005000d), (0x06, 0, 0, 0x7fff0000)]
+code = b"".join(struct.pack("<HBBI", *step) for step in steps)
+kept = ctypes.create_string_buffer(code, len(code))
+program = ctypes.create_string_buffer(struct.pack("<HxxxxxxQ", len(steps), ctypes.addressof(kept)), 16)
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, program, 0, 0) == 0
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+@row()
+def where_text_may_not_be_made_writable(t):
+    """The one that wakes after we have left cannot put back the text. The jumps stay, and lead on, until the next time."""
+    behind = ["/usr/bin/python3.11", t.write("behind.py", NO_WRITABLE_TEXT)]
+    ours = t.write("ours", f"#!/bin/sh\nexec {' '.join(map(str, behind))} {t.program} \"$@\"\n")
+    os.chmod(ours, 0o755)
+    talk = Talk(t, [*behind, *t.py(PATH, t.dir, "idle")], traced=False)
+    t.expect(int(talk.line().split()[1]) >= 30, "calls that are made", talk.seen)
+    for i in range(2):
+        attached = Attached(t, talk.pid, wait=False, program=ours, data_file=t.dir / f"data{i}")
+        wait_for(t, "armed", is_armed(talk.pid))
+        feed(t, talk)
+        attached.wait_until("attached to")
+        feed(t, talk)
+        expect_marks(t, attached.leave(), PATH)
+        for _ in range(3):
+            feed(t, talk)
+        t.expect(text_differences(talk.pid, within=True), "the text was put back", "")
+    run = t.run([ours, "repair", talk.pid], leave=True)
+    t.expect_equal(run.status, 0, f"repair: {run}")
+    feed(t, talk)
+    feed(t, talk)
+    end = talk.end()
+    t.expect_equal((end.status, end.out, end.err), (3, b"", b""), "end")
+
+
 @row()
 def attach_and_detach_while_all_sleep(t):
     """Nobody comes."""

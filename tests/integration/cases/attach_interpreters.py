@@ -3,10 +3,11 @@ comes by."""
 
 import os
 import signal
+import struct
 import subprocess
 
-from attaching import HERE, Attached
-from harness import LIMIT, case
+from attaching import HERE, Attached, maps_of, memory_at, write_at
+from harness import FULL, LIMIT, case
 from processes import Talk, tracer_of, wait_for
 
 TOLD = """\
@@ -103,6 +104,47 @@ def all_are_left_and_armed_again(t):
         else:
             them.leave(ours)
         them.expect_given_back(f"attach {i}")
+    them.end()
+
+
+USERS = 40  # in struct agent_interp (attach/agent/agent_abi.h), of which the second word is sys.monitoring.DISABLE
+
+
+def record_of_an_interpreter(t, pid, disable):
+    """Where the agent has one. Its data are behind its code."""
+    maps = maps_of(pid)
+    agent = next(i for i, row in enumerate(maps) if row[2] == "r-xp" and not row[4] and memory_at(pid, row[0], 4) == b"PVCT")
+    start, end = maps[agent + 1][:2]
+    at = memory_at(pid, start, end - start).find(struct.pack("<Q", disable))
+    t.expect(at > 0, "the agent has no interpreter", maps[agent:agent + 2])
+    return start + at - 8
+
+
+@case(since="3.12", only=None if FULL else "pyenv-3.12 sid-3.15")
+def one_that_does_not_come_out(t):
+    """A thread of another interpreter is at the records for longer than a detach waits, as one that gets no CPU."""
+    them = Interpreters(t)
+    them.run_all()
+    disable = int(them.tell("main", "import sys; answer = id(sys.monitoring.DISABLE)"))
+    ours = them.attach(data_file=t.dir / "data0")
+    them.run_all()
+    users = record_of_an_interpreter(t, them.pid, disable) + USERS
+    t.expect_equal(memory_at(them.pid, users, 4), bytes(4), "threads at the records")
+    write_at(them.pid, users, struct.pack("<I", 1))
+    them.expect_recorded(them.leave(ours), "left")
+    them.expect_given_back("left")
+    t.expect(any("memfd:" in row[5] for row in maps_of(them.pid)), "the records are mapped no more", maps_of(them.pid))
+    refused = Attached(t, them.pid, wait=False, data_file=t.dir / "data1")
+    them.wake_until("refusal", lambda: "attached to" in them.heard(refused))
+    them.run_all()
+    run = them.leave(refused)
+    t.expect("does not come out of the records" in run.errors, "it was not said", run)
+    write_at(them.pid, users, bytes(4))
+    ours = them.attach(data_file=t.dir / "data2")
+    them.run_all()
+    them.expect_recorded(them.leave(ours), "at last")
+    them.expect_given_back("at last")
+    t.expect_equal([row for row in maps_of(them.pid) if "memfd:" in row[5]], [], "what is left of regions")
     them.end()
 
 

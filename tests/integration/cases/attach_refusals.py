@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import harness
-from attaching import Attached, maps_of
+from attaching import Attached, maps_of, memory_at, write_at
 from harness import Skip, case, status_of
 from processes import Talk, tracer_of, wait_for
 
@@ -34,18 +34,6 @@ def unharmed(t, talk, *reasons, argv=()):
     talk.say()
     run = talk.end()
     t.expect_equal((run.status, run.err), (3, b""), "end")
-
-
-def memory_at(pid, at, n):
-    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
-        memory.seek(at)
-        return memory.read(n)
-
-
-def write_at(pid, at, data):
-    with open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory:
-        memory.seek(at)
-        memory.write(data)
 
 
 def program(t, *command, **more):
