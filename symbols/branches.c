@@ -55,6 +55,7 @@ static const struct opcode_row {
 
 #define STEPS_PER_UNIT 64
 #define STEPS_MIN 100000
+#define DEPTH_MAX 50
 
 struct unit {
 	int32_t line;	 /* 0: none */
@@ -62,11 +63,15 @@ struct unit {
 	uint32_t target; /* where it may jump to */
 	uint32_t ways;	 /* that lead here */
 	uint32_t inner;	 /* of those, from the same stretch of the same line */
-	uint32_t sure;	 /* those by which its line is what the interpreter takes for it */
+	uint32_t setup;	 /* 3.8, 3.9: the instruction that makes this one a handler of exceptions */
+	uint32_t calls;	 /* 3.8: a FINALLY, of which this is the END; and of that the next one */
+	uint32_t met;	 /* by which follow() */
 	uint8_t kind;
-	bool starts;	/* a stretch of a line */
-	bool uncertain; /* it may be run as part of another line: see comes_to_line() */
+	bool starts; /* a stretch of a line */
+	bool inside; /* may be run as part of its line: see comes_to_line() */
 };
+
+#define NONE UINT32_MAX
 
 /* A stretch of one line, in the order of the bytecode. */
 struct stretch {
@@ -86,6 +91,7 @@ struct resolver {
 	uint32_t first; /* instruction that counts */
 	struct stretch *stretches; /* by line, then start */
 	size_t n_stretches;
+	uint32_t follows;
 	uint64_t steps; /* that may still be gone: bytecode that was made up could have us go round for ever */
 };
 
@@ -167,6 +173,7 @@ static void read_instructions(struct resolver *r)
 		struct unit *u = &r->units[i];
 
 		u->kind = r->row->kinds[bytecode[2 * i]];
+		u->setup = u->calls = NONE;
 		argument = (argument << 8 | bytecode[2 * i + 1]) & UINT32_MAX;
 		for (next = i + 1; next < r->n && u->kind != BRANCHES_OP_EXTENDED && bytecode[2 * next] == CACHE;)
 			next++;
@@ -204,25 +211,29 @@ static bool decides(const struct unit *u)
 	return u->kind == BRANCHES_OP_BRANCH || u->kind == BRANCHES_OP_BRANCH_BACK || u->kind == BRANCHES_OP_BRANCH_TO;
 }
 
+static bool has_signed_lines(const struct resolver *r)
+{
+	return r->code->linetable_kind == LAYOUT_LINETABLE_LNOTAB;
+}
+
 /*
  * 3.8 and 3.9 take the code at the end of a function for a part of its last line. For the interpreter control comes to a
  * line at the start of its stretch, or by a jump back; else it is where it was.
  */
 static bool comes_to_line(const struct resolver *r, uint32_t from, uint32_t to)
 {
-	return r->code->linetable_kind != LAYOUT_LINETABLE_LNOTAB || r->units[to].starts || to < from;
+	return !has_signed_lines(r) || r->units[to].starts || to < from;
 }
 
 static bool is_told(const struct unit *u)
 {
-	return u->kind == BRANCHES_OP_SEND || u->kind == BRANCHES_OP_TOLD;
+	return u->kind == BRANCHES_OP_SEND || u->kind == BRANCHES_OP_TOLD || u->kind == BRANCHES_OP_FINALLY_END;
 }
 
 static void add_way(struct resolver *r, uint32_t from, uint32_t to, uint32_t start)
 {
 	if (to >= r->n)
 		return;
-	r->units[to].sure += (to >= start && r->units[to].line == r->units[from].line) || to < from;
 	r->units[to].ways++;
 	/* `start` is that of the stretch of `from`; a line of several stretches is told of by none of them */
 	r->units[to].inner += to >= start && r->units[to].line == r->units[from].line;
@@ -268,20 +279,66 @@ static int by_line(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
-static void find_uncertain(const struct resolver *r, const struct stretch *s)
+/* 3.8: where the `finally` ends that begins at @at; those within it have ends of their own. */
+static uint32_t end_of_finally(struct resolver *r, uint32_t at)
 {
-	bool uncertain = false;
+	uint32_t depth = 0;
 
-	for (uint32_t at = r->units[s->start].next; at < s->end; at = r->units[at].next) {
-		uncertain |= !r->units[at].ways || r->units[at].ways != r->units[at].sure;
-		r->units[at].uncertain = uncertain;
+	for (; at < r->n && r->steps; at = r->units[at].next, r->steps--) {
+		const struct unit *u = &r->units[at];
+
+		if (u->kind == BRANCHES_OP_SETUP && u->target < r->n && r->units[u->target].kind != BRANCHES_OP_TOLD)
+			depth++;
+		else if (u->kind == BRANCHES_OP_FINALLY_END && depth-- == 0)
+			return at;
+	}
+	return NONE;
+}
+
+static void find_handlers(struct resolver *r)
+{
+	for (uint32_t i = 0, end; i < r->n; i = r->units[i].next) {
+		struct unit *u = &r->units[i];
+
+		if (u->target >= r->n)
+			continue;
+		if (u->kind == BRANCHES_OP_SETUP)
+			r->units[u->target].setup = i;
+		if (u->kind != BRANCHES_OP_FINALLY || (end = end_of_finally(r, u->target)) == NONE)
+			continue;
+		u->calls = r->units[end].calls;
+		r->units[end].calls = i;
+	}
+}
+
+/* Which instructions may be run as part of the line that the table gives them? */
+static void find_inside(struct resolver *r)
+{
+	for (uint32_t i = 0; i < r->n; i = r->units[i].next) {
+		const struct unit *u = &r->units[i];
+
+		r->units[i].inside |= u->starts || !has_signed_lines(r);
+		if (u->kind == BRANCHES_OP_FINALLY && u->next < r->n)
+			r->units[u->next].inside = true;
+		if (u->setup != NONE && r->code->minor == 9)
+			r->units[i].inside = true;
+		if (jumps(r, u) && u->target < i)
+			r->units[u->target].inside = true;
+	}
+	for (uint32_t i = 0; i < r->n; i = r->units[i].next) {
+		const struct unit *u = &r->units[i];
+
+		if (!u->inside)
+			continue;
+		if (goes_on(u) && u->next < r->n && !r->units[u->next].starts)
+			r->units[u->next].inside = true;
+		if (jumps(r, u) && u->target > i && u->kind != BRANCHES_OP_FINALLY && u->line == r->units[u->target].line)
+			r->units[u->target].inside = true;
 	}
 }
 
 static void sort_stretches(struct resolver *r)
 {
-	for (size_t i = 0; i < r->n_stretches && r->code->linetable_kind == LAYOUT_LINETABLE_LNOTAB; i++)
-		find_uncertain(r, &r->stretches[i]);
 	for (size_t i = 0; i < r->n_stretches; i++) {
 		struct stretch *s = &r->stretches[i];
 
@@ -317,24 +374,68 @@ static int tell(const struct resolver *r, int32_t from, int32_t to)
 	return to ? r->fn(r->arg, from, to) : 0;
 }
 
-/* Go from instruction @before to @at and on, until something tells where the way that began in line @from comes to. */
-static int follow(struct resolver *r, int32_t from, uint32_t before, uint32_t at)
+static unsigned int ways_of(const struct resolver *r, uint32_t i)
 {
+	return r->code->ways[i / 4] >> (2 * (i % 4)) & 3u;
+}
+
+/* 3.8: @end is come to in line @from, and may go back to where the `finally` was called. */
+static int return_from_finally(struct resolver *r, int32_t from, uint32_t end)
+{
+	int ret = 0;
+
+	for (uint32_t i = r->units[end].calls; i != NONE && ret == 0 && r->steps; i = r->units[i].calls, r->steps--) {
+		uint32_t next = r->units[i].next;
+
+		if (next < r->n && r->units[next].line && ways_of(r, next))
+			ret = tell(r, from, r->units[next].line);
+	}
+	return ret;
+}
+
+/* Does the instruction tell itself where its way comes to, when control is in line @from? */
+static bool tells_itself(const struct resolver *r, const struct unit *u, int32_t from)
+{
+	return !has_signed_lines(r) || (u->inside && u->line == from);
+}
+
+/* Go from instruction @before to @at and on, until something tells where the way that began in line @from comes to. */
+static int follow_way(struct resolver *r, int32_t from, uint32_t before, uint32_t at, unsigned int depth)
+{
+	int ret;
+
 	for (; at < r->n && r->steps; r->steps--) {
-		const struct unit *u = &r->units[at];
+		struct unit *u = &r->units[at];
 
 		if (u->line && u->line != from && comes_to_line(r, before, at))
 			return tell(r, from, u->line);
 		if (u->kind == BRANCHES_OP_RETURN)
 			return tell(r, from, -r->code->first_line);
 		/* another branch tells of itself; what raises has its way from there */
-		if (decides(u) || is_told(u) || u->kind == BRANCHES_OP_FINALLY_END || u->kind == BRANCHES_OP_FINALLY ||
-		    (!goes_on(u) && !jumps(r, u)))
+		if ((!goes_on(u) && !jumps(r, u)) || ((decides(u) || is_told(u)) && tells_itself(r, u, from)))
 			return 0;
+		if (has_signed_lines(r)) {
+			if (u->met == r->follows)
+				return 0;
+			u->met = r->follows;
+			if (u->kind == BRANCHES_OP_FINALLY_END && (ret = return_from_finally(r, from, at)) != 0)
+				return ret;
+			if (decides(u) && ways_of(r, at) & BRANCHES_WAY_JUMP && depth &&
+			    (ret = follow_way(r, from, at, u->target, depth - 1)) != 0)
+				return ret;
+			if ((decides(u) || is_told(u) || !goes_on(u)) && !(ways_of(r, at) & BRANCHES_WAY_ON))
+				return 0;
+		}
 		before = at;
 		at = goes_on(u) ? u->next : u->target;
 	}
 	return 0;
+}
+
+static int follow(struct resolver *r, int32_t from, uint32_t before, uint32_t at)
+{
+	r->follows++;
+	return follow_way(r, from, before, at, DEPTH_MAX);
 }
 
 /* The only way from line to line here: when the second ran, this was taken. */
@@ -356,11 +457,6 @@ static int follow_only(struct resolver *r, uint32_t at)
 	return 0;
 }
 
-static unsigned int ways_of(const struct resolver *r, uint32_t i)
-{
-	return r->code->ways[i / 4] >> (2 * (i % 4)) & 3u;
-}
-
 /* Not every line has an event of its own: 3.14 has none for a second `return` that the compiler made of one. */
 static int tell_lines(const struct resolver *r)
 {
@@ -369,10 +465,43 @@ static int tell_lines(const struct resolver *r)
 	for (uint32_t i = 0; i < r->n && ret == 0; i = r->units[i].next) {
 		const struct unit *u = &r->units[i];
 
-		if (u->line && !u->uncertain && ways_of(r, i) && (u->kind == BRANCHES_OP_RETURN || decides(u)))
+		if (u->line && u->inside && ways_of(r, i) && (u->kind == BRANCHES_OP_RETURN || decides(u)))
 			ret = r->fn(r->arg, u->line, u->line);
 	}
 	return ret;
+}
+
+/*
+ * 3.8, 3.9: the end of an `async for`, which an exception leads to, belongs to the last line of its body, or to what comes
+ * behind. It is no start of a line as a rule, except that on 3.9 it counts as one unless the exception comes from the
+ * code object's first line.
+ */
+static int resolve_async_end(struct resolver *r, uint32_t i)
+{
+	const struct unit *u = &r->units[i];
+	uint32_t start = u->setup;
+	int32_t from;
+	int ret;
+
+	for (; start && !r->units[start].starts && r->steps; r->steps--)
+		start--;
+	from = r->units[start].line;
+	if (!from)
+		return 0;
+	if (!u->starts && (start == 0 || r->code->minor == 8))
+		return follow(r, from, i, u->next);
+	ret = tell(r, from, u->line);
+	return ret == 0 ? follow(r, u->line, i, u->next) : ret;
+}
+
+/* 3.8, 3.9: what is no branch, and has been run. */
+static int resolve_plain(struct resolver *r, uint32_t i)
+{
+	const struct unit *u = &r->units[i];
+
+	if (!goes_on(u) && !jumps(r, u))
+		return 0;
+	return follow(r, u->line, i, goes_on(u) ? u->next : u->target);
 }
 
 static int resolve_unit(struct resolver *r, uint32_t i)
@@ -381,10 +510,16 @@ static int resolve_unit(struct resolver *r, uint32_t i)
 	unsigned int ways = ways_of(r, i);
 	int ret = 0;
 
+	if (u->kind == BRANCHES_OP_TOLD && u->setup != NONE && has_signed_lines(r))
+		return ways ? resolve_async_end(r, i) : 0;
+	if (!u->inside)
+		return 0;
 	if (u->kind == BRANCHES_OP_RETURN)
-		return ways && !u->uncertain ? tell(r, u->line, -r->code->first_line) : 0;
-	if (!decides(u) && !is_told(u) && !u->uncertain)
-		return follow_only(r, i);
+		return ways ? tell(r, u->line, -r->code->first_line) : 0;
+	if (u->kind == BRANCHES_OP_FINALLY_END && (ret = return_from_finally(r, u->line, i)) != 0)
+		return ret;
+	if (!decides(u) && !is_told(u))
+		return ways && has_signed_lines(r) ? resolve_plain(r, i) : follow_only(r, i);
 	if (ways & BRANCHES_WAY_ON)
 		ret = follow(r, u->line, i, u->next);
 	if (ret == 0 && ways & BRANCHES_WAY_JUMP)
@@ -402,8 +537,12 @@ static int resolve(struct resolver *r)
 	ret = read_ways(r);
 	if (ret < 0)
 		return ret;
+	if (has_signed_lines(r))
+		find_handlers(r);
+	find_inside(r);
 	sort_stretches(r);
-	ret = tell_lines(r);
+	if (!has_signed_lines(r))
+		ret = tell_lines(r);
 	for (uint32_t i = r->first; i < r->n && ret == 0; i = r->units[i].next)
 		if (r->units[i].line)
 			ret = resolve_unit(r, i);

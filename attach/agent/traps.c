@@ -290,12 +290,19 @@ struct planting {
 	uint8_t trap, other;
 };
 
-/* The instruction at hand names an exception handler (3.9). Only exceptions lead there. */
-static void plant_handler(struct planting *p, uint32_t argument)
+/*
+ * The instruction at hand, of @run, names an exception handler (3.9). Only exceptions lead there. What ends an `async for`
+ * has them from the line of this instruction, and no line comes of those from the first one.
+ */
+static void plant_handler(struct planting *p, const struct line_run *run, uint32_t argument)
 {
+	const struct agent_traps *t = &agent_data.traps;
 	uint64_t unit = (uint64_t)p->unit + 1 + argument / 2;
+	uint8_t opcode = unit < p->r->units ? p->r->original[2 * unit] : 0;
 
-	if (unit < p->r->units && agent_data.traps.flags[p->r->original[2 * unit]] & TRAP_PLANT)
+	if (run->start == 0 && t->ops[opcode] == AGENT_OP_TOLD)
+		return;
+	if (unit < p->r->units && t->flags[opcode] & TRAP_PLANT)
 		p->r->live[2 * unit] = p->trap;
 	p->handler = 0;
 }
@@ -340,7 +347,7 @@ static void plant_run(struct planting *p, const struct line_run *run)
 			uint32_t argument = p->argument << 8 | p->r->original[2 * p->unit + 1];
 
 			if (p->starts && flags & TRAP_HANDLER)
-				plant_handler(p, argument);
+				plant_handler(p, run, argument);
 			p->extended = flags & TRAP_EXTENDED_ARG;
 			p->argument = p->extended ? argument : 0;
 		}

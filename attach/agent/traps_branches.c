@@ -6,6 +6,8 @@
  * the opcode that was meant each time, and at the two instructions where its ways lead to. The next trap in the same frame
  * is at one of these, unless an exception came; that leads to a handler, or out of the frame and later into it anew: there
  * are traps as well, as long as anything is watched. When the ways of a branch are known its traps go.
+ *
+ * 3.8, 3.9: of jumps, and of what goes on to another line, it is told that they were run.
  */
 #include "traps.h"
 
@@ -13,10 +15,10 @@
 #define MARK_BRANCH 2u	 /* a branch that is watched begins here */
 #define MARK_ON 4u	 /* come to by one branch alone, that goes on */
 #define MARK_JUMP 8u	 /* that jumps */
-#define MARK_RETURN 16u
+#define MARK_PASS 16u	 /* only that it is run is told */
 #define MARK_ENTRY 32u	 /* the function begins here, or a handler of exceptions */
+#define MARK_START 64u	 /* 3.8, 3.9: of a line; not a trap by itself */
 #define MARK_MANY 255u
-
 
 struct trap_mark {
 	uint32_t from;	  /* the instruction that leads here; of use where that is one alone */
@@ -138,6 +140,34 @@ static void mark_handlers(const struct trap_record *r)
 	}
 }
 
+/* 3.8, 3.9: a line has code that may belong to another, so that the ways between lines have to be told apart. */
+static void mark_starts(const struct trap_record *r)
+{
+	struct line_cursor c;
+	struct line_run run;
+
+	line_cursor_init(&c, r);
+	while (only_starts_count() && line_cursor_next(&c, &run))
+		if (run.start < r->units)
+			r->marks[run.start].flags |= MARK_START;
+}
+
+/* Is it of use to know that the instruction at @s, which is no branch, was run? */
+static bool is_passed(const struct trap_record *r, const struct step *s)
+{
+	if (s->op == AGENT_OP_RETURN)
+		return true;
+	if (!only_starts_count() || decides(s) || s->op == AGENT_OP_TOLD || s->op == AGENT_OP_FINALLY_END)
+		return false;
+	return !goes_on(s) || s->op == AGENT_OP_FINALLY || (s->next < r->units && r->marks[s->next].flags & MARK_START);
+}
+
+static void mark_pass(const struct trap_record *r, uint32_t unit)
+{
+	if (is_plantable(r, unit))
+		r->marks[unit].flags |= MARK_PASS;
+}
+
 static void mark_ways(const struct trap_record *r)
 {
 	uint32_t entry = first_unit(r);
@@ -149,17 +179,21 @@ static void mark_ways(const struct trap_record *r)
 			add_entry(r, s.target);
 		else if (s.target < r->units)
 			add_way(r, unit, s.target);
-		if (s.op == AGENT_OP_FINALLY)
+		if (s.op == AGENT_OP_FINALLY) {
 			add_entry(r, s.next);
+			mark_pass(r, s.next);
+		}
 		if (goes_on(&s))
 			add_way(r, unit, s.next);
-		if (s.op == AGENT_OP_RETURN && s.unit == unit && is_plantable(r, unit))
-			r->marks[unit].flags |= MARK_RETURN;
+		if (is_passed(r, &s))
+			mark_pass(r, unit);
 		unit = s.next;
 	}
 	while (entry < r->units && !is_plantable(r, entry))
 		entry = step_at(r, entry).next;
 	add_entry(r, entry);
+	if (only_starts_count())
+		mark_pass(r, entry);
 	mark_handlers(r);
 }
 
@@ -177,7 +211,7 @@ static void mark_told(struct trap_record *r, const struct step *s)
 		return;
 	if (r->marks[to].ways == 1) {
 		r->marks[to].flags |= s->op == AGENT_OP_SEND ? MARK_JUMP : MARK_ON;
-	} else if (s->op == AGENT_OP_TOLD && is_plantable(r, s->start)) {
+	} else if (s->op != AGENT_OP_SEND && is_plantable(r, s->start)) {
 		r->marks[s->start].flags |= MARK_BRANCH;
 		add_watcher(r, to);
 		r->watched++;
@@ -190,7 +224,7 @@ static void mark_branches(struct trap_record *r)
 		struct step s = step_at(r, unit);
 
 		next = s.next;
-		if (s.op == AGENT_OP_SEND || s.op == AGENT_OP_TOLD)
+		if (s.op == AGENT_OP_SEND || s.op == AGENT_OP_TOLD || s.op == AGENT_OP_FINALLY_END)
 			mark_told(r, &s);
 		if (!decides(&s) || s.next == s.target || !is_plantable(r, unit) || !is_plantable(r, s.next) ||
 		    !is_plantable(r, s.target))
@@ -211,7 +245,7 @@ static void mark_branches(struct trap_record *r)
 /* Is there anything to be told at @m? */
 static bool is_wanted(const struct trap_record *r, const struct trap_mark *m)
 {
-	return m->flags & (MARK_LINE | MARK_BRANCH | MARK_ON | MARK_JUMP | MARK_RETURN) || m->watchers ||
+	return m->flags & (MARK_LINE | MARK_BRANCH | MARK_ON | MARK_JUMP | MARK_PASS) || m->watchers ||
 	       (m->flags & MARK_ENTRY && r->watched);
 }
 
@@ -227,6 +261,7 @@ void branches_plant(struct trap_record *r)
 	for (uint32_t unit = 0; unit < r->units; unit = step_at(r, unit).next)
 		if (r->live[2 * unit] == agent_data.traps.opcode && r->original[2 * unit] != agent_data.traps.opcode)
 			r->marks[unit].flags = MARK_LINE;
+	mark_starts(r);
 	mark_ways(r);
 	mark_branches(r);
 	for (uint32_t unit = 0; unit < r->units; unit = step_at(r, unit).next)
@@ -350,9 +385,9 @@ bool branches_hit(struct trap_record *r, uint32_t unit, const void *frame)
 		m->flags &= (uint8_t)~(MARK_ON | MARK_JUMP);
 		on_way(r, m->from, way);
 	}
-	if (m->flags & MARK_RETURN) {
-		m->flags &= (uint8_t)~MARK_RETURN;
-		set_way(r, unit, REGION_WAY_ON);
+	if (m->flags & MARK_PASS) {
+		m->flags &= (uint8_t)~MARK_PASS;
+		set_way(r, step_at(r, unit).unit, REGION_WAY_ON);
 	}
 	if (m->flags & MARK_BRANCH)
 		add_pending(r, frame, unit);

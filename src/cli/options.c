@@ -46,7 +46,7 @@ static const struct cli_option rows[] = {
 	{OPT_INCLUDE, "include", "PAT,...", "measure only files whose names match one of these patterns", false},
 	{OPT_OMIT, "omit", "PAT,...", "leave out files whose names match one of these patterns", false},
 	{OPT_PYLIB, "pylib", NULL, "measure the standard library and installed packages as well", false},
-	{OPT_BRANCH, "branch", NULL, "record which ways branches took as well (CPython 3.10 and later)", false},
+	{OPT_BRANCH, "branch", NULL, "record which ways branches took as well", false},
 	{'a', "append", NULL, "add to the data file instead of replacing it", false},
 	{OPT_PARALLEL_MODE, "parallel-mode", NULL, "one data file for each process, for `coverage combine`", false},
 	{OPT_CONTEXT, "context", "LABEL", "record the lines under this context", false},

@@ -155,9 +155,6 @@ static const char *reason_of(const struct program *p)
 {
 	if (p->runtime->error < 0)
 		return p->runtime->reason;
-	/* Up to 3.9 the end of a function belongs to its last line, and 3.8 has a `finally` that returns to where it is told. */
-	if (p->branches && p->runtime->py.layout.linetable == LAYOUT_LINETABLE_LNOTAB)
-		return "branches are recorded on CPython 3.10 and later; without --branch its lines are";
 	return NULL;
 }
 

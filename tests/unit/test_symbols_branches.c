@@ -100,12 +100,64 @@ static void test_malformed(void **state)
 	assert_true(branches_are_known(15));
 }
 
+/*
+ * 3.8. Line 2: `try:`; 3: `if a:`; 4: `return 1`; 5: `b = 2`; 7, in the `finally`: `c = 3`; 8: `return b`
+ *
+ *    0 SETUP_FINALLY to 11         2      8 STORE_FAST     5
+ *    1 LOAD_FAST                   3      9 POP_BLOCK      5
+ *    2 POP_JUMP_IF_FALSE 7         3     10 BEGIN_FINALLY  5
+ *    3 POP_BLOCK                   4     11 LOAD_CONST     7
+ *    4 CALL_FINALLY to 11          4     12 STORE_FAST     7
+ *    5 LOAD_CONST                  4     13 END_FINALLY    7
+ *    6 RETURN_VALUE                4     14 LOAD_FAST      8
+ *    7 LOAD_CONST                  5     15 RETURN_VALUE   8
+ */
+static const uint8_t finally_bytecode[] = {122, 20, 124, 0, 114, 14, 87,  0, 162, 12, 100, 2, 83,  0, 100, 3,
+					   125, 1,  87,	 0, 53,	 0,  100, 1, 125, 1,  88,  0, 124, 2, 83,  0};
+static const uint8_t finally_table[] = {0, 1, 2, 1, 4, 1, 8, 1, 8, 2, 6, 1};
+
+static void resolve_finally(struct seen *s, const uint8_t ways[4])
+{
+	struct branches_code code = {.minor = 8,
+				     .linetable_kind = LAYOUT_LINETABLE_LNOTAB,
+				     .first_line = 1,
+				     .bytecode = finally_bytecode,
+				     .ways = ways,
+				     .table = finally_table,
+				     .size = sizeof(finally_bytecode),
+				     .table_len = sizeof(finally_table)};
+
+	*s = (struct seen){0};
+	lineset_init(&s->ran);
+	for (uint32_t line = 2; line <= 8; line++)
+		assert_int_equal(lineset_add(&s->ran, line), 0);
+	assert_int_equal(branches_resolve(&code, &s->ran, on_arc, s), 0);
+	lineset_deinit(&s->ran);
+}
+
+static void test_finally(void **state)
+{
+	struct seen s;
+
+	(void)state;
+	/* the branch goes on; the call, what is behind it and the return were run */
+	resolve_finally(&s, (const uint8_t[]){1 << 4, 1 | 1 << 2 | 1 << 4, 0, 0});
+	assert_string_equal(s.text, "2>3 3>4 4>7 4>-1 4>-1 7>4 ");
+	/* it jumps; BEGIN_FINALLY was run, END_FINALLY went on, and the return was run */
+	resolve_finally(&s, (const uint8_t[]){2 << 4, 0, 1 << 4, 1 << 2 | 1 << 6});
+	assert_string_equal(s.text, "2>3 3>5 5>7 7>8 8>-1 ");
+	/* an exception came to the end of it */
+	resolve_finally(&s, (const uint8_t[]){2 << 4, 0, 0, 0});
+	assert_string_equal(s.text, "2>3 3>5 ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ways),
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_finally),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

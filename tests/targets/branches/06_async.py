@@ -61,7 +61,44 @@ async def comprehension():
     return {i: 1 async for i in numbers(3)}
 
 
+async def not_first(n):
+    a = 0
+    async for i in numbers(n):
+        a = i
+    if n:
+        a = 1
+    async for i in numbers(
+        n
+    ):
+        if i:
+            a = 2
+    return a
+
+
+async def within(n):
+    a = 0
+    for j in range(2):
+        async for i in numbers(j):
+            if n:
+                a = 3
+        if a:
+            async for i in numbers(n):
+                a = 4
+    try:
+        async with Manager():
+            async for i in numbers(n):
+                if i:
+                    break
+            else:
+                a = 5
+    finally:
+        a = 6
+
+
 async def main():
+    await not_first(0)
+    await within(0)
+    await within(1)
     await plain()
     await last()
     await empty()
