@@ -7,8 +7,10 @@ import re
 import stat
 
 import profiles
-from harness import FULL, TARGETS, case
+from harness import FULL, LIMIT, TARGETS, case
 from processes import Talk, wait_for
+
+from cases.html_browser import find_browser
 
 HERE = TARGETS / "sample"
 TWO = None if FULL else "debian-3.11 sid-3.15"
@@ -179,14 +181,17 @@ ACTIONS = """
 """
 
 
+@case(only="debian-3.11")
 def in_a_browser(t):
+    browser = find_browser()[1]
     target = spin(t)
     sampled(t, target, "flamegraph", "--function")
     ends(t, target)
     text = (t.dir / "profile").read_text()
     t.write("page.svg", text.rpartition("</svg>")[0] + ACTIONS)
-    run = t.run(["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={t.dir}/chromium",
-                 "--dump-dom", f"file://{t.dir}/page.svg"], limit=120)
+    run = t.run([browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                 f"--user-data-dir={t.dir}/chromium", "--dump-dom", f"file://{t.dir}/page.svg"],
+                env=dict(t.env, HOME=str(t.dir)), limit=6 * LIMIT)
     found = re.search(r'data-seen="([^"]*)"', run.text)
     t.expect(found, "the script did not get to its end", run)
     seen = json.loads(html.unescape(found[1]))
@@ -196,7 +201,3 @@ def in_a_browser(t):
         "requests": 0, "errors": 0, "zoomed": ["100%", "100%", True, False, True], "reset": [True, True],
         "searched": [True, False, seen["searched"][2]], "no_pattern": True, "cleared": ["", ""], "details": True,
         "focus": True}, "what the browser shows")
-
-
-if FULL:  # a browser is large, and slow to begin
-    case(only="debian-3.11")(in_a_browser)
