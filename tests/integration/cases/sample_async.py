@@ -36,10 +36,11 @@ def dump(t, target, *options):
 
 
 def spins(t, target):
-    """What is said while it is in the innermost function, where it is nearly always."""
+    """What is said while it is in the innermost function, to which it comes soon."""
     return wait_for(t, "spinner spins", lambda: next(
         (found for found in [json.loads(dump(t, target, "--json"))] if any(
-            task["name"] == "spinner" and len(task["frames"]) == 2 for task in found["tasks"])), None))
+            task["name"] == "spinner" and [f["function"] for f in task["frames"]][:1] == ["spins"]
+            for task in found["tasks"])), None))
 
 
 @case()

@@ -39,7 +39,7 @@ async def awaitable(future):
 
 
 def spins():
-    while not over:
+    while not over:  # spinner 0
         for _ in range(1000):  # spinner 0
             pass  # spinner 0
 
