@@ -33,8 +33,8 @@ def waits(pid, tid):
 
 def expect_stacks(t, pid, expected, *options):
     """Each thread of @expected (tid: frames) is found with exactly these frames, and there is no other thread."""
-    for tid in expected:
-        wait_for(t, f"thread {tid} waits", lambda: waits(pid, tid))
+    # Twice: one that waits for the GIL alone goes on when another, who is not asked any more, has let it go.
+    wait_for(t, "all threads wait", lambda: all(waits(pid, tid) for tid in [*expected, *expected]))
     found = json.loads(dump(t, pid, "--json", *options).text)
     t.expect_equal(found["python"], t.python.full_version, "version")
     threads = {str(thread["tid"]): thread for thread in found["threads"]}

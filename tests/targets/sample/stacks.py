@@ -9,13 +9,14 @@ import json
 import os
 import sys
 import threading
+import time
 
-entered, leave = threading.Semaphore(0), threading.Event()
+entered, leave = [], threading.Lock()
+leave.acquire()
 
 
 def wait():
-    entered.release()
-    leave.wait()
+    return entered.append(None), leave.acquire()  # in one line, which it is in from the first of them on
 
 
 class Klass:
@@ -103,7 +104,8 @@ def main():
     threads = [threading.Thread(target=f, daemon=True) for f in TARGETS]
     for thread in threads:
         thread.start()
-        entered.acquire()
+    while len(entered) < len(TARGETS):
+        time.sleep(0.001)
     names = {t.ident: t.native_id for t in threading.enumerate()}
     stop = frames = None
     while stop is None:
