@@ -9,6 +9,7 @@
 #define CLOCK_MONOTONIC 1
 #define SLICE 8000000ull /* nanoseconds without a pause */
 #define PAUSE 500000ull
+#define CODES_AT_FIRST 2048
 #define LOOKS 256 /* code objects between two looks at the clock */
 
 static uint64_t now(void)
@@ -125,23 +126,37 @@ static void each_in_heap(object_visitor *f, void *arg)
 }
 
 struct code_list {
-	PyObject **codes; /* each with a reference; NULL while they are only counted */
-	size_t n;
+	PyObject **codes; /* each with a reference */
+	size_t n, room;
 };
 
-/* Of a function or generator that is not planted yet. */
+/* Make room for one more. */
+static bool list_grow(struct code_list *list)
+{
+	size_t size = list->room * sizeof(*list->codes), room = list->room ? 2 * list->room : CODES_AT_FIRST;
+	PyObject **codes = block_alloc(room * sizeof(*codes));
+
+	if (!codes)
+		return false;
+	if (size) {
+		memcpy(codes, list->codes, size);
+		block_free(list->codes, size);
+	}
+	list->codes = codes;
+	list->room = room;
+	return true;
+}
+
+/* Of a function or generator that is not planted yet. Up to here nobody else could run: the heap is walked once. */
 static int add_code(PyObject *o, void *arg)
 {
 	struct code_list *list = arg;
 	PyObject *code = code_of(o);
 
-	if (!is_code(code) || record_find(code))
+	if (!is_code(code) || record_find(code) || (list->n == list->room && !list_grow(list)))
 		return 1;
-	if (list->codes) {
-		API(void, Py_IncRef, PyObject *)(code);
-		list->codes[list->n] = code;
-	}
-	list->n++;
+	API(void, Py_IncRef, PyObject *)(code);
+	list->codes[list->n++] = code;
 	return 1;
 }
 
@@ -149,14 +164,7 @@ static int add_code(PyObject *o, void *arg)
 static void plant_heap(uint64_t start)
 {
 	struct code_list list = {0};
-	size_t size;
 
-	each_in_heap(add_code, &list);
-	size = list.n * sizeof(*list.codes);
-	list.codes = size ? block_alloc(size) : NULL;
-	list.n = 0;
-	if (!list.codes)
-		return;
 	each_in_heap(add_code, &list);
 	for (size_t i = 0; i < list.n; i++) {
 		if (!record_find(list.codes[i]))
@@ -168,7 +176,8 @@ static void plant_heap(uint64_t start)
 			each_running(plant_running);
 		}
 	}
-	block_free(list.codes, size);
+	if (list.room)
+		block_free(list.codes, list.room * sizeof(*list.codes));
 }
 
 static void plant_all(void)
