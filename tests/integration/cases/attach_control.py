@@ -253,7 +253,7 @@ def no_growth(t):
         finish(t, talk)
 
 
-@case(only="pyenv-3.8 debian-3.11 pyenv-3.12 sid-3.15")
+@row("pyenv-3.8 debian-3.11 pyenv-3.12 sid-3.15")
 def while_it_starts(t):
     """At moments of the program's start, the loader's included."""
     script = t.write("starts.py", "import json, threading, asyncio\ndef f(n):\n    return n + 1\nimport time\n"
