@@ -14,12 +14,48 @@
 #define NEAR_MAX (1ull << 30)
 #define LOWEST 0x10000ull /* vm.mmap_min_addr, as distributions set it */
 
-static FILE *open_proc(pid_t pid, const char *name)
+#define TEXT_MAX (16u << 20) /* more than execve(2) takes of arguments and environment */
+
+static int open_proc(pid_t pid, const char *name)
 {
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-	return fopen(path, "re");
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* At most @size bytes, as many as there are; somebody may be waiting, so stdio, which asks in small pieces, is not used. */
+static size_t read_up_to(int fd, char *buf, size_t size)
+{
+	size_t n = 0;
+	ssize_t r;
+
+	while (n < size && (r = read(fd, buf + n, size - n)) > 0)
+		n += (size_t)r;
+	return n;
+}
+
+/* All of it, and a NUL; NULL when it cannot be read. */
+static char *read_proc(pid_t pid, const char *name, size_t *len)
+{
+	_cleanup_close_ int fd = open_proc(pid, name);
+	size_t room = 8192, n = 0;
+	char *text = fd >= 0 ? malloc(room) : NULL;
+
+	while (text) {
+		n += read_up_to(fd, text + n, room - 1 - n);
+		if (n < room - 1 || room >= TEXT_MAX)
+			break;
+		char *more = realloc(text, room *= 4);
+
+		if (!more)
+			free(text);
+		text = more;
+	}
+	if (text)
+		text[n] = 0;
+	*len = n;
+	return text;
 }
 
 /* "start-end perms offset major:minor inode   path", without scanf(3), which takes most of the time of a stop. */
@@ -41,7 +77,6 @@ static bool parse_map(char *line, struct procfs_map *map)
 		return false;
 	minor = (unsigned int)strtoul(p, &p, 16);
 	map->ino = strtoull(p, &p, 10);
-	p[strcspn(p, "\n")] = 0;
 	map->path = p + strspn(p, " ");
 	map->dev = makedev(major, minor);
 	map->readable = perms[0] == 'r';
@@ -52,18 +87,19 @@ static bool parse_map(char *line, struct procfs_map *map)
 
 int procfs_each_map(pid_t pid, int (*f)(const struct procfs_map *map, void *arg), void *arg)
 {
-	_cleanup_fclose_ FILE *file = open_proc(pid, "maps");
-	_cleanup_free_ char *line = NULL;
-	size_t room = 0;
+	size_t len;
+	_cleanup_free_ char *text = read_proc(pid, "maps", &len);
 	struct procfs_map map;
+	char *next;
 	int r;
 
-	if (!file)
+	if (!text)
 		return -ESRCH;
-	while (getline(&line, &room, file) > 0) {
-		if (!parse_map(line, &map))
-			continue;
-		r = f(&map, arg);
+	for (char *line = text; *line; line = next) {
+		next = line + strcspn(line, "\n");
+		if (*next)
+			*next++ = 0;
+		r = parse_map(line, &map) ? f(&map, arg) : 0;
 		if (r)
 			return r;
 	}
@@ -116,21 +152,23 @@ int procfs_open_map(pid_t pid, const struct procfs_map *map)
 
 int procfs_auxv(pid_t pid, struct procfs_auxv *ret)
 {
-	_cleanup_fclose_ FILE *file = open_proc(pid, "auxv");
-	Elf64_auxv_t a;
+	_cleanup_close_ int fd = open_proc(pid, "auxv");
+	Elf64_auxv_t vector[64];
+	size_t n;
 
 	memset(ret, 0, sizeof(*ret));
-	if (!file)
+	if (fd < 0)
 		return -ESRCH;
-	while (fread(&a, sizeof(a), 1, file) == 1 && a.a_type != AT_NULL) {
-		if (a.a_type == AT_ENTRY)
-			ret->entry = a.a_un.a_val;
-		else if (a.a_type == AT_PHDR)
-			ret->phdr = a.a_un.a_val;
-		else if (a.a_type == AT_BASE)
-			ret->base = a.a_un.a_val;
-		else if (a.a_type == AT_SYSINFO_EHDR)
-			ret->vdso = a.a_un.a_val;
+	n = read_up_to(fd, (char *)vector, sizeof(vector)) / sizeof(vector[0]);
+	for (const Elf64_auxv_t *a = vector; a < vector + n && a->a_type != AT_NULL; a++) {
+		if (a->a_type == AT_ENTRY)
+			ret->entry = a->a_un.a_val;
+		else if (a->a_type == AT_PHDR)
+			ret->phdr = a->a_un.a_val;
+		else if (a->a_type == AT_BASE)
+			ret->base = a->a_un.a_val;
+		else if (a->a_type == AT_SYSINFO_EHDR)
+			ret->vdso = a->a_un.a_val;
 	}
 	return ret->entry ? 0 : -ESRCH;
 }
@@ -229,15 +267,14 @@ static void parse_pending(const char *line, struct procfs_status *ret)
 
 int procfs_status(pid_t pid, struct procfs_status *ret)
 {
-	_cleanup_fclose_ FILE *file = open_proc(pid, "status");
-	char line[512], buf[8192];
+	_cleanup_close_ int fd = open_proc(pid, "status");
+	char text[8192];
 
 	memset(ret, 0, sizeof(*ret));
-	if (!file)
+	if (fd < 0)
 		return -ESRCH;
-	setvbuf(file, buf, _IOFBF, sizeof(buf));
-	while (fgets(line, sizeof(line), file))
-	{
+	text[read_up_to(fd, text, sizeof(text) - 1)] = 0;
+	for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
 		parse_status(line, ret);
 		parse_pending(line, ret);
 	}
@@ -281,8 +318,8 @@ bool procfs_same_namespace(pid_t a, pid_t b, const char *kind)
 
 void procfs_cmdline(pid_t pid, char *buf, size_t size)
 {
-	_cleanup_fclose_ FILE *file = open_proc(pid, "cmdline");
-	size_t n = file ? fread(buf, 1, size - 1, file) : 0;
+	_cleanup_close_ int fd = open_proc(pid, "cmdline");
+	size_t n = fd >= 0 ? read_up_to(fd, buf, size - 1) : 0;
 
 	while (n && !buf[n - 1])
 		n--;
@@ -296,14 +333,10 @@ void procfs_cmdline(pid_t pid, char *buf, size_t size)
 
 char *procfs_argv0(pid_t pid)
 {
-	_cleanup_fclose_ FILE *file = open_proc(pid, "cmdline");
-	char *text = NULL;
-	size_t room = 0;
+	size_t len;
+	_cleanup_free_ char *text = read_proc(pid, "cmdline", &len);
 
-	if (file && getdelim(&text, &room, 0, file) > 0)
-		return text;
-	free(text);
-	return NULL;
+	return text && len ? strdup(text) : NULL;
 }
 
 char *procfs_link(pid_t pid, const char *name)
@@ -321,15 +354,18 @@ char *procfs_cwd(pid_t pid)
 	return procfs_link(pid, "cwd");
 }
 
-char *procfs_environment(pid_t pid, const char *name)
+char *procfs_environ(pid_t pid, size_t *len)
 {
-	_cleanup_fclose_ FILE *file = open_proc(pid, "environ");
-	_cleanup_free_ char *text = NULL;
-	size_t room = 0, n = strlen(name);
+	return read_proc(pid, "environ", len);
+}
 
-	while (file && getdelim(&text, &room, 0, file) > 0)
-		if (!strncmp(text, name, n) && text[n] == '=')
-			return strdup(text + n + 1);
+const char *procfs_environ_find(const char *vars, size_t len, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *p = vars, *end = vars + len; vars && p < end; p += strlen(p) + 1)
+		if (!strncmp(p, name, n) && p[n] == '=')
+			return p + n + 1;
 	return NULL;
 }
 

@@ -61,12 +61,16 @@ bool procfs_same_namespace(pid_t a, pid_t b, const char *kind);
 /** The command line, arguments joined by spaces, at most @p size - 1 bytes; "?" when there is none. */
 void procfs_cmdline(pid_t pid, char *buf, size_t size);
 
-/** argv[0], or the value of the environment variable @p name when the program started; NULL without one. The caller frees. */
+/** argv[0]; NULL without one. The caller frees. */
 char *procfs_argv0(pid_t pid);
 /** Its working directory, as it calls it; NULL if it cannot be had. The caller frees. */
 char *procfs_link(pid_t pid, const char *name); /* "exe", "cwd" */
 char *procfs_cwd(pid_t pid);
-char *procfs_environment(pid_t pid, const char *name);
+
+/** The environment that the program was started with, @p *len bytes; NULL if it cannot be had. The caller frees. */
+char *procfs_environ(pid_t pid, size_t *len);
+/** The value of the variable @p name in that, or NULL. */
+const char *procfs_environ_find(const char *vars, size_t len, const char *name);
 
 /**
  * An unused range of @p size bytes (whole pages) within 1 GiB of @p near, for MAP_FIXED_NOREPLACE. -ENOENT.

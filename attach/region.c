@@ -11,8 +11,12 @@
 
 int region_create(int fd)
 {
-	struct region_header head = {.magic = REGION_MAGIC, .abi = AGENT_ABI, .used = sizeof(struct region_header)};
+	struct region_header head;
 
+	memset(&head, 0, HEAD_SIZE); /* of pages the rest would take as many faults */
+	head.magic = REGION_MAGIC;
+	head.abi = AGENT_ABI;
+	head.used = sizeof(struct region_header);
 	if (ftruncate(fd, REGION_SIZE) < 0)
 		return -errno;
 	/* Nobody may take the ground from under the other: a smaller file would mean SIGBUS. */

@@ -173,6 +173,11 @@ static void note_dynamic_entry(struct elf_image *image, const Elf64_Dyn *dyn, bo
 		dynamic->soname_offset = dyn->d_un.d_val;
 		dynamic->has_soname = true;
 		break;
+	case DT_RPATH:
+	case DT_RUNPATH:
+		dynamic->runpath_offset = dyn->d_un.d_val;
+		dynamic->has_runpath = true;
+		break;
 	case DT_FLAGS_1:
 		*is_pie = dyn->d_un.d_val & DF_1_PIE;
 		break;
@@ -221,6 +226,11 @@ const char *elf_image_soname(const struct elf_image *image)
 	if (!image->dynamic.has_soname)
 		return NULL;
 	return dynamic_string(image, image->dynamic.soname_offset);
+}
+
+const char *elf_image_runpath(const struct elf_image *image)
+{
+	return image->dynamic.has_runpath ? dynamic_string(image, image->dynamic.runpath_offset) : NULL;
 }
 
 const char *elf_image_needed(const struct elf_image *image, size_t index)

@@ -38,9 +38,9 @@ struct elf_table {
 struct elf_dynamic {
 	uint64_t vaddr;
 	size_t count; /* of Elf64_Dyn, the DT_NULL not included */
-	uint64_t symtab, hash, gnu_hash, soname_offset;
+	uint64_t symtab, hash, gnu_hash, soname_offset, runpath_offset;
 	struct elf_table strtab, rela;
-	bool has_soname;
+	bool has_soname, has_runpath;
 };
 
 /** Read, do not write. */
@@ -74,6 +74,9 @@ static inline void elf_image_freep(struct elf_image **image)
 
 /** The DT_SONAME, or NULL. Lives as long as the image, like all that the image hands out. */
 const char *elf_image_soname(const struct elf_image *image);
+
+/** The DT_RUNPATH, or DT_RPATH: directories with colons between, as they are written; or NULL. */
+const char *elf_image_runpath(const struct elf_image *image);
 
 /** The DT_NEEDED number @p index (from 0), or NULL after the last. */
 const char *elf_image_needed(const struct elf_image *image, size_t index);

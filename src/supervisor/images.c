@@ -1,6 +1,9 @@
 #include "supervisor/images.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -146,4 +149,60 @@ int images_get(struct images *images, int fd, const struct image **ret)
 		return r;
 	*ret = take_ptr(new);
 	return 0;
+}
+
+/* ------------------------------------------------------------------------------------------------------ foreseen */
+
+static int open_below(pid_t pid, const char *origin, size_t origin_len, const char *dir, size_t dir_len, const char *name)
+{
+	static const char *const variables[] = {"$ORIGIN", "${ORIGIN}"};
+	char path[2 * PATH_MAX];
+	size_t skip = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(variables); i++)
+		if (!strncmp(dir, variables[i], strlen(variables[i])))
+			skip = strlen(variables[i]);
+	if (dir_len < skip || snprintf(path, sizeof(path), "/proc/%d/root%.*s%.*s/%s", pid, skip ? (int)origin_len : 0, origin,
+				       (int)(dir_len - skip), dir + skip, name) >= (int)sizeof(path))
+		return -1;
+	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+}
+
+/* Of a list with colons. */
+static int open_in(pid_t pid, const char *origin, size_t origin_len, const char *dirs, const char *name)
+{
+	for (size_t n = 0;; dirs += n + 1) {
+		int fd;
+
+		n = strcspn(dirs, ":");
+		fd = open_below(pid, origin, origin_len, dirs, n, name);
+		if (fd >= 0 || !dirs[n])
+			return fd;
+	}
+}
+
+static const char *needed_library(const struct image *image)
+{
+	const char *name = NULL;
+
+	for (size_t i = 0; (name = elf_image_needed(image->elf, i)); i++)
+		if (!strncmp(name, "libpython", 9) && !strchr(name, '/'))
+			break;
+	return name;
+}
+
+void images_foresee(struct images *images, const struct image *image, pid_t pid)
+{
+	const char *name = image->elf ? needed_library(image) : NULL, *dirs = name ? elf_image_runpath(image->elf) : NULL;
+	_cleanup_free_ char *exe = name ? procfs_link(pid, "exe") : NULL;
+	_cleanup_close_ int fd = -1;
+	const struct image *library;
+
+	if (!exe || !strrchr(exe, '/'))
+		return;
+	fd = open_in(pid, exe, (size_t)(strrchr(exe, '/') - exe), dirs ? dirs : "", name);
+	if (fd < 0)
+		fd = open_in(pid, "", 0, "/usr/lib/x86_64-linux-gnu:/usr/lib64:/usr/lib:/usr/local/lib", name);
+	if (fd >= 0)
+		(void)!images_get(images, fd, &library);
 }

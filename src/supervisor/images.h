@@ -5,6 +5,7 @@
 #pragma once
 
 #include "attach/agent/agent_abi.h"
+#include "attach/procfs.h"
 #include "base/hashmap.h"
 #include "symbols/cpython.h"
 #include "symbols/elf_image.h"
@@ -27,6 +28,7 @@ struct image {
 struct images {
 	struct hashmap map;
 	struct hash_key key;
+	struct procfs_status ours; /* of the supervisor, once it was asked for: tgid 0 before */
 };
 
 void images_init(struct images *images);
@@ -34,3 +36,9 @@ void images_deinit(struct images *images);
 
 /** The image in the file open at @p fd; lives as long as @p images. -ENOEXEC: not ELF. */
 int images_get(struct images *images, int fd, const struct image **ret) must_check;
+
+/**
+ * Look now at what @p image, the program of @p pid, is going to have mapped as its runtime, so that it need not wait for
+ * that when it has. A guess: it is known afterwards, or it is not.
+ */
+void images_foresee(struct images *images, const struct image *image, pid_t pid);

@@ -73,10 +73,18 @@ struct runtime_search {
 	const struct image *found;
 	uint64_t bias;
 	raddr base; /* of the image at hand */
+	bool wants_libpython; /* no others */
 	char *path;
 	uint64_t last_ino;
 	dev_t last_dev;
 };
+
+static bool is_libpython(const char *path)
+{
+	const char *name = strrchr(path, '/');
+
+	return name && !strncmp(name, "/libpython", 10);
+}
 
 static int search_map(const struct procfs_map *map, void *arg)
 {
@@ -87,6 +95,8 @@ static int search_map(const struct procfs_map *map, void *arg)
 	if (map->ino && !map->offset)
 		s->base = map->start;
 	if (!map->executable || !map->ino || (map->ino == s->last_ino && map->dev == s->last_dev))
+		return 0;
+	if (s->wants_libpython && !is_libpython(map->path))
 		return 0;
 	s->last_ino = map->ino;
 	s->last_dev = map->dev;
@@ -100,12 +110,26 @@ static int search_map(const struct procfs_map *map, void *arg)
 	return 1;
 }
 
+static void note_process(struct program *p, pid_t pid)
+{
+	run_deinit(&p->run);
+	run_note_process(&p->run, pid);
+}
+
 /* Find the runtime among what is mapped. -ENOENT. */
 static int find_runtime(struct program *p, pid_t pid, struct images *images)
 {
 	struct runtime_search s = {.pid = pid, .images = images};
-	int r = procfs_each_map(pid, search_map, &s);
+	int r = 0;
 
+	/* Of a program that needs a libpython the other files need not be looked at. */
+	s.wants_libpython = p->exe && p->exe->presence == CPYTHON_LINKED;
+	if (s.wants_libpython)
+		r = procfs_each_map(pid, search_map, &s);
+	if (!s.found && r >= 0) {
+		s = (struct runtime_search){.pid = pid, .images = images};
+		r = procfs_each_map(pid, search_map, &s);
+	}
 	if (r < 0)
 		return r;
 	if (!s.found)
@@ -113,10 +137,11 @@ static int find_runtime(struct program *p, pid_t pid, struct images *images)
 	p->runtime = s.found;
 	p->runtime_bias = s.bias;
 	p->runtime_base = s.base;
-	run_deinit(&p->run);
+	if (p->run.pid != pid)
+		note_process(p, pid);
+	free(p->run.library);
 	p->run.library = s.path;
 	p->run.hexversion = p->runtime->py.hexversion;
-	run_note_process(&p->run, pid);
 	return 0;
 }
 
@@ -124,13 +149,13 @@ static int find_runtime(struct program *p, pid_t pid, struct images *images)
 
 /* System calls that we make in the target run under its seccomp filters. Filters that we are under ourselves (those of
  * a container, say) let through what we do; others are not tried. */
-static bool seccomp_allows(pid_t pid)
+static bool seccomp_allows(pid_t pid, struct images *images)
 {
-	struct procfs_status theirs, ours;
+	struct procfs_status theirs, *ours = &images->ours;
 
-	if (procfs_status(pid, &theirs) < 0 || procfs_status(getpid(), &ours) < 0)
+	if (procfs_status(pid, &theirs) < 0 || (!ours->tgid && procfs_status(getpid(), ours) < 0))
 		return false;
-	return theirs.seccomp == ours.seccomp && theirs.seccomp_filters == ours.seccomp_filters;
+	return theirs.seccomp == ours->seccomp && theirs.seccomp_filters == ours->seccomp_filters;
 }
 
 static const struct image *exe_image(pid_t pid, struct images *images)
@@ -177,17 +202,28 @@ void program_exec(struct program *p, const struct remote *r, struct images *imag
 			return;
 		p->runtime = NULL;
 	}
-	if (!seccomp_allows(r->tid)) {
+	if (!seccomp_allows(r->tid, images)) {
 		p->refusal = image->presence == CPYTHON_LOADABLE
 				     ? NULL
 				     : "a seccomp filter of its own forbids what measuring needs";
 		return;
 	}
+	if (image->presence != CPYTHON_LOADABLE)
+		p->exe = image;
 	ret = boot_start(&p->boot, r);
 	if (ret == 0)
 		p->phase = PROGRAM_BOOTING;
 	else if (ret != -ESRCH && image->presence != CPYTHON_LOADABLE)
 		p->refusal = "no room in it for the first step of measuring";
+}
+
+void program_look_ahead(struct program *p, pid_t pid, struct images *images)
+{
+	/* Until its next call was answered it can neither change what is said of it nor end, but by being killed. */
+	if (p->phase != PROGRAM_WAITING || !p->exe || !p->boot.auxv || p->run.pid == pid)
+		return;
+	note_process(p, pid);
+	images_foresee(images, p->exe, pid);
 }
 
 /* ------------------------------------------------------------------------------------- memory, made by the agent */
@@ -658,7 +694,7 @@ int program_find(struct program *p, pid_t pid, struct images *images)
 		return ret;
 	p->refusal = reason_of(p)			 ? reason_of(p)
 		     : !p->runtime->api[API_PyEval_RestoreThread] ? "it does not export PyEval_RestoreThread()"
-		     : !seccomp_allows(pid) ? "a seccomp filter of its own forbids what measuring needs"
+		     : !seccomp_allows(pid, images) ? "a seccomp filter of its own forbids what measuring needs"
 					    : NULL;
 	return p->refusal ? -ENOTSUP : 0;
 }

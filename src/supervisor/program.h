@@ -5,6 +5,7 @@
  *
  *   exec stop            does the file, or what it may load, have to do with Python?  -> boot
  *   the boot's call      the agent's code is mapped                                   -> written
+ *   (meanwhile           while the loader is at work: what is said of the process, and in its libpython)
  *   call at the entry    the libraries are mapped: look for a runtime in them         -> memory is asked for
  *   next call            memory is there                                              -> hooks are set, the agent is on its own
  *   call at a load       the loader mapped a library: as at the entry
@@ -34,6 +35,7 @@ struct program {
 	bool branches;			/* as this is: they are to be recorded */
 	struct boot boot;
 	raddr blob;	      /* the agent; 0: none */
+	const struct image *exe; /* the program's file, if it is known to have a runtime, or to be about to */
 	raddr runtime_bias;   /* of `runtime` */
 	const struct image *runtime; /* the image with Python in it; NULL: none was found */
 	struct run run;	      /* once it is hooked; the supervisor hands it to the keeper */
@@ -56,6 +58,12 @@ void program_deinit(struct program *p);
 
 /** At the exec stop of @p r's thread. Never fails: what cannot be measured runs unmeasured, with a `refusal`. */
 void program_exec(struct program *p, const struct remote *r, struct images *images);
+
+/**
+ * After a stop of @p pid's first thread, which goes on by now: if it has the loader to wait for, find out what its next
+ * call would have to wait for.
+ */
+void program_look_ahead(struct program *p, pid_t pid, struct images *images);
 
 /** At a signal stop of @p r's thread with AGENT_SIGNAL: true if it was the agent that called, and was served. */
 bool program_call(struct program *p, const struct remote *r, struct images *images);

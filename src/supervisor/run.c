@@ -118,9 +118,9 @@ static int open_other_root(pid_t pid)
 }
 
 /* What the interpreter will take for sys.executable: argv[0], looked for in PATH as Modules/getpath.py does. */
-static char *find_executable(pid_t pid, const char *argv0)
+static char *find_executable(pid_t pid, const char *argv0, const char *path)
 {
-	_cleanup_free_ char *path = procfs_environment(pid, "PATH"), *cwd = NULL;
+	_cleanup_free_ char *cwd = NULL;
 	char full[PATH_MAX];
 
 	if (argv0[0] == '/')
@@ -129,7 +129,7 @@ static char *find_executable(pid_t pid, const char *argv0)
 		cwd = procfs_link(pid, "cwd");
 		return cwd && snprintf(full, sizeof(full), "%s/%s", cwd, argv0) < (int)sizeof(full) ? strdup(full) : NULL;
 	}
-	for (char *dir = path; dir && *dir; dir += strcspn(dir, ":"), dir += *dir == ':') {
+	for (const char *dir = path; dir && *dir; dir += strcspn(dir, ":"), dir += *dir == ':') {
 		char seen[PATH_MAX + 64];
 		int n = (int)strcspn(dir, ":");
 
@@ -142,18 +142,25 @@ static char *find_executable(pid_t pid, const char *argv0)
 	return NULL;
 }
 
+static char *copy(const char *text)
+{
+	return text ? strdup(text) : NULL;
+}
+
 void run_note_process(struct run *run, pid_t pid)
 {
 	char command[512];
 	struct procfs_status status;
-	_cleanup_free_ char *argv0 = procfs_argv0(pid);
+	size_t len;
+	_cleanup_free_ char *argv0 = procfs_argv0(pid), *vars = procfs_environ(pid, &len);
 
 	procfs_cmdline(pid, command, sizeof(command));
 	run->pid = pid;
 	run->ns_pid = procfs_status(pid, &status) == 0 && status.ns_pid ? status.ns_pid : pid;
 	run->command = strdup(command);
-	run->executable = argv0 ? find_executable(pid, argv0) : procfs_link(pid, "exe");
-	run->home = procfs_environment(pid, "HOME");
-	run->user_base = procfs_environment(pid, "PYTHONUSERBASE");
+	run->executable = argv0 ? find_executable(pid, argv0, procfs_environ_find(vars, len, "PATH"))
+				: procfs_link(pid, "exe");
+	run->home = copy(procfs_environ_find(vars, len, "HOME"));
+	run->user_base = copy(procfs_environ_find(vars, len, "PYTHONUSERBASE"));
 	run->root_fd = open_other_root(pid);
 }

@@ -54,10 +54,10 @@ void supervisor_deinit(struct supervisor *s)
 /* ---------------------------------------------------------------------------------------------------------- events */
 
 /* What of it is recorded is sampled. */
-static void tell_sampling(struct supervisor *s, const struct process *p, uint32_t run)
+static void tell_sampling(struct supervisor *s, pid_t pid, uint32_t run)
 {
 	if (s->options->sample)
-		sampling_tell(&s->sampling, s->options, s->selection, &s->keeper, p->pid, run);
+		sampling_tell(&s->sampling, s->options, s->selection, &s->keeper, pid, run);
 }
 
 static void tell_end(struct supervisor *s, uint32_t run, pid_t pid, bool last)
@@ -94,7 +94,7 @@ static void tell_refusal(struct supervisor *s, struct process *p)
 	log_warning("%s (pid %d) is not measured: %s", command, p->pid, g->refusal);
 }
 
-/* The program has a region that the keeper does not know yet: it keeps it from now on. */
+/* The program has a region that the keeper does not know yet: it keeps it from when the program has been resumed. */
 static void hand_over(struct supervisor *s, struct process *p, struct remote *mem)
 {
 	struct untold *u = &s->untold;
@@ -104,27 +104,29 @@ static void hand_over(struct supervisor *s, struct process *p, struct remote *me
 		return;
 	s->python_ran = true;
 	g->run.id = ++s->last_run;
-	keeper_add(&s->keeper, &g->run);
-	tell_sampling(s, p, g->run.id);
 	program_handed_over(g, &u->run);
-	/* A copy of a program knows what that was told. */
-	if (p->is_copy)
-		return run_deinit(&u->run);
 	u->is_there = true;
+	u->pid = p->pid;
+	u->is_copy = p->is_copy;
 	u->mem = *mem;
 	u->blob = g->blob;
 	mem->mem_fd = -1;
 }
 
-/* It takes a while, and the program need not wait: the interpreter has to come to life first. */
+/*
+ * It takes a while, and the program need not wait: the interpreter has to come to life first. The agent is told before
+ * the keeper, which needs a processor for it.
+ */
 static void tell(struct supervisor *s)
 {
 	struct untold *u = &s->untold;
-	const char *text = s->selection ? foresight_get(&s->foresight, s->selection, &u->run) : "";
+	const char *text = s->selection && !u->is_copy ? foresight_get(&s->foresight, s->selection, &u->run) : "";
 
 	if (*text)
 		program_tell_refused(&u->mem, u->blob, text);
 	remote_close(&u->mem);
+	keeper_add(&s->keeper, &u->run);
+	tell_sampling(s, u->pid, u->run.id);
 	run_deinit(&u->run);
 	u->is_there = false;
 }
@@ -152,7 +154,7 @@ static void leave_run(struct supervisor *s, const struct process *p, uint32_t be
 static void end_program(struct supervisor *s, struct process *p, bool execs)
 {
 	if (p->program.run.id)
-		tell_sampling(s, p, 0);
+		tell_sampling(s, p->pid, 0);
 	if (p->program.run.id && !p->is_borrowed)
 		tell_end(s, p->program.run.id, execs && p->is_copy ? 0 : p->pid,
 			   !run_goes_on(s, p->program.run.id, p));
@@ -215,7 +217,7 @@ static void on_fork(struct supervisor *s, struct thread *parent, bool is_vfork)
 	child->process->is_borrowed = is_vfork && child->process->program.blob == parent->process->program.blob;
 	/* One that gets a run of its own is told of when it has it. */
 	if (!child->process->is_borrowed && child->process->program.run.id && fork_mode(s->options) == FORK_SHARES)
-		tell_sampling(s, child->process, child->process->program.run.id);
+		tell_sampling(s, child->process->pid, child->process->program.run.id);
 }
 
 static void on_exec(struct supervisor *s, struct thread *t)
@@ -337,6 +339,8 @@ void supervisor_on_stop(struct supervisor *s, pid_t tid, int status)
 		tracee_continue(tid, sig);
 	if (s->untold.is_there)
 		tell(s);
+	else if (t && t->tid == t->process->pid)
+		program_look_ahead(&t->process->program, tid, &s->images);
 }
 
 /* The command is dead, and nobody has been told yet. */
@@ -657,7 +661,7 @@ void supervisor_left(struct supervisor *s, struct process *p)
 	p->has_left = true;
 	if (!id)
 		return;
-	tell_sampling(s, p, 0);
+	tell_sampling(s, p->pid, 0);
 	p->program.run.id = 0;
 	tell_end(s, id, p->pid, !run_goes_on(s, id, p));
 }

@@ -8,9 +8,11 @@
 #include "supervisor/keeper.h"
 #include "supervisor/process.h"
 
-/* A program that runs by now, and whose agent has to be told something. */
+/* A program that runs by now, of which the keeper, and whose agent, have to be told something. */
 struct untold {
 	bool is_there;
+	bool is_copy; /* of a program whose agent knows */
+	pid_t pid;
 	struct remote mem;
 	raddr blob;
 	struct run run;
