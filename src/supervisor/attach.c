@@ -386,7 +386,7 @@ int attach(struct recorder *recorder)
 	f.signals = open_signals();
 	f.socket = sockets[0];
 	d.socket = sockets[1];
-	r = background_start(recorder, sockets[1], supervise, &d);
+	r = background_start(recorder, sockets[1], NULL, supervise, &d);
 	close(sockets[1]);
 	if (r == 0)
 		watch(&f);

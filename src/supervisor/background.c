@@ -29,14 +29,19 @@ static void lift_limits(void)
 	}
 }
 
-/* Keep nothing of the caller's but what messages need. Returns where those go. */
-static int leave_surroundings(void)
+static void block_signals(void)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC), message_fd = fcntl(2, F_DUPFD_CLOEXEC, 3);
 	sigset_t set;
 
 	sigfillset(&set);
 	sigprocmask(SIG_SETMASK, &set, NULL);
+}
+
+/* Keep nothing of the caller's but what messages need. Returns where those go. */
+static int leave_surroundings(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), message_fd = fcntl(2, F_DUPFD_CLOEXEC, 3);
+
 	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);
@@ -71,27 +76,45 @@ static void close_others(int *keep, size_t n)
 	syscall(SYS_close_range, from, ~0u, 0);
 }
 
-/* The keeper is the supervisor's parent, so that it outlives it and knows when it ends. */
-static void be_keeper(struct recorder *recorder, int fd, supervise_fn *supervise, void *arg)
+struct plan {
+	struct recorder *recorder;
+	int fd;
+	void (*first)(void *arg);
+	supervise_fn *supervise;
+	void *arg;
+};
+
+static void be_supervisor(const struct plan *plan, int socket)
 {
-	int message_fd = leave_surroundings(), sockets[2];
-	int keep[] = {message_fd, fd, recorder->file.dirfd};
+	int message_fd;
+
+	if (plan->first)
+		plan->first(plan->arg);
+	message_fd = leave_surroundings();
+	close_others((int[]){message_fd, socket, plan->fd, plan->recorder->file.dirfd}, 4);
+	plan->supervise(plan->recorder, socket, message_fd, plan->arg);
+}
+
+/* The keeper is the supervisor's parent, so that it outlives it and knows when it ends. */
+static void be_keeper(const struct plan *plan)
+{
+	int message_fd, sockets[2];
 	pid_t supervisor;
 
-	close_others(keep, ARRAY_SIZE(keep));
+	block_signals();
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
 		return log_error("cannot start the supervisor: %s", strerror(errno));
+	/* The caller waits for this one; the rest can be done meanwhile. */
 	supervisor = fork();
 	if (supervisor < 0)
 		return log_error("cannot start the supervisor: %s", strerror(errno));
 	if (supervisor == 0) {
-		close(sockets[0]);
-		supervise(recorder, sockets[1], message_fd, arg);
+		be_supervisor(plan, sockets[1]);
 		_exit(0);
 	}
-	close(sockets[1]);
-	close(fd);
-	keeper_run(sockets[0], supervisor, recorder, message_fd, false);
+	message_fd = leave_surroundings();
+	close_others((int[]){message_fd, sockets[0], plan->recorder->file.dirfd}, 3);
+	keeper_run(sockets[0], supervisor, plan->recorder, message_fd, false);
 }
 
 static void be_successor(struct recorder *recorder, int socket, pid_t supervisor, int message_fd)
@@ -138,8 +161,9 @@ static bool is_reaper(void)
  * A grandchild, whose parent has ended: the command will not find it among its children. As the child of a reaper it
  * stays what it is, a child without a signal, for which wait() does not wait.
  */
-int background_start(struct recorder *recorder, int fd, supervise_fn *supervise, void *arg)
+int background_start(struct recorder *recorder, int fd, void (*first)(void *arg), supervise_fn *supervise, void *arg)
 {
+	const struct plan plan = {recorder, fd, first, supervise, arg};
 	/* No signal tells us of its end: not one the command would find pending, nor one the caller may ignore. */
 	bool reaper = is_reaper();
 	pid_t middle = (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, 0);
@@ -156,7 +180,7 @@ int background_start(struct recorder *recorder, int fd, supervise_fn *supervise,
 		setsid();
 		last = reaper ? 0 : fork();
 		if (last == 0) {
-			be_keeper(recorder, fd, supervise, arg);
+			be_keeper(&plan);
 			recorder_deinit(recorder);
 		}
 		_exit(last < 0);

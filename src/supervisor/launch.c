@@ -76,24 +76,31 @@ static void explain_untraced(pid_t command, int error)
 
 struct followed {
 	pid_t command;
+	bool no_follow;
 	int ready;
+	int error; /* of following it */
 };
+
+static void follow(void *arg)
+{
+	struct followed *f = arg;
+
+	f->error = supervisor_seize(f->command, f->no_follow);
+	if (f->error < 0)
+		explain_untraced(f->command, f->error);
+	if (write(f->ready, f->error < 0 ? "n" : "y", 1) != 1)
+		f->error = -EPIPE;
+}
 
 static void supervise(struct recorder *recorder, int keeper_socket, int message_fd, void *arg)
 {
 	struct followed *f = arg;
 	struct supervisor s;
-	int r;
 
+	close(f->ready);
 	supervisor_init(&s, recorder->options, recorder->selection, keeper_socket, message_fd);
 	s.keeper.recorder = recorder;
-	r = supervisor_follow(&s, f->command);
-	if (r < 0)
-		explain_untraced(f->command, r);
-	if (write(f->ready, r < 0 ? "n" : "y", 1) != 1)
-		r = -EPIPE;
-	close(f->ready);
-	if (r == 0)
+	if (f->error == 0 && supervisor_follow(&s, f->command) == 0)
 		supervisor_run(&s);
 	supervisor_deinit(&s);
 }
@@ -101,7 +108,7 @@ static void supervise(struct recorder *recorder, int keeper_socket, int message_
 /* 'y' from the supervisor once it traces us, else it has said why not. */
 static int be_traced(struct recorder *recorder)
 {
-	struct followed f = {.command = getpid()};
+	struct followed f = {.command = getpid(), .no_follow = recorder->options->no_follow};
 	int ready[2], r;
 	char answer;
 
@@ -110,20 +117,13 @@ static int be_traced(struct recorder *recorder)
 	/* Yama lets only ancestors trace, unless the tracee agrees. */
 	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
 	f.ready = ready[1];
-	r = background_start(recorder, f.ready, supervise, &f);
+	r = background_start(recorder, f.ready, follow, supervise, &f);
 	close(ready[1]);
 	if (r == 0 && read(ready[0], &answer, 1) != 1)
 		r = -ECHILD;
 	close(ready[0]);
 	prctl(PR_SET_PTRACER, 0);
 	return r;
-}
-
-static bool is_traced(void)
-{
-	struct procfs_status status;
-
-	return procfs_status(getpid(), &status) == 0 && status.tracer;
 }
 
 int launch(struct recorder *recorder)
@@ -134,15 +134,11 @@ int launch(struct recorder *recorder)
 	if (r < 0)
 		return cannot_run(command[0], r);
 	/* Whatever comes of it, the command is run. */
-	if (is_traced()) {
-		explain_untraced(getpid(), -EPERM);
-	} else {
-		r = be_traced(recorder);
-		if (r < 0)
-			log_warning("not measured: the supervisor %s%s",
-				    r == -ECHILD ? "was killed as it began" : "could not be started: ",
-				    r == -ECHILD ? "" : strerror(-r));
-	}
+	r = be_traced(recorder);
+	if (r < 0)
+		log_warning("not measured: the supervisor %s%s",
+			    r == -ECHILD ? "was killed as it began" : "could not be started: ",
+			    r == -ECHILD ? "" : strerror(-r));
 	execvp(command[0], command);
 	return cannot_run(command[0], -errno);
 }

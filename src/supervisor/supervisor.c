@@ -471,14 +471,15 @@ static bool dispatch(struct supervisor *s)
 	return next != NEXT_NEVER;
 }
 
+int supervisor_seize(pid_t pid, bool no_follow)
+{
+	return tracee_seize(pid, (no_follow ? 0 : TRACEE_FOLLOW) | (pid == 1 ? TRACEE_STOP_AT_EXIT : 0));
+}
+
 int supervisor_follow(struct supervisor *s, pid_t pid)
 {
-	int r = tracee_seize(pid, (s->options->no_follow ? 0 : TRACEE_FOLLOW) | (pid == 1 ? TRACEE_STOP_AT_EXIT : 0));
-	struct thread *t;
+	struct thread *t = processes_add(&s->processes, pid, pid);
 
-	if (r < 0)
-		return r;
-	t = processes_add(&s->processes, pid, pid);
 	if (!t)
 		return -ENOMEM;
 	s->command = pid;

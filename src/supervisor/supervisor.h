@@ -64,6 +64,8 @@ void supervisor_init(struct supervisor *s, const struct options *options, const 
 void supervisor_deinit(struct supervisor *s);
 
 /** Trace @p pid, which waits for us. */
+int supervisor_seize(pid_t pid, bool no_follow) must_check;
+/** That is to be the command. */
 int supervisor_follow(struct supervisor *s, pid_t pid) must_check;
 
 /** Trace @p pid, which runs, and have its agent come. On failure @p why says why not. */
