@@ -20,6 +20,7 @@ void images_init(struct images *images)
 {
 	memset(images, 0, sizeof(*images));
 	hash_key_init(&images->key);
+	(void)!procfs_status(getpid(), &images->ours);
 }
 
 static void image_free(struct image *image)

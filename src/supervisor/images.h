@@ -28,7 +28,7 @@ struct image {
 struct images {
 	struct hashmap map;
 	struct hash_key key;
-	struct procfs_status ours; /* of the supervisor, once it was asked for: tgid 0 before */
+	struct procfs_status ours; /* what /proc says of ourselves */
 };
 
 void images_init(struct images *images);

@@ -27,20 +27,21 @@ static int check_file(const char *path)
 }
 
 /* As execvp(3) looks for it. 0, or the error it would end with. */
-static int find_command(const char *name)
+static int find_command(const char *name, char full[PATH_MAX])
 {
 	const char *path = getenv("PATH");
-	char full[PATH_MAX];
 	int ret = -ENOENT;
 
-	if (strchr(name, '/'))
+	if (strchr(name, '/')) {
+		snprintf(full, PATH_MAX, "%s", name);
 		return check_file(name);
+	}
 	if (!path)
 		path = "/bin:/usr/bin";
 	for (;;) {
 		size_t n = strcspn(path, ":");
 
-		if (snprintf(full, sizeof(full), "%.*s%s%s", (int)n, path, n ? "/" : "", name) < (int)sizeof(full)) {
+		if (snprintf(full, PATH_MAX, "%.*s%s%s", (int)n, path, n ? "/" : "", name) < PATH_MAX) {
 			int r = check_file(full);
 
 			if (r == 0)
@@ -76,6 +77,7 @@ static void explain_untraced(pid_t command, int error)
 
 struct followed {
 	pid_t command;
+	const char *file; /* that it executes */
 	bool no_follow;
 	int ready;
 	int error; /* of following it */
@@ -92,6 +94,19 @@ static void follow(void *arg)
 		f->error = -EPIPE;
 }
 
+/* While the command executes: its file, which need not be a program, is the first that is to be looked at. */
+static void look_ahead(struct supervisor *s, const struct followed *f)
+{
+	char path[PATH_MAX + 64];
+	_cleanup_close_ int fd = -1;
+	const struct image *image;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s/%s", f->command, f->file[0] == '/' ? "root" : "cwd", f->file);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd >= 0)
+		(void)!images_get(&s->images, fd, &image);
+}
+
 static void supervise(struct recorder *recorder, int keeper_socket, int message_fd, void *arg)
 {
 	struct followed *f = arg;
@@ -100,15 +115,17 @@ static void supervise(struct recorder *recorder, int keeper_socket, int message_
 	close(f->ready);
 	supervisor_init(&s, recorder->options, recorder->selection, keeper_socket, message_fd);
 	s.keeper.recorder = recorder;
-	if (f->error == 0 && supervisor_follow(&s, f->command) == 0)
+	if (f->error == 0 && supervisor_follow(&s, f->command) == 0) {
+		look_ahead(&s, f);
 		supervisor_run(&s);
+	}
 	supervisor_deinit(&s);
 }
 
 /* 'y' from the supervisor once it traces us, else it has said why not. */
-static int be_traced(struct recorder *recorder)
+static int be_traced(struct recorder *recorder, const char *file)
 {
-	struct followed f = {.command = getpid(), .no_follow = recorder->options->no_follow};
+	struct followed f = {.command = getpid(), .file = file, .no_follow = recorder->options->no_follow};
 	int ready[2], r;
 	char answer;
 
@@ -129,12 +146,13 @@ static int be_traced(struct recorder *recorder)
 int launch(struct recorder *recorder)
 {
 	char **command = recorder->options->command;
-	int r = find_command(command[0]);
+	char file[PATH_MAX];
+	int r = find_command(command[0], file);
 
 	if (r < 0)
 		return cannot_run(command[0], r);
 	/* Whatever comes of it, the command is run. */
-	r = be_traced(recorder);
+	r = be_traced(recorder, file);
 	if (r < 0)
 		log_warning("not measured: the supervisor %s%s",
 			    r == -ECHILD ? "was killed as it began" : "could not be started: ",

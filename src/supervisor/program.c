@@ -149,11 +149,12 @@ static int find_runtime(struct program *p, pid_t pid, struct images *images)
 
 /* System calls that we make in the target run under its seccomp filters. Filters that we are under ourselves (those of
  * a container, say) let through what we do; others are not tried. */
-static bool seccomp_allows(pid_t pid, struct images *images)
+static bool seccomp_allows(pid_t pid, const struct images *images)
 {
-	struct procfs_status theirs, *ours = &images->ours;
+	const struct procfs_status *ours = &images->ours;
+	struct procfs_status theirs;
 
-	if (procfs_status(pid, &theirs) < 0 || (!ours->tgid && procfs_status(getpid(), ours) < 0))
+	if (procfs_status(pid, &theirs) < 0 || !ours->tgid)
 		return false;
 	return theirs.seccomp == ours->seccomp && theirs.seccomp_filters == ours->seccomp_filters;
 }
