@@ -68,13 +68,13 @@ static void patch(unsigned char *code, const unsigned char *field, uint64_t valu
 	memcpy(code + (field - boot_code), &value, sizeof(value));
 }
 
-int boot_start(struct boot *b, const struct remote *r)
+int boot_start(struct boot *b, const struct remote *r, bool near)
 {
 	unsigned char code[BOOT_MAX];
 	struct user_regs_struct regs;
 	struct procfs_auxv aux;
 	struct boot new = {.len = (size_t)(boot_code_end - boot_code)};
-	raddr cave;
+	raddr cave, hint;
 	int ret;
 
 	if (new.len > sizeof(code))
@@ -98,6 +98,8 @@ int boot_start(struct boot *b, const struct remote *r)
 	if (ret < 0)
 		return ret;
 	memcpy(code, boot_code, new.len);
+	if (near && procfs_find_gap(r->tid, aux.entry, boot_blob()->size, &hint) == 0)
+		patch(code, boot_code_hint, hint);
 	patch(code, boot_code_size, boot_blob()->size);
 	patch(code, boot_code_back, regs.rip);
 	ret = remote_write(r, cave, code, new.len);
@@ -138,7 +140,25 @@ int boot_complete(const struct remote *r, raddr blob)
 	return remote_write(r, blob, &magic, sizeof(magic));
 }
 
-int boot_finish(struct boot *b, const struct remote *r, raddr *blob)
+int boot_memfd(const struct remote *r)
+{
+	struct user_regs_struct regs;
+	int ret = tracee_get_regs(r->tid, &regs);
+
+	return ret < 0 ? ret : (int)regs.rbp;
+}
+
+static int leave_calls(const struct remote *r, raddr data, const struct agent_call *calls, uint32_t n)
+{
+	uint64_t region_call = 1;
+	int ret = remote_write(r, data + offsetof(struct agent, calls), calls, n * sizeof(*calls));
+
+	if (ret == 0)
+		ret = remote_write(r, data + offsetof(struct agent, region_call), &region_call, sizeof(region_call));
+	return ret < 0 ? ret : remote_write(r, data + offsetof(struct agent, ncalls), &n, sizeof(n));
+}
+
+int boot_finish(struct boot *b, const struct remote *r, const struct agent_call *calls, uint32_t n, raddr *blob)
 {
 	raddr new, data;
 	uint64_t entry;
@@ -151,6 +171,9 @@ int boot_finish(struct boot *b, const struct remote *r, raddr *blob)
 	if (ret < 0)
 		return ret;
 	ret = remote_write(r, data + offsetof(struct agent, auxv_entry), &b->auxv, sizeof(b->auxv));
+	if (ret < 0)
+		return ret;
+	ret = n ? leave_calls(r, data, calls, n) : 0;
 	if (ret < 0)
 		return ret;
 	ret = boot_complete(r, new);

@@ -3,11 +3,12 @@
  *
  * At the exec stop a few instructions (agent/boot.S) are written into the unused end of a page of text, and the
  * instruction pointer is set to them: one change, after which everything goes by itself. They map memory, call us (a
- * rendezvous), and go on; if the memory holds a complete agent by then they enter it. The agent waits for the loader by
- * taking AT_ENTRY's place in the auxiliary vector.
+ * rendezvous), and go on; if the memory holds a complete agent by then they enter it. The agent makes the calls that were
+ * left for it, and waits for the loader by taking AT_ENTRY's place in the auxiliary vector.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "attach/agent/agent_abi.h"
@@ -25,11 +26,23 @@ struct boot {
 	unsigned char saved[BOOT_MAX];
 };
 
-/** Start at the exec stop of @p r's thread. On error nothing was changed: -ENOENT (no room for the code), -ESRCH, ... */
-int boot_start(struct boot *b, const struct remote *r) must_check;
+/**
+ * Start at the exec stop of @p r's thread. The agent's memory is to be near the program's own, if @p near and there is
+ * room. On error nothing was changed: -ENOENT (no room for the code), -ESRCH, ...
+ */
+int boot_start(struct boot *b, const struct remote *r, bool near) must_check;
 
-/** At the rendezvous: put the agent into the memory that was mapped; its address goes to *@p blob. */
-int boot_finish(struct boot *b, const struct remote *r, raddr *blob) must_check;
+/**
+ * At the rendezvous: a memfd that the boot has made, open in the program until it goes on there; or the negative errno
+ * with which that failed.
+ */
+int boot_memfd(const struct remote *r) must_check;
+
+/**
+ * Put the agent into the memory that was mapped; its address goes to *@p blob. It begins with @p n of @p calls, of which
+ * the first one's result is a region, unless @p n is 0.
+ */
+int boot_finish(struct boot *b, const struct remote *r, const struct agent_call *calls, uint32_t n, raddr *blob) must_check;
 
 /** The same in two steps, for what was not booted: between them what the agent must know before anybody enters it. */
 int boot_write(const struct remote *r, raddr *blob) must_check;

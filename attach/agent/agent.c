@@ -78,6 +78,19 @@ static void take_region(uint64_t region)
 	atomic_store(&agent_data.is_shut, 0);
 }
 
+/* The region that was asked for; 0: there is none. */
+static uint64_t region_of_calls(void)
+{
+	uint64_t call = agent_data.region_call, region;
+
+	agent_data.region_call = 0;
+	region = call == AGENT_REGION_IS_READY ? agent_data.ready_region
+					       : (uint64_t)agent_data.calls[(call - 1) % AGENT_CALLS].result;
+	if (call == AGENT_REGION_IS_READY)
+		agent_data.ready_region = 0;
+	return region < -4096ull ? region : 0;
+}
+
 /* Do what the supervisor asks for, until it asks for no more. */
 void agent_serve(enum agent_why why)
 {
@@ -85,16 +98,15 @@ void agent_serve(enum agent_why why)
 
 	do {
 		agent_call_supervisor(why);
-		if (!agent_data.ncalls) {
+		if (!agent_data.ncalls && agent_data.region_call != AGENT_REGION_IS_READY) {
 			/* Nothing more to do, or the supervisor died before it had said all. */
 			agent_data.region_call = 0;
 			return close_memfd();
 		}
 		make_calls();
 	} while (!agent_data.region_call);
-	region = (uint64_t)agent_data.calls[(agent_data.region_call - 1) % AGENT_CALLS].result;
-	agent_data.region_call = 0;
-	if (region && region < -4096ull) {
+	region = region_of_calls();
+	if (region) {
 		agent_data.rearm = why == AGENT_AT_FORK;
 		take_region(region);
 	}
@@ -104,6 +116,19 @@ void agent_serve(enum agent_why why)
 bool agent_make_writable(void)
 {
 	return agent_syscall(SYS_mprotect, (long)&agent_data, sizeof(agent_data), 3, 0, 0, 0) == 0;
+}
+
+/* The boot code's memfd is closed when this returns. */
+hidden void agent_boot(void)
+{
+	if (!agent_make_writable())
+		return;
+	make_calls();
+	if (agent_data.region_call)
+		agent_data.ready_region = region_of_calls();
+	/* With a loader, agent_program() comes later. */
+	if (!agent_data.auxv_entry)
+		agent_serve(AGENT_AT_ENTRY);
 }
 
 hidden uint64_t agent_program(void)
@@ -116,13 +141,6 @@ hidden uint64_t agent_program(void)
 		*(uint64_t *)agent_data.auxv_entry = entry;
 	agent_serve(AGENT_AT_ENTRY);
 	return entry;
-}
-
-hidden void agent_boot(void)
-{
-	/* With a loader, agent_program() comes later. */
-	if (!agent_data.auxv_entry && agent_make_writable())
-		agent_serve(AGENT_AT_ENTRY);
 }
 
 hidden void agent_on_loader(void)

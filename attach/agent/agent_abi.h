@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#define AGENT_ABI 4
+#define AGENT_ABI 5
 #define AGENT_SIZE_MAX (1u << 20) /* of its image */
 #define AGENT_MAGIC 0x54435650u /* "PVCT", written last: a blob without it is never entered */
 
@@ -341,6 +341,8 @@ struct agent_undo {
 
 #define AGENT_UNDOS 8
 
+#define AGENT_REGION_IS_READY 0x100 /* in place of a call */
+
 struct agent_alias; /* a name that is not itself the file's absolute name */
 struct trap_state;  /* traps.c */
 
@@ -355,13 +357,14 @@ struct agent {
 	uint64_t auxv_entry; /* address of the AT_ENTRY value to put back, or 0 */
 	uint64_t loader_state; /* address of r_debug.r_state, for HOOK_LOADER */
 	uint64_t region_call; /* 1 + index of the call of the last batch whose result is the region, 0: none */
+	uint64_t ready_region; /* one that the boot has mapped: for AGENT_REGION_IS_READY as `region_call`; 0: none */
 
 	uint64_t memfd; /* 1 + a descriptor of ours that is still open, 0: none */
 
 	uint64_t gil_holder; /* SUMMONED_AFTER: where it is written who has the GIL */
 	uint64_t arm_word;   /* attach/arm.h: what its visitor has taken */
 	uint64_t errno_location; /* of the program's libc: the function, or 0 */
-	uint64_t hook_page;	 /* executable page near the runtime, from the first attach on; 0: none */
+	uint64_t hook_page;	 /* executable page near the runtime, once one is in use; 0: none */
 	uint32_t request;	 /* enum agent_request */
 	uint32_t is_alone;	 /* the supervisor has gone: do not call it */
 	uint32_t summoned;	 /* enum agent_summoned */
@@ -403,7 +406,7 @@ struct agent {
 /* The first bytes of the blob; all are offsets from its start. */
 struct agent_blob {
 	uint32_t magic; /* AGENT_MAGIC once complete */
-	uint32_t entry_boot;	/* called by the boot code, when there is no loader to wait for */
+	uint32_t entry_boot;	/* called by the boot code */
 	uint32_t entry_program; /* put into AT_ENTRY */
 	uint32_t data;		/* struct agent, page aligned */
 	uint32_t size;		/* of all, in memory */
@@ -411,4 +414,7 @@ struct agent_blob {
 	uint32_t trap_table;	/* 3.11: what the borrowed entry of opcode_targets leads to */
 	uint32_t trap_spare;	/* and that of the calibration opcode */
 	uint32_t held;		/* called with the GIL held */
+	uint32_t hooks;		/* AGENT_HOOK_PAGE bytes that the agent leaves alone, executable */
 };
+
+#define AGENT_HOOK_PAGE 4096u

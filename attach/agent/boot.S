@@ -1,7 +1,8 @@
 /*
  * The first code of ours that runs in a program: written into unused bytes of its text, entered by one change of the
  * instruction pointer, and back by itself. Whatever becomes of the supervisor meanwhile, the program goes on: the
- * memory mapped here is entered only when its first word says that it is complete.
+ * memory mapped here is entered only when its first word says that it is complete, and the memfd, which may become the
+ * region, is closed in any case.
  */
 	.section .rodata
 	.globl boot_code, boot_code_end, boot_code_hint, boot_code_size, boot_code_back, boot_code_call
@@ -20,47 +21,66 @@ boot_code:
 	push	%r10
 	push	%r11
 	sub	$16, %rsp
-	mov	$9, %eax	/* mmap */
+	or	$-1, %ebp	/* the memfd: in rbp at the call, the memory in rbx */
+	push	$9	/* mmap */
+	pop	%rax
 	mov	boot_code_hint(%rip), %rdi
 	mov	boot_code_size(%rip), %rsi
-	mov	$5, %edx	/* PROT_READ|PROT_EXEC */
-	mov	$0x22, %r10d	/* MAP_PRIVATE|MAP_ANONYMOUS */
-	mov	$-1, %r8
+	push	$5	/* PROT_READ|PROT_EXEC */
+	pop	%rdx
+	push	$0x22	/* MAP_PRIVATE|MAP_ANONYMOUS */
+	pop	%r10
+	push	$-1
+	pop	%r8
 	xor	%r9d, %r9d
 	syscall
 	mov	%rax, %rbx
 	cmp	$-4096, %rax
 	ja	1f
-	movq	$0x400000, (%rsp)	/* SIGURG */
-	mov	$14, %eax	/* rt_sigprocmask */
-	mov	$1, %edi	/* SIG_UNBLOCK */
-	mov	%rsp, %rsi
-	lea	8(%rsp), %rdx
-	mov	$8, %r10d
-	syscall
-	mov	$39, %eax	/* getpid */
+	mov	$319, %eax	/* memfd_create */
+	lea	boot_code_name(%rip), %rdi
+	push	$3	/* MFD_CLOEXEC|MFD_ALLOW_SEALING */
+	pop	%rsi
 	syscall
 	mov	%eax, %ebp
-	mov	$186, %eax	/* gettid */
+	movq	$0x400000, (%rsp)	/* SIGURG */
+	push	$14	/* rt_sigprocmask */
+	pop	%rax
+	push	$1	/* SIG_UNBLOCK */
+	pop	%rdi
+	mov	%rsp, %rsi
+	lea	8(%rsp), %rdx
+	push	$8
+	pop	%r10
+	syscall
+	mov	$186, %eax	/* gettid: there is no other thread, so it is the process's number, too */
 	syscall
 	mov	%eax, %esi
-	mov	%ebp, %edi
-	mov	$23, %edx	/* SIGURG */
+	mov	%eax, %edi
+	push	$23	/* SIGURG */
+	pop	%rdx
 	mov	$234, %eax	/* tgkill */
 	syscall
 boot_code_call:
-	mov	$14, %eax	/* rt_sigprocmask */
-	mov	$2, %edi	/* SIG_SETMASK */
+	push	$14	/* rt_sigprocmask */
+	pop	%rax
+	push	$2	/* SIG_SETMASK */
+	pop	%rdi
 	lea	8(%rsp), %rsi
 	xor	%edx, %edx
-	mov	$8, %r10d
+	push	$8
+	pop	%r10
 	syscall
 	cmpl	$0x54435650, (%rbx)
 	jne	1f
 	mov	4(%rbx), %eax
 	add	%rbx, %rax
 	call	*%rax
-1:	add	$16, %rsp
+1:	push	$3	/* close */
+	pop	%rax
+	mov	%ebp, %edi
+	syscall
+	add	$16, %rsp
 	pop	%r11
 	pop	%r10
 	pop	%r9
@@ -75,6 +95,8 @@ boot_code_call:
 	popf
 	lea	128(%rsp), %rsp
 	jmp	*boot_code_back(%rip)
+boot_code_name:
+	.asciz	"pycov-trace"
 boot_code_hint:
 	.quad	0
 boot_code_size:

@@ -21,6 +21,7 @@ agent_blob:
 	.long	trap_table_entry - agent_blob
 	.long	trap_spare_entry - agent_blob
 	.long	held_entry - agent_blob
+	.long	agent_hooks - agent_blob
 
 	.macro save_general
 	pushf

@@ -20,13 +20,15 @@
 #include "supervisor/summon.h"
 #include "symbols/elf_symbol.h"
 
-#define HOOK_PAGE_SIZE 4096u
+#define HOOK_PAGE_SIZE AGENT_HOOK_PAGE
+#define HOOK_DISTANCE_MAX (1ull << 30)
 #define PATCHED_MAX 9u /* an ENDBR64, and a jump */
 #define DATA(field) (p->blob + boot_blob()->data + offsetof(struct agent, field))
 
 void program_init(struct program *p)
 {
 	memset(p, 0, sizeof(*p));
+	p->ready_fd = -1;
 	run_init(&p->run);
 }
 
@@ -36,6 +38,7 @@ void program_deinit(struct program *p)
 	bool branches = p->branches;
 
 	run_deinit(&p->run);
+	cleanup_closep(&p->ready_fd);
 	program_init(p);
 	p->fork_mode = fork_mode;
 	p->branches = branches;
@@ -62,6 +65,7 @@ void program_fork(struct program *child, const struct program *parent)
 	program_deinit(child);
 	*child = *parent;
 	run_init(&child->run);
+	child->ready_fd = -1;
 	child->run.id = parent->run.id;
 }
 
@@ -211,7 +215,7 @@ void program_exec(struct program *p, const struct remote *r, struct images *imag
 	}
 	if (image->presence != CPYTHON_LOADABLE)
 		p->exe = image;
-	ret = boot_start(&p->boot, r);
+	ret = boot_start(&p->boot, r, image->presence == CPYTHON_DEFINED);
 	if (ret == 0)
 		p->phase = PROGRAM_BOOTING;
 	else if (ret != -ESRCH && image->presence != CPYTHON_LOADABLE)
@@ -262,6 +266,14 @@ static raddr runtime_addr(const struct program *p, uint64_t vaddr)
 	return vaddr ? vaddr + p->runtime_bias : 0;
 }
 
+/* The agent's own page for hooks, if it is near the runtime; else 0. */
+static raddr own_page(const struct program *p)
+{
+	raddr page = p->blob + boot_blob()->hooks, near = runtime_addr(p, p->runtime->api[API_PyEval_EvalCode]);
+
+	return (page > near ? page - near : near - page) < HOOK_DISTANCE_MAX ? page : 0;
+}
+
 /* A memfd. Its name is written where the last call would be. */
 static int memfd_call(const struct program *p, const struct remote *r, struct agent_call *call)
 {
@@ -272,27 +284,28 @@ static int memfd_call(const struct program *p, const struct remote *r, struct ag
 	return remote_write(r, name_at, name, sizeof(name));
 }
 
+static int set_up(struct program *p, const struct remote *r);
+
 static int ask_for_memory(struct program *p, const struct remote *r)
 {
 	struct agent_call calls[2];
+	uint32_t n = 0;
 	raddr page;
-	int ret;
-
-	ret = memfd_call(p, r, &calls[0]);
-	if (ret < 0)
-		return ret;
 	/* An agent that was here before has its page still. */
-	ret = remote_read(r, DATA(hook_page), &page, sizeof(page));
-	if (ret < 0)
-		return ret;
-	if (page) {
-		p->phase = PROGRAM_MEMORY;
-		return leave_calls(p, r, calls, 1);
+	int ret = remote_read(r, DATA(hook_page), &page, sizeof(page));
+
+	if (ret == 0 && !page && own_page(p)) {
+		page = own_page(p);
+		ret = remote_write(r, DATA(hook_page), &page, sizeof(page));
 	}
-	ret = page_call(r, runtime_addr(p, p->runtime->api[API_PyEval_EvalCode]), &calls[1]);
-	if (ret < 0)
-		return ret;
-	ret = leave_calls(p, r, calls, 2);
+	if (ret == 0 && p->ready_fd < 0)
+		ret = memfd_call(p, r, &calls[n++]);
+	if (ret == 0 && !page)
+		ret = page_call(r, runtime_addr(p, p->runtime->api[API_PyEval_EvalCode]), &calls[n++]);
+	if (ret == 0 && !n)
+		return set_up(p, r);
+	if (ret == 0)
+		ret = leave_calls(p, r, calls, n);
 	if (ret == 0)
 		p->phase = PROGRAM_MEMORY;
 	return ret;
@@ -515,24 +528,37 @@ static int open_target_fd(pid_t pid, int64_t fd)
 	return ret < 0 ? -errno : ret;
 }
 
+/* How the agent maps the region at @memfd; the last of them is left out where others close it. */
+#define REGION_CALLS(memfd)                                                                                             \
+	{                                                                                                               \
+		{SYS_mmap, {0, REGION_CHUNK, PROT_READ | PROT_WRITE, MAP_SHARED, (uint64_t)(memfd), 0}, 0},             \
+		{SYS_madvise, {AGENT_ARG_RESULT(0), REGION_CHUNK, MADV_DONTDUMP}, 0},                                   \
+		{SYS_close, {(uint64_t)(memfd)}, 0},                                                                    \
+	}
+
+/* It has one since the boot. */
+static int share_ready_region(struct program *p, const struct remote *r)
+{
+	uint64_t region_call = AGENT_REGION_IS_READY;
+
+	p->run.region_fd = take_fd(p->ready_fd);
+	return remote_write(r, DATA(region_call), &region_call, sizeof(region_call));
+}
+
 /* Take the memfd that the agent has made as the region, and let the agent map it. */
 static int share_region(struct program *p, const struct remote *r)
 {
-	struct agent_call calls[3] = {
-		{SYS_mmap, {0, REGION_CHUNK, PROT_READ | PROT_WRITE, MAP_SHARED, 0, 0}, 0},
-		{SYS_madvise, {AGENT_ARG_RESULT(0), REGION_CHUNK, MADV_DONTDUMP}, 0},
-		{SYS_close, {0}, 0},
-	};
 	uint64_t region_call = 1;
 	int64_t memfd;
 	int ret, fd;
 
+	if (p->ready_fd >= 0)
+		return share_ready_region(p, r);
 	ret = call_result(p, r, 0, &memfd);
 	if (ret < 0)
 		return ret;
 	if (memfd < 0) /* the kernel has no rule by which it would refuse one: a filter has */
 		return memfd == -EMFILE || memfd == -ENFILE || memfd == -ENOMEM ? (int)memfd : -ENOSYS;
-	calls[0].args[4] = calls[2].args[0] = (uint64_t)memfd;
 	fd = open_target_fd(r->tid, memfd);
 	if (fd < 0)
 		return fd;
@@ -541,7 +567,7 @@ static int share_region(struct program *p, const struct remote *r)
 	if (ret < 0)
 		return ret;
 	ret = remote_write(r, DATA(region_call), &region_call, sizeof(region_call));
-	return ret < 0 ? ret : leave_calls(p, r, calls, 3);
+	return ret < 0 ? ret : leave_calls(p, r, (const struct agent_call[])REGION_CALLS(memfd), 3);
 }
 
 static int set_up(struct program *p, const struct remote *r)
@@ -550,7 +576,7 @@ static int set_up(struct program *p, const struct remote *r)
 	int ret = remote_read(r, DATA(hook_page), &page, sizeof(page));
 
 	if (ret == 0 && !page)
-		ret = call_result(p, r, 1, &page);
+		ret = call_result(p, r, p->ready_fd < 0 ? 1 : 0, &page);
 	if (ret < 0 || (page < 0 && page > -4096))
 		return ret < 0 ? ret : (int)page;
 	ret = remote_write(r, DATA(hook_page), &page, sizeof(page));
@@ -663,9 +689,15 @@ int program_tell_undo(struct program *p, const struct remote *r)
 
 /* ------------------------------------------------------------------------------------------------------- the calls */
 
+/* A program that is to have a runtime gets its region at once, which saves a stop. The boot code closes the memfd. */
 static int on_boot_call(struct program *p, const struct remote *r)
 {
-	int ret = boot_finish(&p->boot, r, &p->blob);
+	int memfd = p->exe ? boot_memfd(r) : -1, ret;
+
+	p->ready_fd = memfd >= 0 ? open_target_fd(r->tid, memfd) : -1;
+	if (p->ready_fd >= 0 && region_create(p->ready_fd) < 0)
+		cleanup_closep(&p->ready_fd), p->ready_fd = -1;
+	ret = boot_finish(&p->boot, r, (const struct agent_call[])REGION_CALLS(memfd), p->ready_fd >= 0 ? 2 : 0, &p->blob);
 
 	p->phase = ret == 0 ? PROGRAM_WAITING : PROGRAM_UNTOUCHED;
 	return ret;

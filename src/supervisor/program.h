@@ -35,6 +35,7 @@ struct program {
 	bool branches;			/* as this is: they are to be recorded */
 	struct boot boot;
 	raddr blob;	      /* the agent; 0: none */
+	int ready_fd; /* a region that it has mapped and does not use yet; -1: none */
 	const struct image *exe; /* the program's file, if it is known to have a runtime, or to be about to */
 	raddr runtime_bias;   /* of `runtime` */
 	const struct image *runtime; /* the image with Python in it; NULL: none was found */
