@@ -4,10 +4,10 @@
  * without us.
  *
  *   exec stop            does the file, or what it may load, have to do with Python?  -> boot
- *   the boot's call      the agent's code is mapped                                   -> written
+ *   the boot's call      memory for the agent is mapped, and a memfd was made         -> the agent and a region
  *   (meanwhile           while the loader is at work: what is said of the process, and in its libpython)
- *   call at the entry    the libraries are mapped: look for a runtime in them         -> memory is asked for
- *   next call            memory is there                                              -> hooks are set, the agent is on its own
+ *   call at the entry    the libraries are mapped: look for a runtime in them         -> hooks are set, the agent is on its own
+ *   (next call           after memory for them had to be asked for)
  *   call at a load       the loader mapped a library: as at the entry
  */
 #pragma once
@@ -23,7 +23,7 @@ enum program_phase {
 	PROGRAM_BOOTING,   /* the boot code was entered */
 	PROGRAM_SUMMONED,  /* it runs, and one of its threads is to come by itself (summon.h) */
 	PROGRAM_WAITING,   /* the agent is in, and waits for the entry point or for a library */
-	PROGRAM_MEMORY,    /* a runtime was found, the agent makes memory for the hooks */
+	PROGRAM_MEMORY,    /* a runtime was found, the agent makes what memory is missing */
 	PROGRAM_LOADER,    /* the same, to watch the loader */
 	PROGRAM_HOOKED,    /* the agent works on its own */
 	PROGRAM_FORKED,    /* in a forked child, the agent makes a region of its own */
