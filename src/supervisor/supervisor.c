@@ -447,6 +447,22 @@ static void release_command(struct supervisor *s)
 	reap(command);
 }
 
+static bool tells_of_child(const struct stop *stop)
+{
+	enum stop_kind kind = stop_classify(stop->status);
+
+	return kind == STOP_FORK || kind == STOP_VFORK;
+}
+
+/* Parents first: what they say of a child need not be found out then. */
+static void serve(struct supervisor *s, const struct stop *stops, size_t n)
+{
+	for (int pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < n; i++)
+			if (tells_of_child(&stops[i]) == (pass == 0))
+				supervisor_on_stop(s, stops[i].tid, stops[i].status);
+}
+
 /* False when nothing is left to follow. */
 static bool dispatch(struct supervisor *s)
 {
@@ -457,8 +473,7 @@ static bool dispatch(struct supervisor *s)
 
 	do {
 		n = collect_stops(stops, ARRAY_SIZE(stops));
-		for (size_t i = 0; i < n; i++)
-			supervisor_on_stop(s, stops[i].tid, stops[i].status);
+		serve(s, stops, n);
 		next = look(s, &tid);
 		if (next == NEXT_END) {
 			on_end(s, tid);
