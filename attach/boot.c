@@ -10,7 +10,7 @@
 #include "base/log.h"
 
 extern const unsigned char agent_blob_start[], agent_blob_end[];
-extern const unsigned char boot_code[], boot_code_end[], boot_code_hint[], boot_code_size[], boot_code_back[],
+extern const unsigned char boot_code[], boot_code_end[], boot_code_hint[], boot_code_size[], boot_code_name[], boot_code_back[],
 	boot_code_call[];
 
 const struct agent_blob *boot_blob(void)
@@ -63,18 +63,27 @@ static int find_auxv_entry(const struct remote *r, raddr sp, raddr entry, raddr 
 	return -ENOENT;
 }
 
-static void patch(unsigned char *code, const unsigned char *field, uint64_t value)
+static void patch(unsigned char *code, const unsigned char *field, const void *value, size_t size)
 {
-	memcpy(code + (field - boot_code), &value, sizeof(value));
+	memcpy(code + (field - boot_code), value, size);
 }
 
-int boot_start(struct boot *b, const struct remote *r, bool near)
+/* Where the agent's memory should be; 0: anywhere. */
+static raddr place_of(const struct remote *r, const struct procfs_auxv *aux, unsigned int flags)
+{
+	raddr at;
+
+	return flags & BOOT_NEAR && procfs_find_gap(r->tid, aux->entry, boot_blob()->size, &at) == 0 ? at : 0;
+}
+
+int boot_start(struct boot *b, const struct remote *r, unsigned int flags)
 {
 	unsigned char code[BOOT_MAX];
 	struct user_regs_struct regs;
 	struct procfs_auxv aux;
 	struct boot new = {.len = (size_t)(boot_code_end - boot_code)};
 	raddr cave, hint;
+	uint32_t size = boot_blob()->size;
 	int ret;
 
 	if (new.len > sizeof(code))
@@ -98,10 +107,12 @@ int boot_start(struct boot *b, const struct remote *r, bool near)
 	if (ret < 0)
 		return ret;
 	memcpy(code, boot_code, new.len);
-	if (near && procfs_find_gap(r->tid, aux.entry, boot_blob()->size, &hint) == 0)
-		patch(code, boot_code_hint, hint);
-	patch(code, boot_code_size, boot_blob()->size);
-	patch(code, boot_code_back, regs.rip);
+	hint = place_of(r, &aux, flags);
+	patch(code, boot_code_hint, &hint, sizeof(hint));
+	patch(code, boot_code_size, &size, sizeof(size));
+	patch(code, boot_code_back, &regs.rip, sizeof(regs.rip));
+	if (!(flags & BOOT_MEMFD))
+		patch(code, boot_code_name, "", 1);
 	ret = remote_write(r, cave, code, new.len);
 	if (ret < 0)
 		return ret;

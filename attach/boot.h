@@ -8,7 +8,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "attach/agent/agent_abi.h"
@@ -26,15 +25,15 @@ struct boot {
 	unsigned char saved[BOOT_MAX];
 };
 
-/**
- * Start at the exec stop of @p r's thread. The agent's memory is to be near the program's own, if @p near and there is
- * room. On error nothing was changed: -ENOENT (no room for the code), -ESRCH, ...
- */
-int boot_start(struct boot *b, const struct remote *r, bool near) must_check;
+#define BOOT_NEAR 1u   /* the agent's memory is to be near the program's own, if there is room */
+#define BOOT_MEMFD 2u  /* boot_memfd() will be asked for */
+
+/** Start at the exec stop of @p r's thread. On error nothing was changed: -ENOENT (no room for the code), -ESRCH, ... */
+int boot_start(struct boot *b, const struct remote *r, unsigned int flags) must_check;
 
 /**
  * At the rendezvous: a memfd that the boot has made, open in the program until it goes on there; or the negative errno
- * with which that failed.
+ * with which that failed. -EPERM: it was not asked for.
  */
 int boot_memfd(const struct remote *r) must_check;
 

@@ -5,7 +5,7 @@
  * region, is closed in any case.
  */
 	.section .rodata
-	.globl boot_code, boot_code_end, boot_code_hint, boot_code_size, boot_code_back, boot_code_call
+	.globl boot_code, boot_code_end, boot_code_hint, boot_code_size, boot_code_name, boot_code_back, boot_code_call
 boot_code:
 	lea	-128(%rsp), %rsp
 	pushf
@@ -24,8 +24,10 @@ boot_code:
 	or	$-1, %ebp	/* the memfd: in rbp at the call, the memory in rbx */
 	push	$9	/* mmap */
 	pop	%rax
-	mov	boot_code_hint(%rip), %rdi
-	mov	boot_code_size(%rip), %rsi
+	movabs	$0x1122334455667788, %rdi
+boot_code_hint = . - 8
+	mov	$0x11223344, %esi
+boot_code_size = . - 4
 	push	$5	/* PROT_READ|PROT_EXEC */
 	pop	%rdx
 	push	$0x22	/* MAP_PRIVATE|MAP_ANONYMOUS */
@@ -37,13 +39,15 @@ boot_code:
 	mov	%rax, %rbx
 	cmp	$-4096, %rax
 	ja	1f
-	mov	$319, %eax	/* memfd_create */
 	lea	boot_code_name(%rip), %rdi
+	cmpb	$0, (%rdi)	/* not wanted */
+	je	2f
+	mov	$319, %eax	/* memfd_create */
 	push	$3	/* MFD_CLOEXEC|MFD_ALLOW_SEALING */
 	pop	%rsi
 	syscall
 	mov	%eax, %ebp
-	movq	$0x400000, (%rsp)	/* SIGURG */
+2:	movq	$0x400000, (%rsp)	/* SIGURG */
 	push	$14	/* rt_sigprocmask */
 	pop	%rax
 	push	$1	/* SIG_UNBLOCK */
@@ -97,10 +101,6 @@ boot_code_call:
 	jmp	*boot_code_back(%rip)
 boot_code_name:
 	.asciz	"pycov-trace"
-boot_code_hint:
-	.quad	0
-boot_code_size:
-	.quad	0
 boot_code_back:
 	.quad	0
 boot_code_end:

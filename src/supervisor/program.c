@@ -215,7 +215,7 @@ void program_exec(struct program *p, const struct remote *r, struct images *imag
 	}
 	if (image->presence != CPYTHON_LOADABLE)
 		p->exe = image;
-	ret = boot_start(&p->boot, r, image->presence == CPYTHON_DEFINED);
+	ret = boot_start(&p->boot, r, (p->exe ? BOOT_MEMFD : 0) | (image->presence == CPYTHON_DEFINED ? BOOT_NEAR : 0));
 	if (ret == 0)
 		p->phase = PROGRAM_BOOTING;
 	else if (ret != -ESRCH && image->presence != CPYTHON_LOADABLE)
