@@ -17,6 +17,7 @@ def work(n):
         exec(compile("def f(x):\\n    return x + %d\\n" % i, "made%d.py" % i, "exec"), globals())
         total += f(i)
     return total
+print(sorted(os.listdir("/proc/self/fd")), flush=True)
 for i in range(12):
     print(i, work(25), flush=True)
     if i % 3 == 0:
