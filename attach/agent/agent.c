@@ -143,11 +143,55 @@ hidden uint64_t agent_program(void)
 	return entry;
 }
 
+/* <link.h>; the list of libraries, which nobody changes while the loader is at r_brk. */
+struct library {
+	uint64_t bias;
+	const char *name;
+	uint64_t dynamic;
+	const struct library *next;
+};
+
+#define STATE_TO_LIST (-16) /* in struct r_debug, from r_state to r_map */
+#define LIBRARIES_MAX 65536
+
+static bool is_called_libpython(const char *name)
+{
+	static const char wanted[] = "libpython";
+	const char *base = name;
+
+	for (const char *c = name; *c; c++)
+		if (*c == '/')
+			base = c + 1;
+	for (size_t i = 0; i < sizeof(wanted) - 1; i++)
+		if (base[i] != wanted[i])
+			return false;
+	return true;
+}
+
+static uint32_t count_libpythons(void)
+{
+	const struct library *l = *(const struct library **)(agent_data.loader_state + STATE_TO_LIST);
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; l && i < LIBRARIES_MAX; i++, l = l->next)
+		n += l->name && is_called_libpython(l->name);
+	return n;
+}
+
+/* The supervisor is called for each library until there is a runtime, then for what may be another one. */
 hidden void agent_on_loader(void)
 {
+	uint32_t n;
+
 	/* RT_CONSISTENT: the list of libraries is complete. */
-	if (load32((void *)agent_data.loader_state, 0) == 0 && !atomic_load(&agent_data.source))
+	if (load32((void *)agent_data.loader_state, 0) != 0)
+		return;
+	if (!atomic_load(&agent_data.source))
+		return agent_serve(AGENT_AT_LOAD);
+	n = count_libpythons();
+	if (n > agent_data.libpythons)
 		agent_serve(AGENT_AT_LOAD);
+	agent_data.libpythons = n;
 }
 
 /* In a forked child, before CPython has put itself in order: no function of its may be called. */

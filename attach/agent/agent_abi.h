@@ -399,7 +399,7 @@ struct agent {
 	uint32_t is_shut; /* atomic: the region is not to be entered any more */
 	uint32_t n_undo;  /* atomic; written last: how many there are of `undo` */
 	uint32_t session; /* atomic: another number whenever all lines are to count again */
-	uint32_t pad2;
+	uint32_t libpythons; /* libraries of such a name, when one was loaded last */
 	struct agent_undo undo[AGENT_UNDOS]; /* with the GIL held, once we were left */
 };
 

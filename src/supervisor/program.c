@@ -74,6 +74,7 @@ void program_fork(struct program *child, const struct program *parent)
 struct runtime_search {
 	pid_t pid;
 	struct images *images;
+	const struct image *but; /* not this one */
 	const struct image *found;
 	uint64_t bias;
 	raddr base; /* of the image at hand */
@@ -105,7 +106,8 @@ static int search_map(const struct procfs_map *map, void *arg)
 	s->last_ino = map->ino;
 	s->last_dev = map->dev;
 	fd = procfs_open_map(s->pid, map);
-	if (fd < 0 || images_get(s->images, fd, &image) < 0 || image->presence != CPYTHON_DEFINED)
+	if (fd < 0 || images_get(s->images, fd, &image) < 0 || image->presence != CPYTHON_DEFINED ||
+	    image == s->but)
 		return 0;
 	if (elf_image_bias(image->elf, map->offset, map->start, true, &s->bias) < 0)
 		return 0;
@@ -591,6 +593,18 @@ static int set_up(struct program *p, const struct remote *r)
 	return ret;
 }
 
+/* The loader has mapped what may be one more runtime. */
+static int on_another(struct program *p, const struct remote *r, struct images *images)
+{
+	struct runtime_search s = {.pid = r->tid, .images = images, .but = p->runtime};
+	int ret = procfs_each_map(r->tid, search_map, &s);
+
+	if (s.found)
+		p->other = s.found;
+	free(s.path);
+	return ret < 0 ? ret : 0;
+}
+
 /* A forked child asks for a region of its own, in two steps. */
 static int on_fork_child(struct program *p, const struct remote *r)
 {
@@ -829,7 +843,9 @@ static int serve(struct program *p, const struct remote *r, struct images *image
 		return watch_loader(p, r, images);
 	case PROGRAM_HOOKED:
 	case PROGRAM_FORKED:
-		return why == AGENT_AT_FORK ? on_fork_child(p, r) : 0;
+		return why == AGENT_AT_FORK   ? on_fork_child(p, r)
+		       : why == AGENT_AT_LOAD ? on_another(p, r, images)
+					      : 0;
 	default:
 		return 0;
 	}

@@ -52,6 +52,8 @@ struct program {
 	bool is_to_repeat;	    /* it was not: it is to be asked for again */
 	const char *refusal;  /* why Python code is not measured, or NULL */
 	bool refusal_told;    /* the user knows */
+	const struct image *other; /* one more runtime in the process, which is not measured; or NULL */
+	bool other_told;
 };
 
 void program_init(struct program *p);

@@ -94,6 +94,20 @@ static void tell_refusal(struct supervisor *s, struct process *p)
 	log_warning("%s (pid %d) is not measured: %s", command, p->pid, g->refusal);
 }
 
+/* Say once that a process has a Python that is not measured, beside one that is. */
+static void tell_other(struct process *p)
+{
+	struct program *g = &p->program;
+	char command[256], version[CPYTHON_VERSION_SIZE];
+
+	if (!g->other || g->other_told)
+		return;
+	g->other_told = true;
+	procfs_cmdline(p->pid, command, sizeof(command));
+	log_warning("Python %s in %s (pid %d) is not measured: another one came first",
+		    cpython_version_format(g->other->py.hexversion, version), command, p->pid);
+}
+
 /* The program has a region that the keeper does not know yet: it keeps it from when the program has been resumed. */
 static void hand_over(struct supervisor *s, struct process *p, struct remote *mem)
 {
@@ -242,6 +256,7 @@ static bool serve_call(struct supervisor *s, struct process *p, struct remote *m
 	if (!program_call(&p->program, mem, &s->images))
 		return false;
 	tell_refusal(s, p);
+	tell_other(p);
 	leave_run(s, p, before);
 	hand_over(s, p, mem);
 	return true;

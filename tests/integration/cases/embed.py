@@ -1,5 +1,6 @@
 """C programs that embed Python: linked to it, or opening it after they have started."""
 
+import re
 from pathlib import Path
 
 from harness import TARGETS, Skip, case, load_pythons
@@ -77,7 +78,7 @@ def shared(python):
 
 @case(only="pyenv-3.8 pyenv-3.10 pyenv-3.11 pyenv-3.12")
 def two_runtimes(t):
-    """The one that comes first is measured, the other one runs as it would; neither notices."""
+    """The one that comes first is measured, the other one runs as it would, and is named; neither notices."""
     others = [p for p in load_pythons() if shared(p) and p.name != t.python.name]
     if not shared(t.python) or not others:
         raise Skip("two libpythons are needed")
@@ -86,7 +87,12 @@ def two_runtimes(t):
     t.expect_equal(made.status, 0, f"gcc: {made.errors}")
     mine, its = t.write("mine.py", SCRIPT), t.write("its.py", SCRIPT)
     for other in (others[0], others[-1]):
-        run = t.both([str(program), *shared(t.python), mine, *shared(other), its])
+        command = [str(program), *shared(t.python), mine, *shared(other), its]
+        plain, run = t.run(command), t.trace(command)
+        said = rf"pycov-trace: warning: Python {re.escape(other.full_version)} in .* is not measured: .*\n"
+        t.expect(re.fullmatch(said, run.errors), "the other one is not named", run)
+        run.err = b""
+        t.expect_same(plain, run)
         t.expect(run.status == 3 and run.text.endswith("both\n"), "it failed", run)
         t.expect_marks(run, mine)
         with t.difference("a second Python runtime in one process"):
