@@ -72,7 +72,7 @@ def parallel_mode_pid_namespace(t):
     t.expect_equal(sorted(parallel_files(t)), sorted(run.text.split()), "pids in the names of files")
 
 
-@row(only=TWO)
+@row()
 def parallel_mode_exec(t):
     script = t.write("script.py", SCRIPT)
     run = t.trace(t.py(PATH, t.dir, script), ["-q", "--parallel-mode"])
@@ -111,7 +111,7 @@ def contexts_of(path):
     return found
 
 
-@row(only=TWO)
+@row()
 def context(t):
     run = t.trace(t.py(PATH, t.dir), ["--context=a b|c"])
     t.expect_equal(run.status, 0, "status")
@@ -190,7 +190,7 @@ def at_once(t, n, *options):
     return runs
 
 
-@row(only=TWO)
+@row()
 def append_at_once(t):
     for _ in range(10 if FULL else 2):
         runs = at_once(t, 8, "--append")

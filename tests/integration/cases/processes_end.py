@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness import LIMIT, Skip
-from processes import HERE, TWO, Talk, compile_c, expect_children, expect_exact, recorded, row, wait_for
+from processes import HERE, Talk, compile_c, expect_children, expect_exact, recorded, row, wait_for
 
 
 @row()
@@ -47,7 +47,7 @@ def whole_group_killed(t):
     t.expect_marks(run, path)
 
 
-@row(only=TWO)
+@row()
 def whole_session_terminated(t):
     """The first process ends of SIGTERM, the other ignores it and goes on: its data is added."""
     path = t.write("app.py", "import os, signal, sys, threading  # hit\nif os.fork() == 0:  # hit\n"
@@ -63,7 +63,7 @@ def whole_session_terminated(t):
     expect_exact(t, talk.end(), path)
 
 
-@row(only=TWO)
+@row()
 def hangs_at_exit(t):
     """A program that never comes to its end, and is killed in it."""
     path = t.write("app.py", "import atexit, threading  # hit\ndef f():  # hit\n    print('ready', flush=True)  # hit\n"

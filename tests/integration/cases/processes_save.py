@@ -4,7 +4,7 @@ import os
 import signal
 
 from harness import LIMIT, read_data, reap_all
-from processes import HERE, TWO, Talk, expect_exact, recorded, row, wait_for
+from processes import HERE, Talk, expect_exact, recorded, row, wait_for
 
 PATH = str(HERE / "waits.py")
 SCRIPT = "import sys  # hit\nprint('from the script', flush=True)  # hit\nsys.exit(5)  # hit\nx = 1  # miss\n"
@@ -94,7 +94,7 @@ print(seen, interrupted)  # hit
 """
 
 
-@row(only=TWO)
+@row()
 def save_signal_is_not_seen(t):
     """Not by a handler either, and a hundred of them do no harm."""
     path = t.write("app.py", HANDLER)
@@ -142,7 +142,7 @@ def save_command(t):
         t.expect_equal(save(t, what, status=1 if what else 2).errors.count("\n"), 1, "lines of the message")
 
 
-@row(only=TWO)
+@row()
 def save_every(t):
     talk = begin(t, "--save-every=0.05")
     wait_for(t, "the early lines", lambda: marked("early") <= lines_now(t))
@@ -204,7 +204,7 @@ def wait(t):
     talk.end()
 
 
-@row(only=TWO)
+@row()
 def returns_at_once(t):
     """Without --wait; also when the command is the last but one of a pipe's writers."""
     fifo = t.dir / "fifo"
@@ -240,7 +240,7 @@ def let_go(fifo):
     return True
 
 
-@row(only=TWO)
+@row()
 def several_daemons(t):
     """Each one's end adds to the file; it is a whole one at any time."""
     fifo = t.dir / "fifo"

@@ -4,7 +4,7 @@ import os
 
 import harness
 from harness import FULL, LIMIT, Skip, case
-from processes import HERE, TWO, compile_c, expect_children, expect_exact, recorded, row, target, without_ours
+from processes import HERE, compile_c, expect_children, expect_exact, recorded, row, target, without_ours
 
 CHILD = """\
 import sys  # hit
@@ -28,17 +28,17 @@ def os_ways(t):
     target(t, "start_os", number=2 + 8 + 16 + 1 + 1)
 
 
-@row(only="pyenv-3.8 sid-3.15")
+@row()
 def multiprocessing_fork(t):
     target(t, "start_multiprocessing", "fork")
 
 
-@row(only="debian-3.11 pyenv-3.12")
+@row()
 def multiprocessing_spawn(t):
     target(t, "start_multiprocessing", "spawn")
 
 
-@row(only=TWO)
+@row()
 def multiprocessing_forkserver(t):
     target(t, "start_multiprocessing", "forkserver")
 
@@ -123,7 +123,7 @@ def by_a_launcher(t):
     expect_children(t, run, len(ways))
 
 
-@row(only=TWO)
+@row()
 def untraced(t):
     """CLONE_UNTRACED keeps us out, by its very sense: the child runs as it would, and its parent is measured."""
     compile_c(t, "launch.c")
@@ -169,7 +169,7 @@ sys.exit(status + 1)  # hit
 """
 
 
-@row(only=TWO)
+@row()
 def deep_tree(t):
     """Each is a script of its own that starts the next."""
     for n in range(20):

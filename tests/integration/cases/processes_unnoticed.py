@@ -133,7 +133,7 @@ def coverage_in_the_same_file(t):
         expect_exact(t, run, script)
 
 
-@row(only=TWO)
+@row()
 def others_that_trace(t):
     """A tracer in the tree gets the kernel's error; the rest is measured."""
     script = t.write("script.py", SCRIPT)
@@ -146,7 +146,7 @@ def others_that_trace(t):
     expect_exact(t, run, script)
 
 
-@row(only=TWO)
+@row()
 def to_a_shell(t):
     """Jobs, traps, pipes and statuses of a shell, with Python on either side."""
     script = t.write("script.py", SCRIPT)
@@ -185,7 +185,7 @@ sys.exit(3)  # hit
 """
 
 
-@row(only=TWO)
+@row()
 def to_a_reaper(t):
     """A command that orphans come back to waits for its own children only."""
     path = t.write("app.py", REAPER.replace("@", "miss"))
