@@ -37,6 +37,7 @@
 	X(PyErr_Fetch)                                                                                        \
 	X(PyErr_Restore)                                                                                      \
 	X(PyErr_Clear)                                                                                        \
+	X(PyErr_GetExcInfo)                                                                                   \
 	X(PySys_GetObject)                                                                                    \
 	X(PyObject_GetAttrString)                                                                             \
 	X(PyObject_CallObject)                                                                                \

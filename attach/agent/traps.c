@@ -21,6 +21,11 @@
 #define PROT_READ_ONLY 1
 #define PROT_READ_WRITE 3
 
+/* 3.9 */
+#define TRACEBACK_FRAME 24
+#define TRACEBACK_LASTI 32
+#define YIELD_VALUE 86
+
 /* entry.S */
 extern const char trap_table_entry[] hidden, trap_spare_entry[] hidden;
 
@@ -494,16 +499,39 @@ static struct trap_record *record_at(struct trap_state *s, const uint64_t *regs,
 	return NULL;
 }
 
+/* 3.9: where the exception was raised that the handler at hand has got; false: outside of this run of the function. */
+static bool raised_at(const struct trap_record *r, uint64_t frame, uint32_t *ret)
+{
+	PyObject *raised[3] = {0}, *none = (PyObject *)agent_data.api[API__Py_NoneStruct], *traceback;
+	bool found = false;
+
+	if (!agent_data.api[API_PyErr_GetExcInfo])
+		return false;
+	API(void, PyErr_GetExcInfo, PyObject **, PyObject **, PyObject **)(&raised[0], &raised[1], &raised[2]);
+	traceback = raised[2];
+	if (traceback && traceback != none && (uint64_t)load_ptr(traceback, TRACEBACK_FRAME) == frame) {
+		*ret = (uint32_t)load32(traceback, TRACEBACK_LASTI) / 2;
+		/* Only what is thrown into a generator is raised by a yield. */
+		found = *ret < r->units && r->original[2 * *ret] != YIELD_VALUE;
+	}
+	for (unsigned int i = 0; i < 3; i++)
+		if (raised[i])
+			API(void, Py_DecRef, PyObject *)(raised[i]);
+	return found;
+}
+
 /*
  * 3.9: an exception was raised again, or is handled now, but there is no line in it.
  *
- * sys.settrace() gets a line wherever a handler is entered. As a rule it is that of the handler, but the line that was
- * traced last if the exception comes from the same instructions. So it is in a `with` whose body ends in an `except`
- * that did not match: what raises again and the handler of the `with` both belong to the last line of the `except`.
+ * sys.settrace() gets a line where a handler is entered, unless the exception comes from the first run of instructions,
+ * or from the first one of a run (exception_unwind in ceval.c). As a rule it is that of the handler, but the line that
+ * was traced last if the exception comes from the same run. So it is in a `with` whose body ends in an `except` that did
+ * not match: what raises again, the call of __exit__() and the handler of the `with` all belong to the last line of the
+ * `except`. An exception that is raised again has the place in it where it was raised first.
  */
 static bool is_raised_again(struct trap_state *s, const struct trap_record *r, uint64_t frame, uint32_t unit)
 {
-	uint32_t start = record_run_start(r, unit), from = s->reraised.unit;
+	uint32_t start = record_run_start(r, unit), from = s->reraised.unit, from_start;
 	bool known = s->reraised.record == r && s->reraised.frame == frame;
 
 	if (known)
@@ -516,7 +544,10 @@ static bool is_raised_again(struct trap_state *s, const struct trap_record *r, u
 		s->reraised.unit = unit;
 		return true;
 	}
-	return known && record_run_start(r, from) == start;
+	if (!known && !raised_at(r, frame, &from))
+		return false;
+	from_start = record_run_start(r, from);
+	return from_start == start || from_start == 0 || from == from_start;
 }
 
 /* The opcode that was planted over by the trap at hand, whose line has run; 0 if it is none of ours. */
@@ -538,8 +569,7 @@ static uint8_t on_trap(struct trap_state *s, const uint64_t *regs)
 		return opcode;
 	if (r->marks && !branches_hit(r, unit, (void *)regs[s->frame]))
 		return opcode;
-	if ((agent_data.traps.flags[opcode] & TRAP_RERAISE || s->reraised.record == r) &&
-	    is_raised_again(s, r, regs[s->frame], unit))
+	if (agent_data.layout.linetable_kind == LINETABLE_LNOTAB && is_raised_again(s, r, regs[s->frame], unit))
 		return opcode;
 	line = record_for_line(r, unit, restore_run);
 	if (*at == agent_data.traps.opcode && !(r->marks && branches_keep(r, unit)))

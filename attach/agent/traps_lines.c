@@ -257,18 +257,6 @@ static int32_t for_line_decoded(const struct trap_record *r, uint32_t unit,
 	return line;
 }
 
-uint32_t record_run_start(const struct trap_record *r, uint32_t unit)
-{
-	struct line_cursor c;
-	struct line_run run = {0};
-
-	if (r->index && r->index->count)
-		return r->index->runs[index_find(r->index, unit)].start;
-	for (line_cursor_init(&c, r); line_cursor_next(&c, &run) && run.end <= unit;)
-		;
-	return run.start;
-}
-
 /* ------------------------------------------------------------------------------------------------------ cache */
 
 static struct decoded *slot_of(const struct trap_record *r)
@@ -300,6 +288,26 @@ static const struct decoded *decode(const struct trap_record *r)
 			return NULL;
 	d->owner = r;
 	return d;
+}
+
+uint32_t record_run_start(const struct trap_record *r, uint32_t unit)
+{
+	const struct decoded *d;
+	struct line_cursor c;
+	struct line_run run = {0};
+	uint32_t i = 0;
+
+	if (r->index && r->index->count)
+		return r->index->runs[index_find(r->index, unit)].start;
+	d = r->index ? NULL : decode(r);
+	if (d && d->count) {
+		while (i + 1 < d->count && d->runs[i].end <= unit)
+			i++;
+		return d->runs[i].start;
+	}
+	for (line_cursor_init(&c, r); line_cursor_next(&c, &run) && run.end <= unit;)
+		;
+	return run.start;
 }
 
 static int32_t for_line_cached(const struct trap_record *r, const struct decoded *d, uint32_t unit,

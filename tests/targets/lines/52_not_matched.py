@@ -70,8 +70,79 @@ async def coroutine(kind):
             print("no")  # miss
 
 
+class Leaving:
+    def __init__(self, kind):
+        self.kind = kind
+
+    def __enter__(self):
+        if self.kind is KeyError:
+            raise self.kind  # hit
+
+    def __exit__(self, *args):
+        if not args[0]:
+            raise self.kind  # hit
+
+    async def __aenter__(self):
+        pass
+
+    async def __aexit__(self, *args):
+        raise self.kind  # hit
+
+
+def leaving(kind):
+    with contextlib.nullcontext(), Leaving(kind):
+        try:
+            x = 1  # hit
+        except ValueError as e:
+            raise SystemExit(e)  # miss
+
+
+def leaving_later(kind):
+    with contextlib.nullcontext():
+        with contextlib.nullcontext(), Leaving(kind):
+            try:
+                x = 1  # hit
+            except ValueError as e:
+                raise SystemExit(e)  # miss
+
+
+def entering(kind):
+    with contextlib.nullcontext(), Leaving(kind):
+        try:
+            x = 1  # miss
+        except ValueError as e:
+            raise SystemExit(e)  # miss
+
+
+def entering_later(kind):
+    y = 1  # hit
+    with contextlib.nullcontext(y), Leaving(kind):
+        try:
+            x = 1  # miss
+        except ValueError as e:
+            raise SystemExit(e)  # as coverage.py has it
+
+
+def yielding():
+    with contextlib.nullcontext():
+        try:
+            x = 1  # hit
+        except ValueError as e:
+            raise SystemExit(e)
+        finally:
+            yield x  # hit
+
+
+async def leaving_async(kind):
+    async with Leaving(kind):
+        try:
+            x = 1  # hit
+        except ValueError as e:
+            raise SystemExit(e)  # miss
+
+
 for _ in range(3):
-    for f in one, two, nested:
+    for f in one, two, nested, leaving, leaving_later:
         with contextlib.suppress(OSError):
             f(OSError)
             print("no")
@@ -81,5 +152,15 @@ for _ in range(3):
         recursive(3, OSError)
     with contextlib.suppress(OSError):
         coroutine(OSError).send(None)
+    with contextlib.suppress(OSError):
+        leaving_async(OSError).send(None)
+    with contextlib.suppress(KeyError):
+        entering(KeyError)
+    with contextlib.suppress(KeyError):
+        entering_later(KeyError)
+    with contextlib.suppress(OSError):
+        g = yielding()
+        next(g)
+        g.throw(OSError)
 for kind in OSError, OSError, KeyError, OSError:
     first_not_then_yes(kind)
