@@ -25,6 +25,8 @@
 #define TRACEBACK_FRAME 24
 #define TRACEBACK_LASTI 32
 #define YIELD_VALUE 86
+#define RERAISE 48
+#define RAISE_VARARGS 130
 
 /* entry.S */
 extern const char trap_table_entry[] hidden, trap_spare_entry[] hidden;
@@ -295,6 +297,24 @@ struct planting {
 	uint8_t trap, other;
 };
 
+/* 3.9: a `raise` of what is being handled. */
+static bool is_bare_raise(const struct trap_record *r, uint32_t unit)
+{
+	return agent_data.traps.flags[RERAISE] & TRAP_RERAISE && r->original[2 * unit] == RAISE_VARARGS &&
+	       !r->original[2 * unit + 1];
+}
+
+/* As long as it may be wanted where an exception came from. */
+static bool keeps_raise(const struct trap_record *r, uint32_t unit)
+{
+	if (!is_bare_raise(r, unit))
+		return false;
+	for (uint32_t i = unit + 1; i < r->units; i++)
+		if (r->live[2 * i] == agent_data.traps.opcode)
+			return true;
+	return false;
+}
+
 /*
  * The instruction at hand, of @run, names an exception handler (3.9). Only exceptions lead there. What ends an `async for`
  * has them from the line of this instruction, and no line comes of those from the first one.
@@ -312,20 +332,21 @@ static void plant_handler(struct planting *p, const struct line_run *run, uint32
 	p->handler = 0;
 }
 
-/* Has a handler been planted in the rest of @run? */
-static bool handler_follows(struct planting *p, const struct line_run *run)
+/* Has a handler been planted before @end? */
+static bool handler_follows(struct planting *p, uint32_t end)
 {
 	if (p->handler <= p->unit)
 		p->handler = p->unit + 1;
-	while (p->handler < run->end && p->r->live[2 * p->handler] != p->trap)
+	while (p->handler < end && p->r->live[2 * p->handler] != p->trap)
 		p->handler++;
-	return p->handler < run->end;
+	return p->handler < end;
 }
 
 /* Does the instruction at hand count as the start of a line, or tell whether a handler does? */
 static bool is_start(struct planting *p, const struct line_run *run, uint8_t flags)
 {
-	return p->unit == run->start || (flags & TRAP_RERAISE && handler_follows(p, run));
+	return p->unit == run->start || (flags & TRAP_RERAISE && handler_follows(p, run->end)) ||
+	       (is_bare_raise(p->r, p->unit) && handler_follows(p, p->r->units));
 }
 
 static void plant_run(struct planting *p, const struct line_run *run)
@@ -442,7 +463,8 @@ static void restore_run(const struct trap_record *r, const struct line_run *run)
 	for (uint32_t unit = run->start; unit < run->end;) {
 		uint8_t opcode = r->original[2 * unit], *live = r->live + 2 * unit;
 
-		if (*live == t->opcode && !(r->marks && branches_keep(r, unit)))
+		/* Line 0: all. */
+		if (*live == t->opcode && !(r->marks && branches_keep(r, unit)) && !(run->line && keeps_raise(r, unit)))
 			*live = restored_opcode(opcode, quickened);
 		unit += 1u + t->caches[opcode];
 	}
@@ -536,14 +558,14 @@ static bool is_raised_again(struct trap_state *s, const struct trap_record *r, u
 
 	if (known)
 		s->reraised.record = NULL;
-	if (unit == start)
-		return false;
-	if (agent_data.traps.flags[r->original[2 * unit]] & TRAP_RERAISE) {
+	if (agent_data.traps.flags[r->original[2 * unit]] & TRAP_RERAISE || is_bare_raise(r, unit)) {
 		s->reraised.record = r;
 		s->reraised.frame = frame;
 		s->reraised.unit = unit;
-		return true;
+		return unit != start;
 	}
+	if (unit == start)
+		return false;
 	if (!known && !raised_at(r, frame, &from))
 		return false;
 	from_start = record_run_start(r, from);
@@ -572,7 +594,7 @@ static uint8_t on_trap(struct trap_state *s, const uint64_t *regs)
 	if (agent_data.layout.linetable_kind == LINETABLE_LNOTAB && is_raised_again(s, r, regs[s->frame], unit))
 		return opcode;
 	line = record_for_line(r, unit, restore_run);
-	if (*at == agent_data.traps.opcode && !(r->marks && branches_keep(r, unit)))
+	if (*at == agent_data.traps.opcode && !(r->marks && branches_keep(r, unit)) && !keeps_raise(r, unit))
 		*at = opcode;
 	if (atomic_load(&agent_data.region)) {
 		atomic_add(&region_header()->first_hits, 1);

@@ -133,6 +133,56 @@ def yielding():
             yield x  # hit
 
 
+def again(kind):
+    try:
+        list([kind()])
+        raise kind  # hit
+    except OSError as e:
+        if e.args is not None:
+            raise  # hit
+        return 1  # miss
+
+
+def again_and_finally(kind):
+    x = 0
+    try:
+        try:
+            x += 1
+            raise kind  # hit
+        except LookupError:
+            print("no")  # miss
+        except OSError:
+            x += 1
+            raise  # hit
+    finally:
+        x = 2  # as coverage.py has it
+
+
+def not_matched_and_finally(kind):
+    x = 0
+    try:
+        try:
+            x += 1
+            raise kind  # hit
+        except LookupError:
+            print("no")  # miss
+        x = 2  # miss
+    finally:
+        x = 3  # hit
+
+
+def one_finally(kind):
+    x = 0
+    try:
+        x += 1
+        raise kind
+    except OSError:
+        x += 1
+        raise  # hit
+    finally:
+        x = 2  # as coverage.py has it
+
+
 async def leaving_async(kind):
     async with Leaving(kind):
         try:
@@ -142,7 +192,7 @@ async def leaving_async(kind):
 
 
 for _ in range(3):
-    for f in one, two, nested, leaving, leaving_later:
+    for f in one, two, nested, leaving, leaving_later, again, again_and_finally, not_matched_and_finally, one_finally:
         with contextlib.suppress(OSError):
             f(OSError)
             print("no")
