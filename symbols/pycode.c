@@ -164,7 +164,7 @@ static int add_line(struct pycode *code, size_t *room, const struct linetable_ra
 			return -ENOMEM;
 		code->lines = lines;
 	}
-	code->lines[code->n_lines++] = (struct pycode_line){ range->start, range->line, 0 };
+	code->lines[code->n_lines++] = (struct pycode_line){ .start = range->start, .line = range->line };
 	return 0;
 }
 

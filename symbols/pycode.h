@@ -61,7 +61,7 @@ struct pycode_head {
 struct pycode_line {
 	uint32_t start;
 	int32_t line;
-	uint32_t tag; /* the caller's; 0 at first */
+	uint32_t tag, mark; /* the caller's; 0 at first */
 };
 
 struct pycode {

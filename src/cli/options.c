@@ -59,6 +59,8 @@ static const struct cli_option rows[] = {
 	{OPT_SAMPLE, "sample", NULL, "sample instead, see `pycov-trace sample --help`; with --exact, do both", false},
 	{OPT_EXACT, "exact", NULL, "with --sample: record which lines ran, and which of them are running how often", false},
 	{OPT_RATE, "rate", "N", "with --exact --sample: samples per second (default: 100)", false},
+	{'o', "output", "FILE", "with --exact --sample: write a profile there as well, of stacks", true},
+	{'f', "format", "NAME", "with --output: folded, flamegraph, speedscope, pprof, gecko or table (table)", false},
 	{OPT_RCFILE, "rcfile", "FILE", "read settings from FILE (default: .coveragerc, setup.cfg, ...; '': none)", true},
 	{OPT_DEBUG, "debug", "TOPIC,...", "say which files are measured, and why not (trace), or show config, data", false},
 	{'v', "verbose", NULL, "one line for each process that is measured, and a summary", false},
@@ -124,6 +126,20 @@ static int replace(char **text, const char *value)
 	return *text ? 0 : -ENOMEM;
 }
 
+/* Who writes it has another working directory. */
+static int set_output(struct options *o, const char *value)
+{
+	_cleanup_free_ char *cwd = *value == '/' ? NULL : get_current_dir_name();
+
+	free(o->output);
+	o->output = NULL;
+	if (!*value || !strcmp(value, "-"))
+		return -EINVAL;
+	if (*value == '/')
+		return replace(&o->output, value);
+	return !cwd || asprintf(&o->output, "%s/%s", cwd, value) < 0 ? -ENOMEM : 0;
+}
+
 static int apply(void *arg, int id, const char *value)
 {
 	struct options *o = arg;
@@ -152,6 +168,11 @@ static int apply(void *arg, int id, const char *value)
 		return 0;
 	case OPT_RATE:
 		return parse_rate(value, &o->rate);
+	case 'f':
+		o->format = profile_format_find(value);
+		return o->format ? 0 : -EINVAL;
+	case 'o':
+		return set_output(o, value);
 	case OPT_CONTEXT:
 		return replace(&o->context, value);
 	case OPT_SAVE_SIGNAL:
@@ -228,8 +249,12 @@ enum cli_result options_parse(struct options *o, int argc, char **argv)
 		return cli_wrong(&main_command, "can't append to data files in parallel mode");
 	if (o->sample && !o->exact)
 		return cli_wrong(&main_command, "--sample is the first option where it stands alone; with --exact it does both");
-	if (o->rate && !o->sample)
-		return cli_wrong(&main_command, "--rate needs --exact --sample");
+	if ((o->rate || o->output) && !o->sample)
+		return cli_wrong(&main_command, "--rate and --output need --exact --sample");
+	if (o->format && !o->output)
+		return cli_wrong(&main_command, "--format needs --output, with --exact --sample");
+	if (o->output && !o->format)
+		o->format = profile_format_find("table");
 	o->rate = o->rate ? o->rate : RATE_DEFAULT;
 	o->command = argv + operand;
 	if (o->pids.n && *o->command)
@@ -318,6 +343,11 @@ int options_configure(struct options *o)
 	config_warn_unused(&o->config);
 	if (string_list_has(o->debug.n ? &o->debug : &o->config.run.debug, "config"))
 		config_print(&o->config, stderr);
+	r = o->output ? profile_output_check(o->output) : 0;
+	if (r < 0) {
+		log_error("cannot write %s: %s", o->output, strerror(-r));
+		return r;
+	}
 	r = take_settings(o);
 	if (r != 0)
 		return r;
@@ -332,6 +362,7 @@ bool options_debug(const struct options *o, const char *topic)
 void options_deinit(struct options *o)
 {
 	free(o->data_file);
+	free(o->output);
 	free(o->pids.items);
 	free(o->context);
 	string_list_deinit(&o->source);

@@ -9,6 +9,7 @@
 #include "base/string_list.h"
 #include "cli/cli.h"
 #include "config/config.h"
+#include "sample/output.h"
 
 /** What the command line says, and once options_configure() was called, the configuration file where it does not. */
 struct options {
@@ -27,6 +28,8 @@ struct options {
 	bool with_children;
 	bool sample, exact; /* the lines that run, and which of them are running how often */
 	unsigned int rate;  /* of samples per second */
+	const struct profile_format *format; /* of the profile; NULL: none is written */
+	char *output;			     /* an absolute path; NULL as well then */
 	int duration;	/* milliseconds; 0: until we are told to stop */
 	char **command; /* NULL terminated, points into argv or `words` */
 	char *rcfile;	/* --rcfile, or NULL */

@@ -6,11 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "base/log.h"
+#include "sample/result.h"
 #include "sample/sample_data.h"
-#include "sample/summary.h"
 #include "supervisor/recorder.h"
 
 #define EXIT_OWN 1
@@ -106,42 +105,6 @@ static int run(struct sampler *s, const struct sample_options *o)
 	return r < 0 ? r : 0;
 }
 
-static void describe(char *buf, size_t size, const struct sample_options *o)
-{
-	size_t used = 0;
-
-	if (o->pid) {
-		snprintf(buf, size, "pid %d", o->pid);
-		return;
-	}
-	*buf = 0;
-	for (char **arg = o->command; *arg && used < size; arg++)
-		used += (size_t)snprintf(buf + used, size - used, "%s%s", used ? " " : "", *arg);
-}
-
-static int write_profile(const struct sampler *s, const struct sample_options *o)
-{
-	const struct profile_format *format = o->format ? o->format : profile_format_find("table");
-	_cleanup_free_ char *name = NULL;
-	const char *path = o->output;
-	char text[512];
-	int r;
-
-	if (!path && format->by_default_file)
-		path = name = profile_default_name(format, s->root, time(NULL));
-	r = profile_write(s->profile, format, &o->view, path);
-	if (r < 0) {
-		log_error("cannot write %s: %s", path ? path : "the profile", strerror(-r));
-		return r;
-	}
-	summary_line(text, sizeof(text), s->profile);
-	log_info("%s%s%s", text, path && strcmp(path, "-") ? ": " : "",
-		    path && strcmp(path, "-") ? path : "");
-	if (summary_losses(text, sizeof(text), s->profile))
-		log_message(summary_is_poor(s->profile) ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "%s", text);
-	return 0;
-}
-
 static int finish(struct sampler *s, const struct sample_options *o, struct recorder *recorder)
 {
 	char what[1024];
@@ -156,10 +119,10 @@ static int finish(struct sampler *s, const struct sample_options *o, struct reco
 	}
 	if (s->refusal.reason != REFUSAL_NONE)
 		log_warning("%s", s->refusal.why);
-	describe(what, sizeof(what), o);
+	result_name(what, sizeof(what), o->pid, o->pid ? NULL : o->command);
 	r = sampler_describe(s, what);
 	if (r == 0 && (o->output || o->format || !o->record))
-		r = write_profile(s, o);
+		r = result_write(s, o->format ? o->format : profile_format_find("table"), &o->view, o->output);
 	if (r == 0 && o->record)
 		r = sample_data_write(recorder, s);
 	return r;

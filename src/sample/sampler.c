@@ -215,12 +215,15 @@ static int add_sample(struct sampler *s, struct target *t, struct target_thread 
 		      const struct pystack *stack, uint64_t now, uint64_t weight)
 {
 	bool is_merged = s->n_ids; /* with compiled code */
+	int r = 0;
 
 	s->samples++;
 	if (s->options.on_sample)
-		return s->options.on_sample(s->options.arg, t, stack);
+		r = s->options.on_sample(s->options.arg, t, stack);
+	if (r < 0 || !s->profile)
+		return r;
 	for (size_t i = 0; i < stack->n && !is_merged; i++) {
-		int r = python_frame_id(s->profile, &stack->frames[i], &s->ids[i]);
+		r = python_frame_id(s->profile, &stack->frames[i], &s->ids[i]);
 
 		if (r < 0)
 			return r;

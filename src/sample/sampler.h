@@ -22,7 +22,7 @@ struct sampler_options {
 	bool native;	/* frames of compiled code as well; implies blocking */
 	bool runs;	/* keep what is known of the interpreters */
 	bool async;	/* stacks of tasks of asyncio, in place of those of the threads that run them; not with native */
-	/** If not NULL, gets each sample, of one frame at least, and there is no profile. 0, or -ENOMEM. */
+	/** If not NULL, gets each sample, of one frame at least; there need not be a profile then. 0, or -ENOMEM. */
 	int (*on_sample)(void *arg, const struct target *t, const struct pystack *stack);
 	void *arg;
 };
@@ -30,7 +30,7 @@ struct sampler_options {
 /** Members are for reading. */
 struct sampler {
 	struct sampler_options options;
-	struct profile *profile; /* the caller's; NULL with options.on_sample */
+	struct profile *profile; /* the caller's; NULL: none, with options.on_sample */
 	struct runtimes runtimes;
 	struct descendants descendants;
 	struct target **targets;

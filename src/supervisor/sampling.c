@@ -12,6 +12,7 @@
 #include "attach/procfs.h"
 #include "base/hashmap.h"
 #include "base/log.h"
+#include "sample/result.h"
 #include "sample/sampler.h"
 #include "supervisor/recorder.h"
 
@@ -32,7 +33,7 @@ struct lines {
 	struct hashmap map;
 };
 
-/* What the supervisor says, through a pipe. */
+/* What the supervisor says, through a pipe. With pid 0: write the profile. */
 struct news {
 	int32_t pid;
 	uint32_t run;
@@ -54,10 +55,14 @@ struct sampling {
 	volatile int stop;
 	pthread_mutex_t lock; /* of: */
 	struct lines lines;
+	unsigned int n_asked, n_written; /* for the profile */
+	bool is_over;			 /* the thread is */
+	pthread_cond_t written;
 	struct hash_key key;
 	/* The thread's: */
 	struct options options;	 /* the user's, but for --debug: verdicts are told by the keeper */
 	struct recorder judge; /* of files */
+	struct profile *profile; /* or NULL */
 	struct member *members;
 	size_t n_members;
 	uint64_t flush_ns;
@@ -226,15 +231,50 @@ static int add_member(struct sampling *s, const struct news *news)
 	return sampler_add(&s->sampler, news->pid);
 }
 
+/* Who waits for it is told. */
+static int write_profile(struct sampling *s)
+{
+	struct profile_view view = {0};
+	char what[1024];
+	int r;
+
+	result_name(what, sizeof(what), s->options.pids.n ? s->options.pids.items[0] : 0,
+		    s->options.pids.n ? NULL : s->options.command);
+	r = sampler_describe(&s->sampler, what);
+	if (r == 0 && result_write(&s->sampler, s->options.format, &view, s->options.output) < 0)
+		log_debug("there is no profile");
+	pthread_mutex_lock(&s->lock);
+	s->n_written++;
+	pthread_cond_broadcast(&s->written);
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+void sampling_write(struct sampling *s)
+{
+	const struct news news = {0};
+
+	if (!s || !s->profile)
+		return;
+	pthread_mutex_lock(&s->lock);
+	if (write(s->news[1], &news, sizeof(news)) == sizeof(news))
+		s->n_asked++;
+	while (s->n_written < s->n_asked && !s->is_over)
+		pthread_cond_wait(&s->written, &s->lock);
+	pthread_mutex_unlock(&s->lock);
+}
+
 static int hear(struct sampling *s)
 {
 	struct news news;
 	int r = 0;
 
 	while (r == 0 && read(s->news[0], &news, sizeof(news)) == sizeof(news)) {
-		struct member *m = find_member(s, news.pid);
+		struct member *m = news.pid ? find_member(s, news.pid) : NULL;
 
-		if (m && !news.run)
+		if (!news.pid)
+			r = write_profile(s);
+		else if (m && !news.run)
 			drop_member(s, m);
 		else if (m)
 			m->run = news.run;
@@ -265,7 +305,7 @@ static void note_interpreter(struct member *m, const struct target *t)
 	m->about.library = t->runtime.path ? strdup(t->runtime.path) : NULL;
 }
 
-enum { TAG_UNKNOWN, TAG_UNWANTED, TAG_WANTED }; /* of a pycode_line */
+enum { MARK_UNKNOWN, MARK_UNWANTED, MARK_WANTED }; /* of a pycode_line; its tag is the profile's */
 
 /* 1 if its file is wanted. */
 static int is_wanted(struct sampling *s, struct member *m, const struct pyframe *frame)
@@ -275,13 +315,13 @@ static int is_wanted(struct sampling *s, struct member *m, const struct pyframe 
 	char buf[PATH_MAX];
 	int r = 0;
 
-	if (line && line->tag != TAG_UNKNOWN)
-		return line->tag == TAG_WANTED;
+	if (line && line->mark != MARK_UNKNOWN)
+		return line->mark == MARK_WANTED;
 	name = full_name(m, frame->code->filename, buf);
 	if (name)
 		r = recorder_judge(&s->judge, &m->about, name, &path);
 	if (line && r == 0)
-		line->tag = path ? TAG_WANTED : TAG_UNWANTED;
+		line->mark = path ? MARK_WANTED : MARK_UNWANTED;
 	return r < 0 ? r : path != NULL;
 }
 
@@ -340,6 +380,10 @@ static void *run(void *arg)
 	}
 	if (r < 0)
 		log_warning("sampling ended: %s", strerror(-r));
+	pthread_mutex_lock(&s->lock);
+	s->is_over = true;
+	pthread_cond_broadcast(&s->written);
+	pthread_mutex_unlock(&s->lock);
 	return NULL;
 }
 
@@ -360,10 +404,12 @@ void sampling_free(struct sampling *s)
 		pthread_join(s->thread, NULL);
 	cleanup_closep(&s->news[0]);
 	sampler_deinit(&s->sampler);
+	profile_free(s->profile);
 	lines_deinit(&s->lines);
 	free_members(s);
 	s->judge.selection = NULL; /* is not its own */
 	recorder_deinit(&s->judge);
+	pthread_cond_destroy(&s->written);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }
@@ -391,6 +437,7 @@ static int sampling_new(const struct options *o, const struct selection *selecti
 {
 	struct sampling *s = calloc(1, sizeof(*s));
 	struct sampler_options options = {.rate = o->rate, .on_sample = on_sample, .arg = s};
+	struct profile_options limits = {.keep_order = o->format && o->format->keep_order};
 	int r;
 
 	if (!s)
@@ -399,8 +446,11 @@ static int sampling_new(const struct options *o, const struct selection *selecti
 	s->keeper = keeper;
 	s->news[0] = s->news[1] = -1;
 	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->written, NULL);
 	hash_key_init(&s->key);
-	r = sampler_init(&s->sampler, &options, NULL);
+	r = o->output ? profile_new(&limits, &s->profile) : 0;
+	if (r == 0)
+		r = sampler_init(&s->sampler, &options, s->profile);
 	if (r == 0 && pipe2(s->news, O_CLOEXEC | O_NONBLOCK) < 0)
 		r = -errno;
 	if (r == 0)

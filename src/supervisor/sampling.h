@@ -31,5 +31,8 @@ void sampling_flush(struct sampling *s);
 /** Forget what the keeper was not told yet. NULL is accepted. */
 void sampling_forget(struct sampling *s);
 
+/** Write the profile so far, if one is wanted: it is there afterwards. What goes wrong was said. NULL is accepted. */
+void sampling_write(struct sampling *s);
+
 /** End it; what was not flushed is lost. NULL is accepted. */
 void sampling_free(struct sampling *s);

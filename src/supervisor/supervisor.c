@@ -76,6 +76,7 @@ static void save(struct supervisor *s)
 static void finish(struct supervisor *s, bool python_ran, char summary[CONTROL_TEXT_MAX])
 {
 	sampling_flush(s->sampling);
+	sampling_write(s->sampling);
 	keeper_finish(&s->keeper, python_ran, summary);
 }
 

@@ -126,10 +126,37 @@ def in_files_of_their_own(t):
         t.expect(not lines.keys() & (SPINS if is_child else BELOW), "samples of the other", file, lines)
 
 
+@case(only=FEW)
+def stacks_in_a_file(t):
+    """Of the command and its child, written when the command ends; of what is attached to, when we leave."""
+    target = Talk(t, t.py(MARKED), [*BOTH, "--save-every=0.2", "-f", "folded", "-o", "profile"])
+    t.expect_equal(target.line(), "ready", "it begins")
+    wait_for(t, "samples of both", lambda: are_sampled(samples_in(t.data_file), MARKED, SPINS, BELOW))
+    run = target.end()
+    t.expect_equal((run.status, run.err), (0, b""), f"its end: {run}")
+    t.expect_marks(run, MARKED)
+    found = (t.dir / "profile").read_text()
+    for group in SPINS, BELOW:
+        t.expect(any(f"marked.py:{line}) " in found for line in group), "stacks that end there", group, found)
+    target = Talk(t, t.py(MARKED), traced=False)
+    t.expect_equal(target.line(), "ready", "it begins")
+    attached = Attached(t, target.pid, options=[*BOTH, "--save-every=0.2", "-f", "flamegraph", "-o", "graph.svg"])
+    wait_for(t, "samples", lambda: are_sampled(samples_in(t.data_file), MARKED, SPINS))
+    t.expect_equal(attached.end().status, 0, "it leaves")
+    t.expect("marked.py" in (t.dir / "graph.svg").read_text(), "the flame graph")
+    t.expect_equal(target.end().status, 0, "the target")
+
+
 @case(only="debian-3.11")
 def what_is_said_of_it(t):
     run = t.run([t.program, "--append", "--sample", "--", "true"])
     t.expect(run.status == 2 and "--exact" in run.errors, "not the first option, and not --exact", run)
+    for words in (["--output=x"], ["--exact", "--sample", "--format=folded"], ["--exact", "--sample", "-o", "-"],
+                  ["--exact", "--sample", "-f", "none", "-o", "x"]):
+        run = t.run([t.program, *words, "--", "true"])
+        t.expect(run.status == 2 and not (t.dir / "x").exists(), "options that need others, or are wrong", words, run)
+    run = t.run([t.program, "--exact", "--sample", "-o", "none/x", "--", "true"])
+    t.expect(run.status == 1 and "cannot write" in run.errors, "no such folder", run)
     script = t.write("app.py", "pass\n")
     for words in (["--sample", "--exact"], ["--exact", "--sample"], ["--sample", "-q", "--exact"]):
         t.data_file.unlink(missing_ok=True)
