@@ -102,7 +102,7 @@ static const struct layout layouts[] = {
 		},
 		.function = {
 			.size = 120, .func_globals = 24, .func_name = 64, .func_qualname = 104,
-			.func_code = 16, .func_dict = 72, .func_module = 88, .vectorcall = 112,
+			.func_code = 16, .func_closure = 48, .func_dict = 72, .func_module = 88, .vectorcall = 112,
 		},
 		.unicode = {
 			.ascii_size = 48, .compact_size = 72, .length = 16, .hash = 24, .state = 32,
@@ -116,7 +116,7 @@ static const struct layout layouts[] = {
 		},
 		.module = { .md_dict = 16, .md_name = 48 },
 		.task = {
-			.size = 144, .callback0 = 24, .fut_waiter = 104, .coro = 112, .name = 120,
+			.size = 144, .callback0 = 24, .callbacks = 40, .fut_waiter = 104, .coro = 112, .name = 120,
 			.awaited_by = NA, .awaited_by_is_set = NA, .node = NA, .running = NA,
 			.head = NA, .interp_head = NA,
 		},
@@ -181,7 +181,7 @@ static const struct layout layouts[] = {
 		},
 		.function = {
 			.size = 120, .func_globals = 24, .func_name = 64, .func_qualname = 104,
-			.func_code = 16, .func_dict = 72, .func_module = 88, .vectorcall = 112,
+			.func_code = 16, .func_closure = 48, .func_dict = 72, .func_module = 88, .vectorcall = 112,
 		},
 		.unicode = {
 			.ascii_size = 48, .compact_size = 72, .length = 16, .hash = 24, .state = 32,
@@ -195,7 +195,7 @@ static const struct layout layouts[] = {
 		},
 		.module = { .md_dict = 16, .md_name = 48 },
 		.task = {
-			.size = 184, .callback0 = 24, .fut_waiter = 144, .coro = 152, .name = 160,
+			.size = 184, .callback0 = 24, .callbacks = 40, .fut_waiter = 144, .coro = 152, .name = 160,
 			.awaited_by = NA, .awaited_by_is_set = NA, .node = NA, .running = NA,
 			.head = NA, .interp_head = NA,
 		},
@@ -261,7 +261,7 @@ static const struct layout layouts[] = {
 		},
 		.function = {
 			.size = 128, .func_globals = 16, .func_name = 32, .func_qualname = 40,
-			.func_code = 48, .func_dict = 88, .func_module = 104, .vectorcall = 120,
+			.func_code = 48, .func_closure = 72, .func_dict = 88, .func_module = 104, .vectorcall = 120,
 		},
 		.unicode = {
 			.ascii_size = 48, .compact_size = 72, .length = 16, .hash = 24, .state = 32,
@@ -275,7 +275,7 @@ static const struct layout layouts[] = {
 		},
 		.module = { .md_dict = 16, .md_name = 48 },
 		.task = {
-			.size = 192, .callback0 = 24, .fut_waiter = 152, .coro = 160, .name = 168,
+			.size = 192, .callback0 = 24, .callbacks = 40, .fut_waiter = 152, .coro = 160, .name = 168,
 			.awaited_by = NA, .awaited_by_is_set = NA, .node = NA, .running = NA,
 			.head = NA, .interp_head = NA,
 		},
@@ -347,7 +347,7 @@ static const struct layout layouts[] = {
 		},
 		.function = {
 			.size = 136, .func_globals = 16, .func_name = 32, .func_qualname = 40,
-			.func_code = 48, .func_dict = 88, .func_module = 104, .vectorcall = 120,
+			.func_code = 48, .func_closure = 72, .func_dict = 88, .func_module = 104, .vectorcall = 120,
 		},
 		.unicode = {
 			.ascii_size = 48, .compact_size = 72, .length = 16, .hash = 24, .state = 32,
@@ -361,7 +361,7 @@ static const struct layout layouts[] = {
 		},
 		.module = { .md_dict = 16, .md_name = 48 },
 		.task = {
-			.size = 176, .callback0 = 24, .fut_waiter = 128, .coro = 136, .name = 144,
+			.size = 176, .callback0 = 24, .callbacks = 40, .fut_waiter = 128, .coro = 136, .name = 144,
 			.awaited_by = NA, .awaited_by_is_set = NA, .node = NA, .running = NA,
 			.head = NA, .interp_head = NA,
 		},
@@ -441,7 +441,7 @@ static const struct layout layouts[] = {
 		},
 		.function = {
 			.size = 144, .func_globals = 16, .func_name = 32, .func_qualname = 40,
-			.func_code = 48, .func_dict = 88, .func_module = 104, .vectorcall = 128,
+			.func_code = 48, .func_closure = 72, .func_dict = 88, .func_module = 104, .vectorcall = 128,
 		},
 		.unicode = {
 			.ascii_size = 40, .compact_size = 56, .length = 16, .hash = 24, .state = 32,
@@ -455,7 +455,7 @@ static const struct layout layouts[] = {
 		},
 		.module = { .md_dict = 16, .md_name = 48 },
 		.task = {
-			.size = 176, .callback0 = 24, .fut_waiter = 128, .coro = 136, .name = 144,
+			.size = 176, .callback0 = 24, .callbacks = 40, .fut_waiter = 128, .coro = 136, .name = 144,
 			.awaited_by = NA, .awaited_by_is_set = NA, .node = NA, .running = NA,
 			.head = NA, .interp_head = NA,
 		},
@@ -538,7 +538,7 @@ static const struct layout layouts[] = {
 		},
 		.function = {
 			.size = 144, .func_globals = 16, .func_name = 32, .func_qualname = 40,
-			.func_code = 48, .func_dict = 88, .func_module = 104, .vectorcall = 128,
+			.func_code = 48, .func_closure = 72, .func_dict = 88, .func_module = 104, .vectorcall = 128,
 		},
 		.unicode = {
 			.ascii_size = 40, .compact_size = 56, .length = 16, .hash = 24, .state = 32,
@@ -552,7 +552,7 @@ static const struct layout layouts[] = {
 		},
 		.module = { .md_dict = 16, .md_name = 48 },
 		.task = {
-			.size = 144, .callback0 = 24, .fut_waiter = 112, .coro = 120, .name = 128,
+			.size = 144, .callback0 = 24, .callbacks = 40, .fut_waiter = 112, .coro = 120, .name = 128,
 			.awaited_by = NA, .awaited_by_is_set = NA, .node = NA, .running = NA,
 			.head = NA, .interp_head = NA,
 		},
@@ -638,7 +638,7 @@ static const struct layout layouts[] = {
 		},
 		.function = {
 			.size = 152, .func_globals = 16, .func_name = 32, .func_qualname = 40,
-			.func_code = 48, .func_dict = 88, .func_module = 104, .vectorcall = 136,
+			.func_code = 48, .func_closure = 72, .func_dict = 88, .func_module = 104, .vectorcall = 136,
 		},
 		.unicode = {
 			.ascii_size = 40, .compact_size = 56, .length = 16, .hash = 24, .state = 32,
@@ -652,7 +652,7 @@ static const struct layout layouts[] = {
 		},
 		.module = { .md_dict = 16, .md_name = 48 },
 		.task = {
-			.size = 168, .callback0 = 24, .fut_waiter = 120, .coro = 128, .name = 136,
+			.size = 168, .callback0 = 24, .callbacks = 40, .fut_waiter = 120, .coro = 128, .name = 136,
 			.awaited_by = 96, .awaited_by_is_set = 109, .node = 152, .running = 872,
 			.head = 880, .interp_head = 10880,
 		},
@@ -739,7 +739,7 @@ static const struct layout layouts[] = {
 		},
 		.function = {
 			.size = 152, .func_globals = 16, .func_name = 32, .func_qualname = 40,
-			.func_code = 48, .func_dict = 88, .func_module = 104, .vectorcall = 136,
+			.func_code = 48, .func_closure = 72, .func_dict = 88, .func_module = 104, .vectorcall = 136,
 		},
 		.unicode = {
 			.ascii_size = 40, .compact_size = 56, .length = 16, .hash = 24, .state = 32,
@@ -753,7 +753,7 @@ static const struct layout layouts[] = {
 		},
 		.module = { .md_dict = 16, .md_name = 40 },
 		.task = {
-			.size = 168, .callback0 = 24, .fut_waiter = 120, .coro = 128, .name = 136,
+			.size = 168, .callback0 = 24, .callbacks = 40, .fut_waiter = 120, .coro = 128, .name = 136,
 			.awaited_by = 96, .awaited_by_is_set = 109, .node = 152, .running = 1032,
 			.head = 1048, .interp_head = 10856,
 		},

@@ -150,7 +150,7 @@ struct layout {
 			co_nlocals, co_varnames, co_cellvars, co_freevars;
 	} code; /* PyCodeObject; co_linetable is co_lnotab up to 3.9, co_cached _co_code in 3.11 */
 	struct {
-		int32_t size, func_globals, func_name, func_qualname, func_code, func_dict,
+		int32_t size, func_globals, func_name, func_qualname, func_code, func_closure, func_dict,
 			func_module, vectorcall;
 	} function; /* PyFunctionObject */
 	struct {
@@ -182,7 +182,7 @@ struct layout {
 			tp_dictoffset, ht_cached_keys;
 	} type; /* PyTypeObject; the last of PyHeapTypeObject */
 	struct {
-		int32_t size, callback0, fut_waiter, coro, name, awaited_by, awaited_by_is_set, node;
+		int32_t size, callback0, callbacks, fut_waiter, coro, name, awaited_by, awaited_by_is_set, node;
 		int32_t running, head;	     /* in PyThreadState: the task, the list of tasks */
 		int32_t interp_head; /* in PyInterpreterState: of threads that have ended */
 	} task; /* TaskObj of _asyncio; what is there from 3.14 on is in _Py_AsyncioDebug, too */

@@ -1,4 +1,4 @@
-#include "symbols/pyasync.h"
+#include "symbols/pyasync_read.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,11 +13,8 @@
 #define SHIFT_MAX 64
 #define TASKS_MAX 200000
 #define LOOPS_MAX 64
-#define TYPE_NAME_MAX 40
 #define NAME_CHARS 60
-#define WRAPPED 16 /* in an object of two fields: coroutine_wrapper, async_generator_asend, FutureIter, ... */
 #define WEAKREF_OBJECT 16
-#define FUNCTION_SELF 24 /* PyCFunctionObject.m_self, 3.8 - 3.15 */
 #define SET_MASK 32
 #define SET_TABLE 40
 #define SET_ENTRY 16
@@ -40,37 +37,25 @@ void pyasync_forget(struct pyasync *a)
 	a->n_modules = 0;
 }
 
-static uint64_t at(uint64_t addr, int32_t offset)
-{
-	return addr + (uint64_t)(int64_t)offset;
-}
-
-static int get_u64(const struct pyasync *a, uint64_t addr, uint64_t *ret)
+int pyasync_u64(const struct pyasync *a, uint64_t addr, uint64_t *ret)
 {
 	return addr & 7 ? -EFAULT : mem_read_u64(a->reader, addr, ret);
 }
 
-/** What could not be read was not what it was taken for. */
-static int again(int r)
-{
-	return r == -EFAULT || r == -EBADMSG || r == -ENOENT ? -EAGAIN : r;
-}
-
 /* ---- types ---- */
 
-/** The name of a type, cut; "" if it cannot be read. */
-static void type_name(const struct pyasync *a, uint64_t type, char name[TYPE_NAME_MAX])
+void pyasync_type_name(const struct pyasync *a, uint64_t type, char name[PYASYNC_TYPE_NAME_MAX])
 {
 	uint64_t text;
 	size_t n = 0, part;
 
-	memset(name, 0, TYPE_NAME_MAX);
-	if (get_u64(a, at(type, a->layout.type.tp_name), &text) < 0)
+	memset(name, 0, PYASYNC_TYPE_NAME_MAX);
+	if (pyasync_u64(a, pyasync_at(type, a->layout.type.tp_name), &text) < 0)
 		return;
 	/* A name near the end of its page is read as far as that, first. */
-	while (n < TYPE_NAME_MAX - 1 && !memchr(name, '\0', n)) {
+	while (n < PYASYNC_TYPE_NAME_MAX - 1 && !memchr(name, '\0', n)) {
 		part = 4096 - ((text + n) & 4095);
-		part = part < TYPE_NAME_MAX - 1 - n ? part : TYPE_NAME_MAX - 1 - n;
+		part = part < PYASYNC_TYPE_NAME_MAX - 1 - n ? part : PYASYNC_TYPE_NAME_MAX - 1 - n;
 		if (mem_read(a->reader, text + n, name + n, part) < 0) {
 			memset(name + n, 0, part);
 			return;
@@ -97,7 +82,7 @@ static enum pyawaitable check_task(struct pyasync *a, uint64_t type)
 	uint64_t size;
 	int64_t shift;
 
-	if (get_u64(a, at(type, a->layout.type.tp_basicsize), &size) < 0)
+	if (pyasync_u64(a, pyasync_at(type, a->layout.type.tp_basicsize), &size) < 0)
 		return PYAWAITABLE_NONE;
 	shift = (int64_t)size - a->layout.task.size;
 	if (shift < -SHIFT_MAX || shift > SHIFT_MAX || shift % 8 || (shift && a->layout.task.node >= 0))
@@ -109,11 +94,11 @@ static enum pyawaitable check_task(struct pyasync *a, uint64_t type)
 static enum pyawaitable classify(struct pyasync *a, uint64_t type)
 {
 	const uint64_t *types = a->python->types;
-	char name[TYPE_NAME_MAX];
+	char name[PYASYNC_TYPE_NAME_MAX];
 
 	if (type == types[PYTYPE_PyCoro_Type] || type == types[PYTYPE_PyGen_Type] || type == types[PYTYPE_PyAsyncGen_Type])
 		return PYAWAITABLE_FRAME;
-	type_name(a, type, name);
+	pyasync_type_name(a, type, name);
 	if (is_wrapper(name))
 		return PYAWAITABLE_WRAPPER;
 	for (int i = 0; i < BASES_MAX && type; i++) {
@@ -121,19 +106,19 @@ static enum pyawaitable classify(struct pyasync *a, uint64_t type)
 			return check_task(a, type);
 		if (!strcmp(name, "_asyncio.Future"))
 			return PYAWAITABLE_FUTURE;
-		if (get_u64(a, at(type, a->layout.type.tp_base), &type) < 0)
+		if (pyasync_u64(a, pyasync_at(type, a->layout.type.tp_base), &type) < 0)
 			return PYAWAITABLE_NONE;
-		type_name(a, type, name);
+		pyasync_type_name(a, type, name);
 	}
 	return PYAWAITABLE_OTHER;
 }
 
-static enum pyawaitable kind_of(struct pyasync *a, uint64_t object)
+enum pyawaitable pyasync_kind(struct pyasync *a, uint64_t object)
 {
 	uint64_t type;
 	size_t slot;
 
-	if (!object || get_u64(a, at(object, a->layout.object.ob_type), &type) < 0 || !type || type & 7)
+	if (!object || pyasync_u64(a, pyasync_at(object, a->layout.object.ob_type), &type) < 0 || !type || type & 7)
 		return PYAWAITABLE_NONE;
 	slot = (size_t)(type >> 4) % PYASYNC_TYPES_MAX;
 	if (a->types[slot].type != type) {
@@ -151,7 +136,7 @@ static int read_name(const struct pyasync *a, uint64_t object, char name[PYASYNC
 	_cleanup_free_ char *text = NULL;
 	uint64_t type;
 	FILE *out;
-	int r = get_u64(a, at(object, a->layout.object.ob_type), &type);
+	int r = pyasync_u64(a, pyasync_at(object, a->layout.object.ob_type), &type);
 
 	if (r < 0)
 		return r;
@@ -173,7 +158,7 @@ static int read_name(const struct pyasync *a, uint64_t object, char name[PYASYNC
 
 static int read_field(const struct pyasync *a, uint64_t task, int32_t offset, uint64_t *ret)
 {
-	return get_u64(a, at(task, offset + a->shift), ret);
+	return pyasync_u64(a, pyasync_at(task, offset + a->shift), ret);
 }
 
 int pyasync_task(struct pyasync *a, uint64_t addr, struct pytask *ret)
@@ -182,7 +167,7 @@ int pyasync_task(struct pyasync *a, uint64_t addr, struct pytask *ret)
 	int r;
 
 	ret->addr = addr;
-	if (kind_of(a, addr) != PYAWAITABLE_TASK)
+	if (pyasync_kind(a, addr) != PYAWAITABLE_TASK)
 		return -EBADMSG;
 	r = read_field(a, addr, a->layout.task.coro, &ret->coro);
 	if (r == 0)
@@ -219,7 +204,7 @@ static int find_module(const struct pyasync *a, struct pyasync_module *m)
 	const struct layout *l = &a->layout;
 	uint64_t modules, module, names;
 	struct pydict dict;
-	int r = get_u64(a, at(m->interp, l->interp.modules), &modules);
+	int r = pyasync_u64(a, pyasync_at(m->interp, l->interp.modules), &modules);
 
 	if (r == 0 && !modules)
 		return -ENOENT;
@@ -228,7 +213,7 @@ static int find_module(const struct pyasync *a, struct pyasync_module *m)
 	if (r == 0)
 		r = pydict_find(a->reader, l, &dict, "asyncio.tasks", &module);
 	if (r == 0)
-		r = get_u64(a, at(module, l->module.md_dict), &names);
+		r = pyasync_u64(a, pyasync_at(module, l->module.md_dict), &names);
 	if (r == 0)
 		r = pydict_open(a->reader, l, names, &dict);
 	if (r < 0)
@@ -263,14 +248,14 @@ static int get_module(struct pyasync *a, uint64_t interp, const struct pyasync_m
 	return 0;
 }
 
-/** Each object in a set, behind its reference if they are @p weak. */
-static int each_in_set(const struct pyasync *a, uint64_t set, bool weak, int (*fn)(void *arg, uint64_t object), void *arg)
+int pyasync_each_in_set(const struct pyasync *a, uint64_t set, bool weak, int (*fn)(void *arg, uint64_t object),
+			void *arg)
 {
 	uint64_t mask, table, chunk[SET_CHUNK][2], object;
-	int r = get_u64(a, set + SET_MASK, &mask);
+	int r = pyasync_u64(a, set + SET_MASK, &mask);
 
 	if (r == 0)
-		r = get_u64(a, set + SET_TABLE, &table);
+		r = pyasync_u64(a, set + SET_TABLE, &table);
 	if (r == 0 && mask >= 4 * TASKS_MAX)
 		return -EBADMSG;
 	for (uint64_t i = 0; r == 0 && i <= mask; i++) {
@@ -280,7 +265,7 @@ static int each_in_set(const struct pyasync *a, uint64_t set, bool weak, int (*f
 		object = r == 0 ? chunk[i % SET_CHUNK][0] : 0;
 		if (!object || chunk[i % SET_CHUNK][1] == UINT64_MAX)
 			continue;
-		if (weak && get_u64(a, object + WEAKREF_OBJECT, &object) < 0)
+		if (weak && pyasync_u64(a, object + WEAKREF_OBJECT, &object) < 0)
 			continue;
 		r = fn(arg, object);
 	}
@@ -292,14 +277,14 @@ static int each_in_set(const struct pyasync *a, uint64_t set, bool weak, int (*f
 static int each_in_list(const struct pyasync *a, uint64_t head, int (*fn)(void *arg, uint64_t task), void *arg)
 {
 	uint64_t node;
-	int r = get_u64(a, head, &node);
+	int r = pyasync_u64(a, head, &node);
 
 	for (unsigned int n = 0; r == 0 && node && node != head; n++) {
 		if (n == TASKS_MAX)
 			return -EAGAIN;
 		r = fn(arg, node - (uint64_t)a->layout.task.node);
 		if (r == 0)
-			r = get_u64(a, node, &node);
+			r = pyasync_u64(a, node, &node);
 	}
 	return r;
 }
@@ -307,11 +292,11 @@ static int each_in_list(const struct pyasync *a, uint64_t head, int (*fn)(void *
 static int each_listed(const struct pyasync *a, const struct pythreads *threads, uint64_t interp,
 		       int (*fn)(void *arg, uint64_t task), void *arg)
 {
-	int r = each_in_list(a, at(interp, a->layout.task.interp_head), fn, arg);
+	int r = each_in_list(a, pyasync_at(interp, a->layout.task.interp_head), fn, arg);
 
 	for (size_t i = 0; i < threads->n && r == 0; i++) {
 		if (threads->threads[i].interp == interp)
-			r = each_in_list(a, at(threads->threads[i].tstate, a->layout.task.head), fn, arg);
+			r = each_in_list(a, pyasync_at(threads->threads[i].tstate, a->layout.task.head), fn, arg);
 	}
 	return r;
 }
@@ -324,15 +309,15 @@ int pyasync_each_task(struct pyasync *a, const struct pythreads *threads, uint64
 
 	if (a->layout.task.node >= 0) {
 		r = each_listed(a, threads, interp, fn, arg);
-		return r < 0 ? again(r) : 0;
+		return r < 0 ? pyasync_again(r) : 0;
 	}
 	r = get_module(a, interp, &m);
 	if (r < 0)
-		return r == -ENOENT ? r : again(r);
-	r = each_in_set(a, m->scheduled, true, fn, arg);
+		return r == -ENOENT ? r : pyasync_again(r);
+	r = pyasync_each_in_set(a, m->scheduled, true, fn, arg);
 	if (r == 0 && m->eager)
-		r = each_in_set(a, m->eager, false, fn, arg);
-	return r < 0 ? again(r) : 0;
+		r = pyasync_each_in_set(a, m->eager, false, fn, arg);
+	return r < 0 ? pyasync_again(r) : 0;
 }
 
 /* ---- the task that a thread runs ---- */
@@ -340,8 +325,8 @@ int pyasync_each_task(struct pyasync *a, const struct pythreads *threads, uint64
 static int frame_of(const struct pyasync *a, uint64_t object, uint64_t *ret)
 {
 	if (a->layout.gen.gi_iframe < 0)
-		return get_u64(a, at(object, a->layout.gen.gi_frame), ret);
-	*ret = at(object, a->layout.gen.gi_iframe);
+		return pyasync_u64(a, pyasync_at(object, a->layout.gen.gi_frame), ret);
+	*ret = pyasync_at(object, a->layout.gen.gi_iframe);
 	return 0;
 }
 
@@ -349,8 +334,8 @@ static bool is_in_stack(struct pyasync *a, uint64_t task, const struct pystack *
 {
 	uint64_t coro, frame;
 
-	if (kind_of(a, task) != PYAWAITABLE_TASK || read_field(a, task, a->layout.task.coro, &coro) < 0 ||
-	    kind_of(a, coro) != PYAWAITABLE_FRAME || frame_of(a, coro, &frame) < 0)
+	if (pyasync_kind(a, task) != PYAWAITABLE_TASK || read_field(a, task, a->layout.task.coro, &coro) < 0 ||
+	    pyasync_kind(a, coro) != PYAWAITABLE_FRAME || frame_of(a, coro, &frame) < 0)
 		return false;
 	for (size_t i = 0; i < stack->n; i++) {
 		if (stack->frames[i].addr == frame) {
@@ -370,8 +355,8 @@ int pyasync_running(struct pyasync *a, const struct pythread *thread, const stru
 	int r;
 
 	if (a->layout.task.running >= 0) {
-		r = get_u64(a, at(thread->tstate, a->layout.task.running), task);
-		return r < 0 ? again(r) : is_in_stack(a, *task, stack, frame) ? 0 : -ENOENT;
+		r = pyasync_u64(a, pyasync_at(thread->tstate, a->layout.task.running), task);
+		return r < 0 ? pyasync_again(r) : is_in_stack(a, *task, stack, frame) ? 0 : -ENOENT;
 	}
 	r = get_module(a, thread->interp, &m);
 	if (r == 0)
@@ -382,66 +367,7 @@ int pyasync_running(struct pyasync *a, const struct pythread *thread, const stru
 		if (r == 0 && is_in_stack(a, *task, stack, frame))
 			return 0;
 	}
-	return r < 0 && r != -ENOENT ? again(r) : -ENOENT;
-}
-
-/* ---- who waits for a task ---- */
-
-struct found {
-	struct pyasync *a;
-	uint64_t *tasks;
-	size_t n, max;
-};
-
-static int add_found(void *arg, uint64_t object)
-{
-	struct found *f = arg;
-
-	if (kind_of(f->a, object) == PYAWAITABLE_TASK)
-		f->tasks[f->n++] = object;
-	return f->n == f->max;
-}
-
-/** The one that was told to be woken first: a bound method of C, or in 3.8 and 3.9 an object made for it. */
-static int find_woken(struct found *f, uint64_t callback)
-{
-	char name[TYPE_NAME_MAX];
-	uint64_t type, self;
-
-	if (get_u64(f->a, at(callback, f->a->layout.object.ob_type), &type) < 0)
-		return 0;
-	type_name(f->a, type, name);
-	if (!strcmp(name, "TaskWakeupMethWrapper")) {
-		if (get_u64(f->a, callback + WRAPPED, &self) == 0)
-			add_found(f, self);
-	} else if (!strcmp(name, "builtin_function_or_method")) {
-		if (get_u64(f->a, callback + FUNCTION_SELF, &self) == 0)
-			add_found(f, self);
-	}
-	return 0;
-}
-
-int pyasync_awaiters(struct pyasync *a, uint64_t task, uint64_t *ret, size_t max)
-{
-	struct found f = { a, ret, 0, max };
-	uint64_t object;
-	uint8_t is_set;
-	int r;
-
-	if (a->layout.task.awaited_by < 0) {
-		r = get_u64(a, at(task, a->layout.task.callback0), &object);
-		if (r == 0 && object)
-			r = find_woken(&f, object);
-		return r < 0 ? again(r) : (int)f.n;
-	}
-	r = get_u64(a, at(task, a->layout.task.awaited_by), &object);
-	if (r == 0)
-		r = mem_read(a->reader, at(task, a->layout.task.awaited_by_is_set), &is_set, 1);
-	if (r == 0 && object && is_set)
-		r = each_in_set(a, object, false, add_found, &f);
-	else if (r == 0 && object)
-		add_found(&f, object);
-	return r < 0 ? again(r) : (int)f.n;
+	return r < 0 && r != -ENOENT ? pyasync_again(r) : -ENOENT;
 }
 
 /* ---- chains ---- */
@@ -456,16 +382,16 @@ static bool is_delegating(const struct pyasync *a, uint64_t object, const struct
 
 	switch (l->delegation) {
 	case LAYOUT_DELEGATION_STATE:
-		return mem_read(a->reader, at(object, l->gen.gi_frame_state), &state, 1) == 0 &&
+		return mem_read(a->reader, pyasync_at(object, l->gen.gi_frame_state), &state, 1) == 0 &&
 		       state == l->gen_delegating;
 	case LAYOUT_DELEGATION_RESUME:
 		return frame->offset >= 0 &&
-		       mem_read(a->reader, at(frame->code->addr, l->code.co_code_adaptive) + (uint64_t)frame->offset + 2,
+		       mem_read(a->reader, pyasync_at(frame->code->addr, l->code.co_code_adaptive) + (uint64_t)frame->offset + 2,
 				next, 2) == 0 &&
 		       next[1] >= RESUME_DELEGATES;
 	case LAYOUT_DELEGATION_YIELD_FROM:
-		return frame->offset >= 0 && get_u64(a, at(frame->code->addr, l->code.co_code), &code) == 0 &&
-		       mem_read(a->reader, at(code, l->bytes.ob_sval) + (uint64_t)frame->offset + 2, next, 2) == 0 &&
+		return frame->offset >= 0 && pyasync_u64(a, pyasync_at(frame->code->addr, l->code.co_code), &code) == 0 &&
+		       mem_read(a->reader, pyasync_at(code, l->bytes.ob_sval) + (uint64_t)frame->offset + 2, next, 2) == 0 &&
 		       next[0] == OPCODE_YIELD_FROM;
 	}
 	return false;
@@ -479,18 +405,18 @@ static uint64_t find_top(const struct pyasync *a, uint64_t frame)
 	int32_t depth;
 
 	if (l->frame.f_stacktop >= 0) /* 3.8, 3.9 */
-		return get_u64(a, at(frame, l->frame.f_stacktop), &top) == 0 && top ? top - 8 : 0;
+		return pyasync_u64(a, pyasync_at(frame, l->frame.f_stacktop), &top) == 0 && top ? top - 8 : 0;
 	if (l->frame.f_stackdepth >= 0) { /* 3.10 */
-		if (mem_read(a->reader, at(frame, l->frame.f_stackdepth), &depth, sizeof(depth)) < 0 || depth <= 0 ||
-		    get_u64(a, at(frame, l->frame.f_valuestack), &base) < 0)
+		if (mem_read(a->reader, pyasync_at(frame, l->frame.f_stackdepth), &depth, sizeof(depth)) < 0 || depth <= 0 ||
+		    pyasync_u64(a, pyasync_at(frame, l->frame.f_valuestack), &base) < 0)
 			return 0;
 		return base + 8 * (uint64_t)(depth - 1);
 	}
 	if (l->executable_is_tagged) /* 3.14 and later */
-		return get_u64(a, at(frame, l->iframe.stacktop), &top) == 0 && top ? top - 8 : 0;
-	if (mem_read(a->reader, at(frame, l->iframe.stacktop), &depth, sizeof(depth)) < 0 || depth <= 0)
+		return pyasync_u64(a, pyasync_at(frame, l->iframe.stacktop), &top) == 0 && top ? top - 8 : 0;
+	if (mem_read(a->reader, pyasync_at(frame, l->iframe.stacktop), &depth, sizeof(depth)) < 0 || depth <= 0)
 		return 0;
-	return at(frame, l->iframe.localsplus) + 8 * (uint64_t)(depth - 1);
+	return pyasync_at(frame, l->iframe.localsplus) + 8 * (uint64_t)(depth - 1);
 }
 
 /** What @p object, whose frame is @p frame, waits for; 0: nothing. */
@@ -501,13 +427,13 @@ static uint64_t awaited_by(const struct pyasync *a, uint64_t object, const struc
 	if (!is_delegating(a, object, frame))
 		return 0;
 	top = find_top(a, frame->addr);
-	if (!top || get_u64(a, top, &value) < 0)
+	if (!top || pyasync_u64(a, top, &value) < 0)
 		return 0;
 	if (!a->layout.executable_is_tagged)
 		return value;
 	/* From 3.15 on there is an index above it, or nothing, as above each iterator. */
 	if ((value & POINTER_TAG) == POINTER_TAG || !(value & ~POINTER_TAG))
-		return get_u64(a, top - 8, &value) == 0 ? value & ~POINTER_TAG : 0;
+		return pyasync_u64(a, top - 8, &value) == 0 ? value & ~POINTER_TAG : 0;
 	return value & ~POINTER_TAG;
 }
 
@@ -521,14 +447,14 @@ static int get_frame(struct pyasync *a, struct pycodes *codes, struct mem_window
 	int r = 0;
 
 	if (l->gen.gi_frame_state >= 0) {
-		r = mem_read(a->reader, at(object, l->gen.gi_frame_state), &state, 1);
+		r = mem_read(a->reader, pyasync_at(object, l->gen.gi_frame_state), &state, 1);
 		if (r == 0 && state > l->gen_executing)
 			return 1;
 	}
 	if (r == 0)
 		r = frame_of(a, object, &addr);
 	if (r < 0)
-		return again(r);
+		return pyasync_again(r);
 	return addr ? pyframe_get(a->python, codes, w, addr, ret) : 1;
 }
 
@@ -546,9 +472,9 @@ int pyasync_chain(struct pyasync *a, struct pycodes *codes, struct mem_windows *
 			ret->is_cut = true;
 			break;
 		}
-		kind = kind_of(a, object);
+		kind = pyasync_kind(a, object);
 		if (kind == PYAWAITABLE_WRAPPER) {
-			if (get_u64(a, object + WRAPPED, &object) < 0)
+			if (pyasync_u64(a, object + PYASYNC_WRAPPED, &object) < 0)
 				return -EAGAIN;
 			continue;
 		}

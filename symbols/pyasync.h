@@ -65,7 +65,10 @@ must_check int pyasync_each_task(struct pyasync *a, const struct pythreads *thre
 must_check int pyasync_running(struct pyasync *a, const struct pythread *thread, const struct pystack *stack,
 			       uint64_t *task, size_t *frame);
 
-/** The tasks that wait for the one at @p task, at most @p max of them: how many. Before 3.14 it is one or none. */
+/**
+ * The tasks that wait for the one at @p task, at most @p max of them: how many. Errors as pyasync_each_task(), without
+ * -ENOENT.
+ */
 must_check int pyasync_awaiters(struct pyasync *a, uint64_t task, uint64_t *ret, size_t max);
 
 /** A coroutine, what it waits for, and so on. */

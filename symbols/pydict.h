@@ -19,7 +19,7 @@ struct pydict {
 must_check int pydict_open(const struct mem_reader *reader, const struct layout *layout, uint64_t addr,
 			   struct pydict *ret);
 
-/** Open the attributes that the object at @p addr has for itself. -ENOENT: none. Else as pydict_open(). */
+/** Open the attributes that the object at @p addr has for itself. -ENOENT: none, or its size varies. Else as pydict_open(). */
 must_check int pydict_open_instance(const struct mem_reader *reader, const struct layout *layout, uint64_t addr,
 				    struct pydict *ret);
 

@@ -3,7 +3,7 @@
  *
  *     u64 minor version, _PyRuntime, PyCode_Type; then pieces: u64 address, u64 length, bytes
  *
- * Whatever bytes the file has, it is some memory.
+ * With `is_typed`, _Py_NoneStruct and the types follow PyCode_Type. Whatever bytes the file has, it is some memory.
  */
 #pragma once
 
@@ -26,6 +26,7 @@ struct memory_image {
 		size_t at;
 	} pieces[IMAGE_PIECES_MAX];
 	size_t n;
+	bool is_typed;
 	const struct mem_reader *live; /* while it is recorded */
 };
 
@@ -38,10 +39,15 @@ static inline uint64_t image_u64(const struct memory_image *image, size_t at)
 	return value;
 }
 
+static inline size_t image_head(const struct memory_image *image)
+{
+	return image->is_typed ? 8 * (4 + PYTYPE_COUNT) : 24;
+}
+
 /** Take the pieces from the bytes; those that reach beyond the end are cut. */
 static inline void image_parse(struct memory_image *image)
 {
-	size_t at = 24;
+	size_t at = image_head(image);
 
 	image->n = 0;
 	while (at + 16 < image->size && image->n < IMAGE_PIECES_MAX) {
@@ -103,8 +109,7 @@ static inline ssize_t image_record(void *arg, const struct mem_range *ranges, si
 	return done;
 }
 
-/** Look at all that there is in the image, twice. How many frames there were at the second time. */
-static inline size_t image_walk(struct memory_image *image, struct mem_reader reader)
+static inline struct pyruntime image_python(const struct memory_image *image)
 {
 	const struct layout *layout = layout_find((unsigned int)image_u64(image, 0));
 	struct pyruntime python = {
@@ -112,6 +117,18 @@ static inline size_t image_walk(struct memory_image *image, struct mem_reader re
 		.addr = image_u64(image, 8),
 		.code_type = image_u64(image, 16),
 	};
+
+	for (size_t i = 0; image->is_typed && i < PYTYPE_COUNT; i++)
+		python.types[i] = image_u64(image, 32 + 8 * i);
+	if (image->is_typed)
+		python.none = image_u64(image, 24);
+	return python;
+}
+
+/** Look at all that there is in the image, twice. How many frames there were at the second time. */
+static inline size_t image_walk(struct memory_image *image, struct mem_reader reader)
+{
+	struct pyruntime python = image_python(image);
 	struct mem_windows list = { .reader = &reader }, windows = { .reader = &reader }, check = { .reader = &reader };
 	struct pythreads threads = { 0 };
 	struct pycodes codes;

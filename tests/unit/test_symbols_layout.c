@@ -33,6 +33,7 @@ static const struct {
 	FIELD(code.co_code_adaptive),
 	FIELD(function.size),
 	FIELD(function.func_code),
+	FIELD(function.func_closure),
 	FIELD(function.func_globals),
 	FIELD(function.func_name),
 	FIELD(function.func_qualname),

@@ -1,16 +1,8 @@
 /* symbols/pystack.c on the memory of each interpreter: as it is, recorded, and changed in thousands of ways. */
-#include "test_symbols_pythons.h"
+#include "test_symbols_child.h"
 
-#include <errno.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <time.h>
-
-#include "../fuzz/memory_image.h"
-#include "attach/procfs.h"
 #include "attach/remote.h"
-#include "symbols/cpython.h"
+#include "symbols/pystack.h"
 
 /* Says "ready" in a generator, in a comprehension, in a recursion, beside a thread that waits. */
 static const char program[] = "import sys, threading\n"
@@ -25,67 +17,13 @@ static const char program[] = "import sys, threading\n"
 
 #define FRAMES_MIN 38
 
-struct child {
-	pid_t pid;
-	int in, out;
-};
-
-static struct child start(const struct test_python *python)
-{
-	int in[2], out[2];
-	struct child child;
-	char c = 0;
-
-	assert_int_equal(pipe(in), 0);
-	assert_int_equal(pipe(out), 0);
-	child.pid = fork();
-	if (child.pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		dup2(in[0], 0);
-		dup2(out[1], 1);
-		close(in[1]);
-		close(out[0]);
-		execl(python->command, python->command, "-c", program, NULL);
-		_exit(127);
-	}
-	close(in[0]);
-	close(out[1]);
-	while (c != '\n')
-		assert_int_equal(read(out[0], &c, 1), 1);
-	child.out = out[0];
-	child.in = in[1];
-	return child;
-}
-
-static void end(struct child *child)
-{
-	close(child->in);
-	close(child->out);
-	kill(child->pid, SIGKILL);
-	waitpid(child->pid, NULL, 0);
-}
-
-struct place {
-	const struct elf_image *image;
-	struct stat file;
-	uint64_t bias;
-};
-
-static int find_bias(const struct procfs_map *map, void *arg)
-{
-	struct place *place = arg;
-
-	return map->ino == place->file.st_ino && map->executable &&
-	       elf_image_bias(place->image, map->offset, map->start, true, &place->bias) == 0;
-}
-
 /* A record of all that a walk reads of the interpreter; how many frames it has. */
 static size_t record(const struct test_python *python, struct memory_image *image)
 {
 	static const char *const code_type = "PyCode_Type";
 	_cleanup_elf_image_ struct elf_image *elf = test_open_image(python->image);
 	struct place place = { .image = elf };
-	struct child child = start(python);
+	struct child child = child_start(python, program);
 	_cleanup_remote_ struct remote remote;
 	struct mem_reader live;
 	const char *reason = NULL;
@@ -109,7 +47,7 @@ static size_t record(const struct test_python *python, struct memory_image *imag
 			break;
 		usleep(10000); /* it is still on its way to where it waits */
 	}
-	end(&child);
+	child_end(&child);
 	image_parse(image);
 	return n;
 }
@@ -126,49 +64,6 @@ static void save_seed(const struct test_python *python, const struct memory_imag
 	file = fopen(path, "we");
 	assert_non_null(file);
 	assert_int_equal(fwrite(image->bytes, 1, image->size, file), image->size);
-}
-
-static uint64_t next_random(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
-
-/* Change some words: to any value, to another word of the memory, to an address, to a number near 2^63. */
-static void spoil(struct memory_image *image, uint64_t *state)
-{
-	for (uint64_t n = 1 + next_random(state) % 8; n; n--) {
-		size_t at = 24 + next_random(state) % (image->size - 32) / 8 * 8;
-		uint64_t value = next_random(state);
-
-		switch (next_random(state) % 5) {
-		case 0:
-			break;
-		case 1:
-			value = image_u64(image, 24 + value % (image->size - 32) / 8 * 8);
-			break;
-		case 2:
-			value = image->pieces[value % image->n].addr;
-			break;
-		case 3:
-			value = ((uint64_t)1 << 63) - value % 64;
-			break;
-		case 4:
-			value %= 256;
-			break;
-		}
-		memcpy(image->bytes + at, &value, sizeof(value));
-	}
-}
-
-static double seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 static void check_python(const struct test_python *python)
@@ -190,10 +85,10 @@ static void check_python(const struct test_python *python)
 		memcpy(spoilt.bytes, image.bytes, image.size);
 		memcpy(spoilt.pieces, image.pieces, sizeof(image.pieces));
 		spoilt.n = image.n;
-		spoil(&spoilt, &state);
-		start = seconds();
+		image_spoil(&spoilt, &state);
+		start = cpu_seconds();
 		image_walk(&spoilt, (struct mem_reader){ image_read, &spoilt });
-		start = seconds() - start;
+		start = cpu_seconds() - start;
 		longest = start > longest ? start : longest;
 	}
 	free(spoilt.bytes);

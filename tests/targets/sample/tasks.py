@@ -9,7 +9,7 @@ import threading
 
 
 async def leaf(future):
-    await future  # direct 0, nested 0, generator 0, awaitable 0, gathered 0
+    await future  # direct 0, nested 0, generator 0, awaitable 0, gathered 0, waited 0, shielded 0, timed 0, grouped 0
 
 
 async def nested(future):
@@ -58,8 +58,29 @@ async def waiter(task):
     await waits_for(task)  # waiter 1, second 1
 
 
+def begin(future, name):
+    return asyncio.create_task(leaf(future), name=name)
+
+
 async def gathers(future):
-    await asyncio.gather(asyncio.ensure_future(leaf(future)))  # gathers 0
+    await asyncio.gather(begin(future, "gathered"))  # gathers 0
+
+
+async def waits(future):
+    await asyncio.wait([begin(future, "waited")])  # waits 0
+
+
+async def shields(future):
+    await asyncio.shield(begin(future, "shielded"))  # shields 0
+
+
+async def times(future):
+    await asyncio.wait_for(begin(future, "timed"), 1000)  # times 0
+
+
+async def groups(future):
+    async with asyncio.TaskGroup() as group:  # groups 0
+        group.create_task(leaf(future), name="grouped")
 
 
 async def ended():
@@ -77,16 +98,16 @@ def begun():
 
 async def main():
     future = asyncio.get_running_loop().create_future()
-    coroutines = {"direct": leaf, "nested": nested, "generator": generator, "awaitable": awaitable, "gathers": gathers}
+    coroutines = {"direct": leaf, "nested": nested, "generator": generator, "awaitable": awaitable, "gathers": gathers,
+                  "waits": waits, "shields": shields, "times": times}
+    if hasattr(asyncio, "TaskGroup"):  # from 3.11 on
+        coroutines["groups"] = groups
     tasks = [asyncio.create_task(function(future), name=name) for name, function in coroutines.items()]
     over_at_once = asyncio.create_task(ended(), name="ended")
     await asyncio.sleep(0)
     await over_at_once
     for _ in range(3):
         await asyncio.sleep(0)
-    for task in asyncio.all_tasks():
-        if task.get_name() not in coroutines and task is not asyncio.current_task():
-            task.set_name("gathered")
     last = asyncio.create_task(spinner(begun), name="spinner")
     first = asyncio.create_task(waiter(last), name="waiter")
     tasks += [last, first, asyncio.create_task(waiter(first), name="second")]
