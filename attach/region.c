@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "base/log.h"
@@ -55,12 +56,13 @@ void region_read_counters(int fd, struct region_counters *ret)
 }
 
 /*
- * One walk, through a copy. Honest parts are led to once, so together they are no larger than what is in use: false ones,
+ * One walk, through a copy, or the region itself once nobody can write to it. Honest parts are led to once, so together they are no larger than what is in use: false ones,
  * cyclic or shared, must not keep us busy for longer.
  */
 struct walk {
 	const struct region_visitor *v;
 	unsigned char *copy;
+	bool is_mapped; /* it is the region itself */
 	size_t size, budget; /* bytes */
 	int erased; /* descriptor of the region, whose bits are set to 0; -1: none */
 };
@@ -224,6 +226,46 @@ static int copy_region(int fd, struct walk *w)
 	return copy_part(fd, w->copy, sizeof(struct region_header), c.used);
 }
 
+/* What can be written to no more need not be copied. MAP_PRIVATE, as older kernels refuse another one of what is sealed. */
+static int map_region(int fd, struct walk *w)
+{
+	struct region_counters c;
+	void *p;
+
+	region_read_counters(fd, &c);
+	if (c.used < sizeof(struct region_header) || c.used > REGION_SIZE)
+		return -EBADMSG;
+	p = mmap(NULL, c.used, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+	if (p == MAP_FAILED)
+		return -ENOMEM;
+	w->copy = p;
+	w->is_mapped = true;
+	w->size = c.used;
+	w->budget = c.used;
+	return 0;
+}
+
+static bool is_immutable(int fd)
+{
+	const int needed = F_SEAL_WRITE | F_SEAL_SHRINK;
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	return seals >= 0 && (seals & needed) == needed;
+}
+
+static int walk_begin(int fd, struct walk *w)
+{
+	return is_immutable(fd) ? map_region(fd, w) : copy_region(fd, w);
+}
+
+static void walk_end(struct walk *w)
+{
+	if (w->is_mapped)
+		munmap(w->copy, w->size);
+	else
+		free(w->copy);
+}
+
 #define BLOCK 16
 _Static_assert(REGION_FILE_BUCKETS % BLOCK == 0 && REGION_CODE_BUCKETS % BLOCK == 0, "whole blocks");
 
@@ -277,13 +319,13 @@ int region_walk(int fd, const struct region_visitor *v)
 {
 	struct walk w = {.v = v, .erased = -1};
 	const struct region_header *h;
-	int r = copy_region(fd, &w);
+	int r = walk_begin(fd, &w);
 
 	h = (const void *)w.copy;
 	if (!r)
 		r = walk_buckets(&w, h->file_buckets, REGION_FILE_BUCKETS, true);
 	if (!r && v->code)
 		r = walk_buckets(&w, h->code_buckets, REGION_CODE_BUCKETS, false);
-	free(w.copy);
+	walk_end(&w);
 	return r;
 }

@@ -235,17 +235,31 @@ static int temp_file_flush(struct temp_file *temp)
 	return fd < 0 || close(fd) < 0 ? -errno : 0;
 }
 
-void datafile_prepare(struct datafile *file)
+static void give_up_draft(struct datafile *file)
 {
+	datafile_draft_free(take_ptr(file->draft));
+}
+
+void datafile_prepare(struct datafile *file, struct record *rec)
+{
+	if (file->draft && rec && !datafile_draft_serves(file->draft, rec))
+		give_up_draft(file);
 	if (!file->draft && datafile_draft_new(file, &file->draft) < 0)
 		file->draft = NULL;
+	if (file->draft && rec && datafile_draft_add(file->draft, rec) < 0)
+		give_up_draft(file);
 }
 
 static int write_database(struct datafile *file, int fd, const struct record *rec)
 {
-	struct datafile_draft *draft = take_ptr(file->draft);
-	int r = draft ? 0 : datafile_draft_new(file, &draft);
+	struct datafile_draft *draft;
+	int r = 0;
 
+	if (file->draft && !datafile_draft_serves(file->draft, rec))
+		give_up_draft(file);
+	draft = take_ptr(file->draft);
+	if (!draft)
+		r = datafile_draft_new(file, &draft);
 	if (r == 0)
 		r = datafile_sql_write(draft, fd, rec);
 	datafile_draft_free(draft);

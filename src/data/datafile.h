@@ -59,8 +59,12 @@ void datafile_deinit(struct datafile *file);
  */
 int datafile_check_writable(struct datafile *file) must_check;
 
-/** Do now what the next write does first; half of what a small file takes. Whether it works or not, that works as well. */
-void datafile_prepare(struct datafile *file);
+/**
+ * Do now what the next write would do first: half of what a small file takes, and, of a record that is to be written
+ * then, most of what a large one takes. @p rec may be NULL, and grow until then. Whether it works or not, the write
+ * works as well.
+ */
+void datafile_prepare(struct datafile *file, struct record *rec);
 
 /**
  * Write @p rec, in place of what is there. With @p sync, return when the data is on the disk.

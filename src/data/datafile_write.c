@@ -7,8 +7,12 @@
 
 #define NUMBITS_CHUNK 65536
 
-/* The file is private until it is complete: no journal, no locks, nothing to wait for. */
+#define DRAFT_MAX (32u << 20)
+
+/* The file is private until it is complete: no journal, no locks, nothing to wait for. There is none yet, to which pages
+ * could be moved. */
 static const char prepare_sql[] = "pragma page_size=4096;"
+				  "pragma cache_spill=off;"
 				  "pragma journal_mode=off;"
 				  "pragma synchronous=off;"
 				  "pragma temp_store=memory;"
@@ -55,9 +59,10 @@ static const char *const statement_sql[N_STATEMENTS] = {
 	[INSERT_CONTEXT] = "insert into context values (?, ?)",
 	[INSERT_LINES] = "insert into line_bits values (?, ?, ?)",
 	[INSERT_ARC] = "insert or ignore into arc values (?, ?, ?, ?)",
-	[INSERT_EXECUTABLE] = "insert into pycov_trace_executable values (?, ?)",
+	[INSERT_EXECUTABLE] = "insert or replace into pycov_trace_executable values (?, ?)",
 	[INSERT_TRACER] = "insert into tracer values (?, ?)",
-	[INSERT_FUNCTION] = "insert into pycov_trace_function values (?, ?, ?, ?)",
+	[INSERT_FUNCTION] = "insert or replace into pycov_trace_function (file_id, name, first_line, numbits, rowid)"
+			    " values (?, ?, ?, ?, ?)",
 	[INSERT_SAMPLES] = "insert into pycov_trace_samples values (?, ?, ?)",
 };
 
@@ -72,6 +77,10 @@ struct datafile_draft {
 	sqlite3 *db;
 	sqlite3_stmt *statements[N_STATEMENTS];
 	sqlite3_int64 *context_ids; /* row of a context, by its id in the record */
+	const struct record *rec;   /* what something is in it of; NULL: of none yet */
+	uint32_t number;	    /* among the drafts that were begun with it */
+	size_t size;		    /* of what is in it, about */
+	sqlite3_int64 last_id;	    /* of a file */
 };
 
 static void writer_deinit(struct datafile_draft *w)
@@ -160,6 +169,17 @@ static int fill_numbits(struct datafile_draft *w, const char *table, const struc
 		return writer_result(w, sqlite3_blob_close(blob));
 	sqlite3_blob_close(blob);
 	return writer_result(w, code);
+}
+
+/** Is what @p drafted tells of in this draft? */
+static bool is_in(const struct datafile_draft *w, const struct record_draft *drafted)
+{
+	return w->rec && drafted->draft == w->number;
+}
+
+static bool has_lines(const struct datafile_draft *w, const struct record_draft *drafted, const struct lineset *lines)
+{
+	return is_in(w, drafted) && drafted->lines == lines->count;
 }
 
 /** Bind the numbits of @p set to parameter @p at of @p insert, run it, and see to large ones. */
@@ -263,7 +283,22 @@ static int write_function(struct datafile_draft *w, sqlite3_int64 id,
 	sqlite3_bind_int64(insert, 1, id);
 	sqlite3_bind_text(insert, 2, function->name, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(insert, 3, function->first_line);
+	if (is_in(w, &function->drafted))
+		sqlite3_bind_int64(insert, 5, function->drafted.row);
+	else
+		sqlite3_bind_null(insert, 5);
 	return insert_numbits(w, insert, 4, "pycov_trace_function", &function->executable);
+}
+
+static bool lacks_functions(const struct datafile_draft *w, const struct record_file *file)
+{
+	for (size_t i = 0; i < file->functions.n_slots; i++) {
+		const struct record_function *function = file->functions.slots[i].entry;
+
+		if (function && !has_lines(w, &function->drafted, &function->executable))
+			return true;
+	}
+	return false;
 }
 
 static int write_functions(struct datafile_draft *w, sqlite3_int64 id, const struct record_file *file)
@@ -272,12 +307,13 @@ static int write_functions(struct datafile_draft *w, sqlite3_int64 id, const str
 	size_t n;
 	int r;
 
-	if (!file->functions.count)
+	if (!lacks_functions(w, file))
 		return 0;
 	if (record_sorted_functions(file, &functions, &n) < 0)
 		return writer_result(w, SQLITE_NOMEM);
 	for (size_t i = 0; i < n; i++) {
-		if (!utf8_valid(functions[i]->name))
+		if (!utf8_valid(functions[i]->name) ||
+		    has_lines(w, &functions[i]->drafted, &functions[i]->executable))
 			continue;
 		r = write_function(w, id, functions[i]);
 		if (r < 0)
@@ -305,18 +341,20 @@ static int write_samples(struct datafile_draft *w, sqlite3_int64 id, const struc
 	return r;
 }
 
-static int write_file(struct datafile_draft *w, sqlite3_int64 id, const struct record_file *file, bool has_arcs)
+static int write_file(struct datafile_draft *w, const struct record_file *file, bool has_arcs)
 {
-	int r;
+	bool is_known = is_in(w, &file->drafted);
+	sqlite3_int64 id = is_known ? file->drafted.row : ++w->last_id;
+	int r = is_known ? 0 : insert_text(w, INSERT_FILE, id, file->path);
 
-	r = insert_text(w, INSERT_FILE, id, file->path);
 	if (r == 0 && file->tracer)
 		r = insert_text(w, INSERT_TRACER, id, file->tracer);
 	for (size_t i = 0; i < file->n_lines && r == 0; i++)
 		r = has_arcs ? write_arcs(w, id, &file->lines[i]) : write_lines(w, id, &file->lines[i]);
 	if (r < 0)
 		return r;
-	r = write_executable(w, id, &file->executable);
+	if (!has_lines(w, &file->drafted, &file->executable))
+		r = write_executable(w, id, &file->executable);
 	if (r == 0)
 		r = write_functions(w, id, file);
 	return r < 0 ? r : write_samples(w, id, file);
@@ -325,7 +363,6 @@ static int write_file(struct datafile_draft *w, sqlite3_int64 id, const struct r
 static int write_files(struct datafile_draft *w, const struct record *rec)
 {
 	_cleanup_free_ struct record_file **files = NULL;
-	sqlite3_int64 id = 0;
 	size_t n;
 
 	if (record_sorted_files(rec, &files, &n) < 0)
@@ -337,7 +374,7 @@ static int write_files(struct datafile_draft *w, const struct record *rec)
 			log_debug("left out, not UTF-8: %s", files[i]->path);
 			continue;
 		}
-		r = write_file(w, ++id, files[i], rec->has_arcs);
+		r = write_file(w, files[i], rec->has_arcs);
 		if (r < 0)
 			return r;
 	}
@@ -377,11 +414,76 @@ int datafile_draft_new(struct datafile *file, struct datafile_draft **ret)
 	return r;
 }
 
+static int draft_function(struct datafile_draft *w, sqlite3_int64 id, struct record_function *function)
+{
+	int r;
+
+	if (has_lines(w, &function->drafted, &function->executable) || !utf8_valid(function->name))
+		return 0;
+	r = write_function(w, id, function);
+	if (r < 0)
+		return r;
+	if (!is_in(w, &function->drafted))
+		function->drafted.row = sqlite3_last_insert_rowid(w->db);
+	function->drafted.draft = w->number;
+	function->drafted.lines = function->executable.count;
+	w->size += strlen(function->name) + lineset_numbits_size(&function->executable) + sizeof(*function);
+	return 0;
+}
+
+static int draft_file(struct datafile_draft *w, struct record_file *file)
+{
+	struct record_draft *drafted = &file->drafted;
+	int r = 0;
+
+	if (!is_in(w, drafted)) {
+		r = insert_text(w, INSERT_FILE, w->last_id + 1, file->path);
+		if (r < 0)
+			return r;
+		*drafted = (struct record_draft){.draft = w->number, .row = ++w->last_id};
+		w->size += strlen(file->path) + sizeof(*file);
+	}
+	if (!has_lines(w, drafted, &file->executable)) {
+		r = write_executable(w, drafted->row, &file->executable);
+		drafted->lines = file->executable.count;
+		w->size += lineset_numbits_size(&file->executable);
+	}
+	for (size_t i = 0; i < file->functions.n_slots && r == 0; i++)
+		if (file->functions.slots[i].entry)
+			r = draft_function(w, drafted->row, file->functions.slots[i].entry);
+	return r;
+}
+
+bool datafile_draft_serves(const struct datafile_draft *w, const struct record *rec)
+{
+	return !w->rec || (w->rec == rec && rec->draft == w->number);
+}
+
+int datafile_draft_add(struct datafile_draft *w, struct record *rec)
+{
+	_cleanup_free_ struct record_file **files = NULL;
+	size_t n;
+	int r = 0;
+
+	if (record_sorted_files(rec, &files, &n) < 0)
+		return writer_result(w, SQLITE_NOMEM);
+	if (!w->rec)
+		w->number = ++rec->draft;
+	w->rec = rec;
+	for (size_t i = 0; i < n && r == 0 && w->size < DRAFT_MAX; i++)
+		if (utf8_valid(files[i]->path))
+			r = draft_file(w, files[i]);
+	return r;
+}
+
 int datafile_sql_write(struct datafile_draft *w, int fd, const struct record *rec)
 {
 	int r;
 
 	w->vfs.fd = fd;
+	r = writer_exec(w, "pragma cache_spill=on");
+	if (r < 0)
+		return r;
 	r = writer_exec(w, rec->has_arcs ? "insert into meta values ('has_arcs', '1')"
 					 : "insert into meta values ('has_arcs', '0')");
 	if (r < 0)

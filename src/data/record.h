@@ -38,11 +38,19 @@ struct record_lines {
 	size_t n_arcs, room;
 };
 
+/** What a draft of the data file has of something already: for datafile_write.c alone. */
+struct record_draft {
+	uint32_t draft; /* of which one; 0: of none */
+	uint32_t lines; /* how many executable lines */
+	int64_t row;
+};
+
 /** A function, class body or module: one code object as the compiler made it. */
 struct record_function {
 	char *name; /* qualified name */
 	uint32_t first_line;
 	struct lineset executable;
+	struct record_draft drafted;
 };
 
 /** How often a line was found running by sampling. */
@@ -61,6 +69,7 @@ struct record_file {
 	struct hashmap functions;  /* of struct record_function */
 	struct record_sample *samples; /* sorted by line */
 	size_t n_samples, samples_room;
+	struct record_draft drafted;
 };
 
 /** Set up with record_init(). The members are for reading. */
@@ -69,6 +78,7 @@ struct record {
 	struct hashmap contexts; /* of struct record_context */
 	struct hash_key key;
 	bool has_arcs; /* the data is arcs; else there are none */
+	uint32_t draft; /* number of the draft that was last begun with it; 0: none */
 };
 
 void record_init(struct record *rec);

@@ -77,7 +77,7 @@ static int walk_entry(struct walk *walk, const char *dir, const struct dirent *e
 {
 	_cleanup_free_ char *path = NULL;
 
-	if (!dirs && !is_python_name(entry->d_name))
+	if (dirs ? entry->d_type == DT_REG : !is_python_name(entry->d_name))
 		return 0;
 	if (asprintf(&path, "%s/%s", dir, entry->d_name) < 0) {
 		path = NULL;

@@ -18,6 +18,7 @@
 #define FIRST_LOOK 6
 #define FIRST_LOOK_AT_ANOTHER 100
 #define LOOK_PERIOD_MAX 5000
+#define LOOK_REST 10 /* how many times as long as a look takes there is none after it */
 #define OUTLIVE_PERIOD 50 /* milliseconds between looks at regions that nobody reports on */
 #define SAMPLED_FILES_MAX 100000 /* of one run, that are not in the record (yet) */
 
@@ -234,6 +235,8 @@ static void end(struct state *s, const struct message *m, bool last)
 		if (m->pid)
 			describe(s, &(*at)->run, m->pid);
 		if (last) {
+			/* What is sealed need not be copied. */
+			(void)region_is_over((*at)->run.region_fd);
 			drain(s, *at);
 			forget(s, at);
 		} else {
@@ -486,6 +489,13 @@ static bool handle_message(struct state *s)
 	return true;
 }
 
+static void prepare_file(struct state *s)
+{
+	/* With --append another record is written, this one and what there is. */
+	if (!is_parallel(s))
+		datafile_prepare(&s->recorder->file, s->recorder->options->append ? NULL : &s->recorder->record);
+}
+
 /*
  * While nothing is to be heard: do beforehand what else the end of the command, and its parent, would have to wait for.
  * What comes of it is not saved for that.
@@ -501,13 +511,13 @@ static void look_ahead(struct state *s)
 			continue;
 		if (recorder_drain_early(s->recorder, &k->run, record_of(s, k), &k->drained) == 0) {
 			s->had_look = true;
-			recorder_find_unexecuted(s->recorder);
+			prepare_file(s);
 		}
 		k->look_wait = k->look_wait * 2 < LOOK_PERIOD_MAX ? k->look_wait * 2 : LOOK_PERIOD_MAX;
-		k->look_at = clock_ms() + k->look_wait + 20 * (clock_ms() - start);
+		k->look_at = clock_ms() + k->look_wait + LOOK_REST * (clock_ms() - start);
 	}
-	if (!is_parallel(s) && s->had_look)
-		datafile_prepare(&s->recorder->file);
+	if (s->had_look)
+		recorder_find_unexecuted(s->recorder);
 }
 
 static int64_t next_look(const struct state *s)

@@ -27,6 +27,7 @@ struct interpreter {
 	struct hashmap files; /* of struct known_file */
 	struct string_list packages; /* directories of the packages of --source that it has imported */
 	size_t n_walked;	     /* of those, looked through for files that never ran */
+	size_t n_found;		     /* or in advance */
 };
 
 struct known_file {
@@ -749,12 +750,13 @@ void recorder_find_unexecuted(struct recorder *recorder)
 
 	if (!selection_has_source(recorder->selection))
 		return;
-	if (!recorder->walked)
+	if (!recorder->found)
 		r = selection_unexecuted_files(recorder->selection, &recorder->dirs, no_file, NULL);
+	recorder->found = true;
 	for (struct interpreter *it = recorder->interpreters; it && r == 0; it = it->next)
-		for (size_t i = it->n_walked; i < it->packages.n && r == 0; i++)
-			r = selection_unexecuted_in(recorder->selection, &recorder->dirs, &it->facts, it->packages.items[i],
-						    no_file, NULL);
+		for (; it->n_found < it->packages.n && r == 0; it->n_found++)
+			r = selection_unexecuted_in(recorder->selection, &recorder->dirs, &it->facts,
+						    it->packages.items[it->n_found], no_file, NULL);
 }
 
 static enum module_kind kind_of(const struct recorder *r, const char *name)

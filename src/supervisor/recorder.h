@@ -31,6 +31,7 @@ struct recorder {
 	bool other_told;    /* that somebody else writes it is known */
 	bool may_have_successor; /* of the keeper, once it is one */
 	bool walked; /* the source directories, for files that never ran */
+	bool found;  /* or in advance */
 	struct package_seen *packages; /* as many as the selection has */
 	char *relative_to; /* with a slash: what names of files are cut off at; or NULL */
 	char why[512];	  /* what was wrong when recorder_init() failed */

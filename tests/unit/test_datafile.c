@@ -83,6 +83,21 @@ static const struct lineset *lines_of(const struct record_file *file, const char
 	return &none;
 }
 
+static void assert_same_functions(const struct record_file *a, const struct record_file *b)
+{
+	_cleanup_free_ struct record_function **x = NULL, **y = NULL;
+	size_t n, m;
+
+	assert_int_equal(record_sorted_functions(a, &x, &n), 0);
+	assert_int_equal(record_sorted_functions(b, &y, &m), 0);
+	assert_int_equal(n, m);
+	for (size_t i = 0; i < n; i++) {
+		assert_string_equal(x[i]->name, y[i]->name);
+		assert_int_equal(x[i]->first_line, y[i]->first_line);
+		assert_true(lineset_equal(&x[i]->executable, &y[i]->executable));
+	}
+}
+
 static void assert_same(const struct record *a, const struct record *b)
 {
 	_cleanup_free_ struct record_file **files = NULL;
@@ -95,7 +110,7 @@ static void assert_same(const struct record *a, const struct record *b)
 
 		assert_non_null(other);
 		assert_int_equal(files[i]->n_lines, other->n_lines);
-		assert_int_equal(files[i]->functions.count, other->functions.count);
+		assert_same_functions(files[i], other);
 		assert_true(lineset_equal(&files[i]->executable, &other->executable));
 		for (size_t j = 0; j < other->n_lines; j++)
 			assert_true(lineset_equal(&other->lines[j].lines,
@@ -156,14 +171,14 @@ static void test_prepared(void **state)
 
 	record_init(&back);
 	record_init(&back_again);
-	datafile_prepare(&f->file);
-	datafile_prepare(&f->file);
+	datafile_prepare(&f->file, NULL);
+	datafile_prepare(&f->file, NULL);
 	assert_int_equal(count_entries(f->dir), 0);
 	fill(&f->rec);
 	assert_int_equal(datafile_write(&f->file, &f->rec, false), 0);
 	assert_int_equal(datafile_read(&f->file, &back), 0);
 	assert_same(&f->rec, &back);
-	datafile_prepare(&f->file);
+	datafile_prepare(&f->file, NULL);
 	signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
 	limit = (struct rlimit){ 5000, old.rlim_max };
@@ -174,7 +189,72 @@ static void test_prepared(void **state)
 	assert_int_equal(datafile_read(&f->file, &back_again), 0);
 	assert_same(&f->rec, &back_again);
 	assert_int_equal(count_entries(f->dir), 1);
-	datafile_prepare(&f->file); /* given up at the end */
+	datafile_prepare(&f->file, NULL); /* given up at the end */
+}
+
+/** A record is put in beforehand, in parts, and grows meanwhile; what is written is what it is in the end. */
+static void test_prepared_record(void **state)
+{
+	struct fixture *f = *state;
+	struct lineset more = {0};
+	struct record_file *file;
+	struct record back;
+
+	datafile_prepare(&f->file, &f->rec); /* nothing yet */
+	fill(&f->rec);
+	datafile_prepare(&f->file, &f->rec);
+	datafile_prepare(&f->file, &f->rec);
+	for (uint32_t line = 7; line < 60000; line += 100)
+		assert_int_equal(lineset_add(&more, line), 0);
+	assert_int_equal(record_file_get(&f->rec, "/a/late.py", &file), 0);
+	for (int i = 0; i < 2; i++) {
+		struct lineset *lines;
+
+		assert_int_equal(record_file_lines(&f->rec, file, "", &lines), 0);
+		assert_int_equal(lineset_add(lines, 7 + 100 * (uint32_t)i), 0);
+		assert_int_equal(lineset_or(&file->executable, &more), 0);
+		assert_int_equal(record_file_add_function(&f->rec, file, "late", 3, NULL), 0);
+		if (i == 0)
+			datafile_prepare(&f->file, &f->rec);
+		assert_int_equal(record_file_add_function(&f->rec, file, "late", 3, &more), 0);
+		assert_int_equal(lineset_add(&more, 8), 0);
+	}
+	assert_int_equal(datafile_write(&f->file, &f->rec, false), 0);
+	record_init(&back);
+	assert_int_equal(datafile_read(&f->file, &back), 0);
+	assert_same(&f->rec, &back);
+	assert_int_equal(record_file_find(&back, "/a/late.py")->functions.count, 1);
+	record_deinit(&back);
+	lineset_deinit(&more);
+}
+
+/** What was put in of a record is of no use to another one, nor to that which begins anew in its place. */
+static void test_prepared_for_another(void **state)
+{
+	struct fixture *f = *state;
+	struct record_file *file;
+	struct record other, back;
+
+	record_init(&other);
+	assert_int_equal(record_file_get(&other, "/a/other.py", &file), 0);
+	fill(&f->rec);
+	for (int i = 0; i < 3; i++) {
+		const struct record *rec = i == 1 ? &f->rec : &other;
+
+		datafile_prepare(&f->file, &f->rec);
+		if (i == 1) {
+			record_deinit(&f->rec);
+			record_init(&f->rec);
+			assert_int_equal(record_file_get(&f->rec, "/a/anew.py", &file), 0);
+		}
+		assert_int_equal(datafile_write(&f->file, rec, false), 0);
+		record_init(&back);
+		assert_int_equal(datafile_read(&f->file, &back), 0);
+		assert_same(rec, &back);
+		assert_int_equal(back.files.count, 1);
+		record_deinit(&back);
+	}
+	record_deinit(&other);
 }
 
 static int compare_with_schema(void *arg, int n, char **values, char **names)
@@ -616,6 +696,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		fixture_test(test_round_trip),
 		fixture_test(test_prepared),
+		fixture_test(test_prepared_record),
+		fixture_test(test_prepared_for_another),
 		fixture_test(test_tables),
 		fixture_test(test_huge_line),
 		fixture_test(test_highest_line),
