@@ -183,7 +183,7 @@ static int walk_chain(struct walk *w, uint32_t offset, bool files)
 		r = files ? visit_file(w, offset, p) : visit_code(w, offset, p);
 		offset = *(const uint32_t *)p; /* `next` is the first member of both */
 	}
-	return r;
+	return r == REGION_SEEN && !files ? 0 : r;
 }
 
 static int copy_part(int fd, unsigned char *to, size_t from, size_t until)

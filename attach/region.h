@@ -35,6 +35,8 @@ struct region_counters {
 /** All zeros when it cannot be read. */
 void region_read_counters(int fd, struct region_counters *ret);
 
+#define REGION_SEEN 1
+
 /** What a walk reports. `name` is not terminated and may hold any byte. Any of the callbacks may be NULL; a non-zero
  * return ends the walk with it. `file` numbers are the same in both callbacks. */
 struct region_visitor {
@@ -43,7 +45,7 @@ struct region_visitor {
 	/** 128 bytes of bits: line first_line + i for bit i. */
 	int (*lines)(void *arg, uint32_t file, uint32_t first_line, const unsigned char *bits, size_t n);
 	/** @p number is its own, from now on. Behind @p table there are @p code->kept bytes of bytecode, and its ways
-	 * (REGION_WAY_*). */
+	 * (REGION_WAY_*). REGION_SEEN: an earlier walk has shown it, so what was put in its chain before need not be shown. */
 	int (*code)(void *arg, uint32_t number, const struct region_code *code, const char *qualname,
 		    const unsigned char *table);
 	void *arg;

@@ -183,7 +183,7 @@ static void kept_free(struct kept *k)
 	run_deinit(&k->run);
 	record_deinit(&k->record);
 	record_deinit(&k->sampled);
-	free(k->drained.bits);
+	drained_deinit(&k->drained);
 	datafile_deinit(&k->file);
 	free(k);
 }
@@ -395,6 +395,7 @@ static void reset(struct state *s, int client)
 	for (struct kept *k = s->runs; k; k = k->next) {
 		if (region_forget_lines(k->run.region_fd) < 0)
 			log_error("the data of pid %d is damaged", k->run.pid);
+		drained_deinit(&k->drained);
 		record_deinit(&k->record);
 		record_init(&k->record);
 		record_deinit(&k->sampled);

@@ -437,11 +437,12 @@ static int get_known_file(struct recorder *r, struct interpreter *it, const char
 
 /* -------------------------------------------------------------------------------------------------------- drains */
 
-/* One drain: which file of the record a file of the region is. */
-struct drain_file {
-	uint32_t number;
-	struct record_file *file;
-};
+void drained_deinit(struct drained *drained)
+{
+	free(drained->bits);
+	free(drained->files);
+	*drained = (struct drained){0};
+}
 
 struct drain {
 	struct recorder *recorder;
@@ -449,8 +450,9 @@ struct drain {
 	const char *context;
 	struct interpreter *interpreter;
 	struct drained *drained;
-	struct drain_file *files; /* sorted by number once all are in */
+	struct drained_file *files; /* sorted by number once all are in */
 	size_t n, room;
+	bool has_gap; /* as of struct drained */
 	uint8_t minor;		     /* of the Python that ran */
 	struct record_file *current; /* NULL: not wanted */
 	uint32_t current_number;
@@ -461,41 +463,60 @@ static int add_drain_file(struct drain *d, uint32_t number, struct record_file *
 {
 	if (d->n == d->room) {
 		size_t room = d->room ? 2 * d->room : 64;
-		struct drain_file *files = realloc(d->files, room * sizeof(*files));
+		struct drained_file *files = realloc(d->files, room * sizeof(*files));
 
 		if (!files)
 			return -ENOMEM;
 		d->files = files;
 		d->room = room;
 	}
-	d->files[d->n++] = (struct drain_file){number, file};
+	d->files[d->n++] = (struct drained_file){number, file};
+	d->current = file;
 	return 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = ((const struct drained_file *)a)->number, y = ((const struct drained_file *)b)->number;
+
+	return x < y ? -1 : x > y;
+}
+
+static const struct drained_file *find_number(const struct drained_file *files, size_t n, uint32_t number)
+{
+	const struct drained_file key = {.number = number};
+
+	return n ? bsearch(&key, files, n, sizeof(key), by_number) : NULL;
 }
 
 static int on_file(void *arg, uint32_t number, const char *name, size_t len, bool refused)
 {
 	struct drain *d = arg;
-	_cleanup_free_ char *text = strndup(name, len);
+	const struct drained_file *old = find_number(d->drained->files, d->drained->n_files, number);
+	_cleanup_free_ char *text = old ? NULL : strndup(name, len);
+	struct record_file *file;
 	struct known_file *known;
 	int r;
 
 	d->current = NULL;
 	d->current_number = number;
+	if (old)
+		return add_drain_file(d, number, old->file);
 	if (!text)
 		return -ENOMEM;
 	if (text[0] != '/' || strlen(text) != len)
-		return 0;
+		return add_drain_file(d, number, NULL);
 	if (refused && !says_verdicts(d->recorder))
-		return 0;
+		return add_drain_file(d, number, NULL);
 	r = get_known_file(d->recorder, d->interpreter, text, &known);
 	if (r < 0)
 		return r;
 	if (refused && known->path)
 		log_error("'%s' was refused, and should not have been", text);
 	if (!known->path)
-		return 0;
-	r = record_file_get(d->record, known->path, &d->current);
-	return r < 0 ? r : add_drain_file(d, number, d->current);
+		return add_drain_file(d, number, NULL);
+	r = record_file_get(d->record, known->path, &file);
+	return r < 0 ? r : add_drain_file(d, number, file);
 }
 
 static int on_lines(void *arg, uint32_t number, uint32_t first_line, const unsigned char *bits, size_t n)
@@ -510,22 +531,17 @@ static int on_lines(void *arg, uint32_t number, uint32_t first_line, const unsig
 	return r < 0 ? r : lineset_or_bits(lines, first_line, bits, n);
 }
 
-static int by_number(const void *a, const void *b)
+static void sort_files(struct drain *d)
 {
-	uint32_t x = ((const struct drain_file *)a)->number, y = ((const struct drain_file *)b)->number;
-
-	return x < y ? -1 : x > y;
+	if (!d->sorted && d->n)
+		qsort(d->files, d->n, sizeof(*d->files), by_number);
+	d->sorted = true;
 }
 
-static struct record_file *find_file(struct drain *d, uint32_t number)
+static const struct drained_file *find_file(struct drain *d, uint32_t number)
 {
-	struct drain_file key = {.number = number}, *found;
-
-	if (!d->sorted)
-		qsort(d->files, d->n, sizeof(key), by_number);
-	d->sorted = true;
-	found = d->n ? bsearch(&key, d->files, d->n, sizeof(key), by_number) : NULL;
-	return found ? found->file : NULL;
+	sort_files(d);
+	return find_number(d->files, d->n, number);
 }
 
 struct code_lines {
@@ -593,23 +609,13 @@ static int add_arcs(struct drain *d, struct record_file *file, const struct regi
 	return r == -ENOMEM ? r : 0;
 }
 
-static int on_code(void *arg, uint32_t number, const struct region_code *code, const char *qualname,
-		   const unsigned char *table)
+static int add_code(struct drain *d, struct record_file *file, const struct region_code *code, const char *qualname,
+		    const unsigned char *table)
 {
-	struct drain *d = arg;
-	struct record_file *file = find_file(d, code->file);
-	unsigned char *bits = drained_bits(d->drained, number), bit = (unsigned char)(1u << number / 4 % 8);
 	struct code_lines c = {0};
 	char name[512];
 	int r;
 
-	if (!bits)
-		return -ENOMEM;
-	if (!file || code->flags & REGION_CODE_ANNOTATE || code->firstlineno < 0)
-		return 0;
-	r = code->kept ? add_arcs(d, file, code, table) : 0;
-	if (r < 0 || *bits & bit)
-		return r;
 	lineset_init(&c.lines);
 	snprintf(name, sizeof(name), "%.*s", code->name_len, qualname);
 	r = linetable_each_line((enum layout_linetable)code->linetable_kind, table, code->table_len,
@@ -623,6 +629,32 @@ static int on_code(void *arg, uint32_t number, const struct region_code *code, c
 	if (r == 0 && c.lines.count)
 		r = record_file_add_function(d->record, file, name, (uint32_t)code->firstlineno, &c.lines);
 	lineset_deinit(&c.lines);
+	return r;
+}
+
+static int on_code(void *arg, uint32_t number, const struct region_code *code, const char *qualname,
+		   const unsigned char *table)
+{
+	struct drain *d = arg;
+	unsigned char *bits = drained_bits(d->drained, number), bit = (unsigned char)(1u << number / 4 % 8);
+	bool branches = d->recorder->options->branch;
+	const struct drained_file *file;
+	int r = 0;
+
+	if (!bits)
+		return -ENOMEM;
+	/* Ways may have been taken since. */
+	if (*bits & bit && !branches)
+		return d->drained->has_gap ? 0 : REGION_SEEN;
+	file = find_file(d, code->file);
+	d->has_gap |= !file;
+	if (!file)
+		return 0;
+	if (file->file && !(code->flags & REGION_CODE_ANNOTATE) && code->firstlineno >= 0) {
+		r = code->kept ? add_arcs(d, file->file, code, table) : 0;
+		if (r == 0 && !(*bits & bit))
+			r = add_code(d, file->file, code, qualname, table);
+	}
 	if (r == 0)
 		*bits |= bit;
 	return r;
@@ -657,7 +689,15 @@ static int drain(struct recorder *recorder, const struct run *run, struct record
 	r = interpreter_get(recorder, run, early, &d.interpreter);
 	if (r == 0)
 		r = region_walk(run->region_fd, &v);
-	free(d.files);
+	drained->has_gap = r < 0 || d.has_gap;
+	if (r == 0) {
+		sort_files(&d);
+		free(drained->files);
+		drained->files = d.files;
+		drained->n_files = d.n;
+	} else {
+		free(d.files);
+	}
 	return r;
 }
 

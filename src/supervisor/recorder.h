@@ -44,11 +44,22 @@ void recorder_deinit(struct recorder *recorder);
 /** In the place of a keeper that was killed: go on from what it has written. */
 void recorder_resume(struct recorder *recorder);
 
-/** The code objects of a run that are in the record already. All zeros: none. */
-struct drained {
-	unsigned char *bits; /* by their numbers */
-	size_t size;
+struct drained_file {
+	uint32_t number;
+	struct record_file *file; /* NULL: not wanted */
 };
+
+/** What of a run is in the record already. All zeros: nothing. */
+struct drained {
+	unsigned char *bits; /* of code objects, by their numbers */
+	size_t size;
+	struct drained_file *files; /* sorted by their numbers */
+	size_t n_files;
+	bool has_gap; /* a code object was met before its file */
+};
+
+/** To be called whenever the record begins anew. */
+void drained_deinit(struct drained *drained);
 
 /**
  * Add what the region of @p run holds now to @p record; its processes may run on or be dead. @p drained is of the same
