@@ -228,6 +228,30 @@ static void test_prepared_record(void **state)
 	lineset_deinit(&more);
 }
 
+/** More than SQLite would keep in memory by itself, before there is a file to put it into. */
+static void test_prepared_much(void **state)
+{
+	struct fixture *f = *state;
+	struct lineset far = {0};
+	struct record back;
+
+	assert_int_equal(lineset_add(&far, 100000), 0);
+	for (int i = 0; i < 400; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "f%d", i);
+		assert_int_equal(record_file_add_function(&f->rec, get_file(&f->rec, "/a/long.py"), name, 1, &far), 0);
+	}
+	datafile_prepare(&f->file, &f->rec);
+	assert_int_equal(count_entries(f->dir), 0);
+	assert_int_equal(datafile_write(&f->file, &f->rec, false), 0);
+	record_init(&back);
+	assert_int_equal(datafile_read(&f->file, &back), 0);
+	assert_same(&f->rec, &back);
+	record_deinit(&back);
+	lineset_deinit(&far);
+}
+
 /** What was put in of a record is of no use to another one, nor to that which begins anew in its place. */
 static void test_prepared_for_another(void **state)
 {
@@ -697,6 +721,7 @@ int main(void)
 		fixture_test(test_round_trip),
 		fixture_test(test_prepared),
 		fixture_test(test_prepared_record),
+		fixture_test(test_prepared_much),
 		fixture_test(test_prepared_for_another),
 		fixture_test(test_tables),
 		fixture_test(test_huge_line),

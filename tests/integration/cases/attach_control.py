@@ -1,9 +1,11 @@
 """What is said to a pycov-trace that is attached, and how it ends."""
 
+import contextlib
 import os
 import random
 import re
 import signal
+import sqlite3
 import time
 
 from attaching import HERE, Attached, Before, is_armed
@@ -36,6 +38,11 @@ def steps(t):
     return {MARKED[n] for n in lines & MARKED.keys()}
 
 
+def has_lines_with_code(t):
+    with contextlib.closing(sqlite3.connect(t.data_file)) as db:
+        return db.execute("select count(*) from pycov_trace_executable").fetchone()[0] > 0
+
+
 def expect_steps(t, *words):
     t.expect_equal(steps(t), set(words), "what has run")
 
@@ -61,6 +68,7 @@ def save_reset_status(t):
         ask(t, talk, "two", 2)
         ours.leave()
         expect_steps(t, "one", "two")
+        t.expect(has_lines_with_code(t), "after a reset the lines with code are not known")
         finish(t, talk)
 
 
