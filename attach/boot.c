@@ -10,8 +10,8 @@
 #include "base/log.h"
 
 extern const unsigned char agent_blob_start[], agent_blob_end[];
-extern const unsigned char boot_code[], boot_code_end[], boot_code_hint[], boot_code_size[], boot_code_name[], boot_code_back[],
-	boot_code_call[];
+extern const unsigned char boot_code[], boot_code_end[], boot_code_hint[], boot_code_size[], boot_code_name[],
+	boot_code_back[], boot_code_call[];
 
 const struct agent_blob *boot_blob(void)
 {

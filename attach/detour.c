@@ -21,7 +21,7 @@ struct placed {
 
 /* ---- decoding ---- */
 
-static const uint8_t endbr64[ENDBR64_SIZE] = { 0xf3, 0x0f, 0x1e, 0xfa };
+static const uint8_t endbr64[ENDBR64_SIZE] = {0xf3, 0x0f, 0x1e, 0xfa};
 
 static bool decode(const uint8_t *code, size_t len, uint64_t addr, struct placed *ret)
 {
@@ -78,7 +78,7 @@ static bool distance(uint64_t from, uint64_t to, int32_t *ret)
 /** `jmp to`: five bytes if it reaches, else through an address behind it. */
 static void put_jump(struct writer *writer, uint64_t to)
 {
-	static const uint8_t through_next[] = { 0xff, 0x25, 0, 0, 0, 0 };
+	static const uint8_t through_next[] = {0xff, 0x25, 0, 0, 0, 0};
 	uint8_t jump[DETOUR_JUMP_SIZE];
 
 	if (detour_encode_jump(here(writer), to, jump) == 0) {
@@ -92,7 +92,7 @@ static void put_jump(struct writer *writer, uint64_t to)
 static void put_call(struct writer *writer, uint64_t to)
 {
 	/* call *2(%rip); jmp over the address */
-	static const uint8_t through_next[] = { 0xff, 0x15, 2, 0, 0, 0, 0xeb, 8 };
+	static const uint8_t through_next[] = {0xff, 0x15, 2, 0, 0, 0, 0xeb, 8};
 	int32_t d;
 
 	if (distance(here(writer) + 5, to, &d)) {
@@ -124,8 +124,7 @@ static int put_branch(struct writer *writer, const struct placed *p)
 	const struct detour *detour = writer->detour;
 
 	/* Into what will not be there any more; and `call` to what follows, which reads its pc. */
-	if (p->target - detour->patch < detour->covered ||
-	    p->target == p->addr + p->in.size)
+	if (p->target - detour->patch < detour->covered || p->target == p->addr + p->in.size)
 		return -ENOTSUP;
 	if (p->in.flow == FLOW_JUMP)
 		put_jump(writer, p->target);
@@ -231,8 +230,8 @@ static int move_instructions(struct writer *writer, const uint8_t *code)
 
 int detour_plan(const uint8_t *code, size_t len, uint64_t addr, uint64_t copy, struct detour *ret)
 {
-	struct detour detour = { .patch = addr, .copy = copy };
-	struct writer writer = { .detour = &detour };
+	struct detour detour = {.patch = addr, .copy = copy};
+	struct writer writer = {.detour = &detour};
 	int r;
 
 	/* It stays in place, for those who come through a pointer. */
@@ -295,8 +294,7 @@ static bool is_inside(const struct detour *detour, uint64_t addr)
  * Branches with 32 bits may come from anywhere in the segment. A look at every byte finds them all,
  * and by chance something that is none once in some 10,000 segments.
  */
-static bool has_long_landing(const struct detour *detour, const uint8_t *code, size_t len,
-			     uint64_t addr)
+static bool has_long_landing(const struct detour *detour, const uint8_t *code, size_t len, uint64_t addr)
 {
 	int32_t d;
 
@@ -304,16 +302,14 @@ static bool has_long_landing(const struct detour *detour, const uint8_t *code, s
 		memcpy(&d, code + i, sizeof(d));
 		if (!is_inside(detour, addr + i + sizeof(d) + (uint64_t)(int64_t)d))
 			continue;
-		if (code[i - 1] == 0xe8 || code[i - 1] == 0xe9 ||
-		    (code[i - 2] == 0x0f && (code[i - 1] & 0xf0) == 0x80))
+		if (code[i - 1] == 0xe8 || code[i - 1] == 0xe9 || (code[i - 2] == 0x0f && (code[i - 1] & 0xf0) == 0x80))
 			return true;
 	}
 	return false;
 }
 
 /** The last label that is far enough before the detour, or else the first one, or else itself. */
-static uint64_t sweep_start(const struct detour *detour, const uint64_t *labels, size_t n,
-			    uint64_t addr)
+static uint64_t sweep_start(const struct detour *detour, const uint64_t *labels, size_t n, uint64_t addr)
 {
 	uint64_t first = detour->patch, best = 0;
 
@@ -329,8 +325,8 @@ static uint64_t sweep_start(const struct detour *detour, const uint64_t *labels,
 }
 
 /* Short branches are near; bytes look like one too often, so they are decoded from a label on. */
-static bool has_short_landing(const struct detour *detour, const uint8_t *code, size_t len,
-			      uint64_t addr, uint64_t start)
+static bool has_short_landing(const struct detour *detour, const uint8_t *code, size_t len, uint64_t addr,
+			      uint64_t start)
 {
 	uint64_t end = detour->patch + detour->covered + SHORT_BRANCH_REACH;
 	struct placed p;
@@ -347,8 +343,8 @@ static bool has_short_landing(const struct detour *detour, const uint8_t *code, 
 	return false;
 }
 
-int detour_check_landings(const struct detour *detour, const uint8_t *code, size_t len,
-			  uint64_t addr, const uint64_t *labels, size_t n)
+int detour_check_landings(const struct detour *detour, const uint8_t *code, size_t len, uint64_t addr,
+			  const uint64_t *labels, size_t n)
 {
 	uint64_t start = sweep_start(detour, labels, n, addr);
 
@@ -356,14 +352,12 @@ int detour_check_landings(const struct detour *detour, const uint8_t *code, size
 		if (is_inside(detour, labels[i]))
 			return -ENOTSUP;
 	}
-	if (has_long_landing(detour, code, len, addr) ||
-	    has_short_landing(detour, code, len, addr, start))
+	if (has_long_landing(detour, code, len, addr) || has_short_landing(detour, code, len, addr, start))
 		return -ENOTSUP;
 	return 0;
 }
 
-int detour_check_boundary(const uint8_t *code, size_t len, uint64_t addr, uint64_t start,
-			  uint64_t target)
+int detour_check_boundary(const uint8_t *code, size_t len, uint64_t addr, uint64_t start, uint64_t target)
 {
 	struct placed p;
 	uint64_t pc = start;

@@ -19,9 +19,9 @@ void hook_page_keep(struct hook_page *page, raddr stub);
 
 /** A hook that is prepared. */
 struct hook {
-	raddr patch;	       /* where the jump goes */
+	raddr patch; /* where the jump goes */
 	unsigned char jump[5], original[5];
-	raddr resume;	       /* where the function's own code goes on */
+	raddr resume; /* where the function's own code goes on */
 };
 
 /**

@@ -5,13 +5,13 @@
 
 /* What stands behind an opcode. */
 enum {
-	M = 1,    /* ModRM */
-	I8 = 2,   /* 8 bits */
-	I16 = 4,  /* 16 bits */
-	IZ = 8,   /* 32 bits, 16 with prefix 66 */
-	IV = 16,  /* 64 bits with REX.W, else as IZ */
-	OFF = 32, /* an address */
-	R8 = 64,  /* 8 bits relative to the end */
+	M = 1,	   /* ModRM */
+	I8 = 2,	   /* 8 bits */
+	I16 = 4,   /* 16 bits */
+	IZ = 8,	   /* 32 bits, 16 with prefix 66 */
+	IV = 16,   /* 64 bits with REX.W, else as IZ */
+	OFF = 32,  /* an address */
+	R8 = 64,   /* 8 bits relative to the end */
 	R32 = 128, /* 32 bits relative to the end */
 	BAD = 256,
 	PREFIX = 512,
@@ -21,6 +21,7 @@ enum {
 #define ROW8(x) ROW4(x), ROW4(x)
 #define ARITHMETIC ROW4(M), I8, IZ
 
+/* clang-format off */
 static const uint16_t one_byte[256] = {
 	/* 00 */ ARITHMETIC, BAD, BAD, ARITHMETIC, BAD, BAD,
 	/* 10 */ ARITHMETIC, BAD, BAD, ARITHMETIC, BAD, BAD,
@@ -58,10 +59,11 @@ static const uint16_t two_bytes[256] = {
 	/* e0 */ ROW8(M), ROW8(M),
 	/* f0 */ ROW8(M), ROW8(M),
 };
+/* clang-format on */
 
 enum map {
 	MAP_ONE,
-	MAP_TWO,  /* 0f */
+	MAP_TWO, /* 0f */
 	MAP_0F38,
 	MAP_0F3A,
 	MAP_LATER, /* of EVEX alone */
@@ -285,8 +287,8 @@ int instruction_decode(const uint8_t *code, size_t len, struct instruction *ret)
 	in.size = (uint8_t)d.at;
 	in.flow = flow_of(&d, modrm);
 	in.condition = d.opcode & 15;
-	in.is_nop = !d.is_vector && ((d.map == MAP_ONE && d.opcode == 0x90 && !d.rex_b) ||
-				     (d.map == MAP_TWO && d.opcode == 0x1f));
+	in.is_nop = !d.is_vector &&
+		    ((d.map == MAP_ONE && d.opcode == 0x90 && !d.rex_b) || (d.map == MAP_TWO && d.opcode == 0x1f));
 	in.is_short_address = d.has_67;
 	*ret = in;
 	return 0;

@@ -134,7 +134,8 @@ int native_new(pid_t pid, struct native **ret)
 	return 0;
 }
 
-int native_unwind(struct native *n, pid_t tid, struct unwind_frame frames[UNWIND_DEPTH_MAX], size_t *count, bool *is_whole)
+int native_unwind(struct native *n, pid_t tid, struct unwind_frame frames[UNWIND_DEPTH_MAX], size_t *count,
+		  bool *is_whole)
 {
 	int r = unwinder_walk(n->unwinder, tid, frames, count, is_whole);
 

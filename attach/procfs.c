@@ -239,8 +239,10 @@ static void parse_status(const char *line, struct procfs_status *ret)
 		const char *name;
 		int *value;
 	} fields[] = {
-		{"Tgid", &ret->tgid},	    {"PPid", &ret->ppid},
-		{"TracerPid", &ret->tracer}, {"Seccomp", &ret->seccomp},
+		{"Tgid", &ret->tgid},
+		{"PPid", &ret->ppid},
+		{"TracerPid", &ret->tracer},
+		{"Seccomp", &ret->seccomp},
 		{"Seccomp_filters", &ret->seccomp_filters},
 	};
 	const char *value;

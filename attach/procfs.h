@@ -34,15 +34,15 @@ struct procfs_status {
 	pid_t tgid, ppid, tracer;
 	int seccomp; /* 0, 1 strict, 2 filter */
 	int seccomp_filters;
-	uint64_t caught; /* signals with a handler: bit sig - 1 */
+	uint64_t caught;  /* signals with a handler: bit sig - 1 */
 	uint64_t pending; /* signals that wait and are not blocked: bit sig - 1 */
-	char state;	 /* as in proc(5): R, S, Z, ... */
+	char state;	  /* as in proc(5): R, S, Z, ... */
 	bool is_kernel_thread;
 	uid_t uid[3]; /* real, effective, saved */
 	gid_t gid[3];
 	uint64_t caps_permitted, caps_effective; /* bit n: capability n */
-	pid_t ns_pid;	/* its number in its own pid namespace */
-	char name[32]; /* of the program: cut at 15 bytes, any byte but newline */
+	pid_t ns_pid;				 /* its number in its own pid namespace */
+	char name[32];				 /* of the program: cut at 15 bytes, any byte but newline */
 };
 int procfs_status(pid_t pid, struct procfs_status *ret) must_check;
 

@@ -62,9 +62,9 @@ void region_read_counters(int fd, struct region_counters *ret)
 struct walk {
 	const struct region_visitor *v;
 	unsigned char *copy;
-	bool is_mapped; /* it is the region itself */
+	bool is_mapped;	     /* it is the region itself */
 	size_t size, budget; /* bytes */
-	int erased; /* descriptor of the region, whose bits are set to 0; -1: none */
+	int erased;	     /* descriptor of the region, whose bits are set to 0; -1: none */
 };
 
 /* The @len bytes at @offset, or NULL if they are not all there. */

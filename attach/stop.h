@@ -11,7 +11,7 @@
 #include "base/cleanup.h"
 
 struct thread_stop {
-	pid_t tid; /* 0: nothing is stopped */
+	pid_t tid;  /* 0: nothing is stopped */
 	int signal; /* that was about to be delivered, and will be */
 };
 

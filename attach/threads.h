@@ -19,11 +19,11 @@ enum thread_state {
 struct thread_watch {
 	pid_t tid;
 	int fd;
-	bool is_stat; /* the file is `stat`, not `syscall` */
+	bool is_stat;		    /* the file is `stat`, not `syscall` */
 	bool may_sleep, is_counted; /* it waited at the last look; `runs` was read before that */
 	bool has_no_runs;	    /* the kernel does not count, or there are too many files */
 	int runs_fd_plus_1;
-	uint64_t runs; /* how often it has come to a CPU */
+	uint64_t runs;	/* how often it has come to a CPU */
 	uint64_t futex; /* as thread_watch_look() said */
 };
 

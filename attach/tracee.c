@@ -55,7 +55,8 @@ static void on_alarm(int sig)
 /* The request is restarted after a handler that returns: jump out of it. */
 int tracee_seize_running(pid_t tid, unsigned int flags)
 {
-	const struct itimerval patience = {.it_interval = {0, SEIZE_PATIENCE}, .it_value = {0, SEIZE_PATIENCE}}, none = {0};
+	const struct itimerval patience = {.it_interval = {0, SEIZE_PATIENCE}, .it_value = {0, SEIZE_PATIENCE}},
+			       none = {0};
 	struct sigaction action = {.sa_handler = on_alarm}, before;
 	sigset_t alarm_only;
 	int ret;

@@ -14,9 +14,9 @@
 #define PAGES 512	      /* that are kept; a power of two */
 #define STACK_MAX (64 * 1024) /* of the stack, read in one call */
 #define MAPS_MAX 65536
-#define HEADERS_MAX 64 /* of a program */
-#define SAME_STEP 32 /* bytes that are compared at once */
-#define MEMORIES 16    /* a power of two */
+#define HEADERS_MAX 64	 /* of a program */
+#define SAME_STEP 32	 /* bytes that are compared at once */
+#define MEMORIES 16	 /* a power of two */
 #define WORDS_MAX 200000 /* to look at in one walk */
 #define READS_MAX 4000	 /* of pages, for them */
 #define STATES 4096	 /* places in the code that libunwind remembers */
@@ -81,7 +81,7 @@ struct unwinder {
 	bool is_missing; /* something was, since then */
 	uint64_t generation, walk;
 	unsigned int words, reads; /* left */
-	bool has_no_table;  /* said so since the last step */
+	bool has_no_table;	   /* said so since the last step */
 	struct page pages[PAGES];
 	struct stack_bytes stack;
 	struct memory *memories[MEMORIES]; /* by tid */
@@ -464,8 +464,8 @@ static uint64_t same_from(const struct stack_bytes *a, const struct stack_bytes 
 
 	if (a->addr + a->len != b->addr + b->len)
 		return UINT64_MAX;
-	while (same + SAME_STEP <= len && memcmp(a->bytes + a->len - same - SAME_STEP,
-						 b->bytes + b->len - same - SAME_STEP, SAME_STEP) == 0)
+	while (same + SAME_STEP <= len &&
+	       memcmp(a->bytes + a->len - same - SAME_STEP, b->bytes + b->len - same - SAME_STEP, SAME_STEP) == 0)
 		same += SAME_STEP;
 	return a->addr + a->len - same;
 }

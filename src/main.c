@@ -39,7 +39,10 @@ static int run(struct options *o)
 	r = recorder_init(&recorder, o);
 	if (r < 0)
 		log_error("%s", recorder.why);
-	status = r == 0 && o->pids.n ? attach(&recorder) : r == 0 ? launch(&recorder) : r == -EINVAL ? CLI_EXIT_USAGE : EXIT_OWN;
+	status = r == 0 && o->pids.n ? attach(&recorder)
+		 : r == 0	     ? launch(&recorder)
+		 : r == -EINVAL	     ? CLI_EXIT_USAGE
+				     : EXIT_OWN;
 	recorder_deinit(&recorder);
 	return status;
 }

@@ -28,10 +28,10 @@ enum branches_op {
 	BRANCHES_OP_JUMP,	 /* always jumps */
 	BRANCHES_OP_JUMP_BACK,
 	BRANCHES_OP_JUMP_TO,
-	BRANCHES_OP_SEND,   /* as BRANCH, of which the jump alone is told, up to 3.11 */
+	BRANCHES_OP_SEND, /* as BRANCH, of which the jump alone is told, up to 3.11 */
 	BRANCHES_OP_RETURN,
-	BRANCHES_OP_RAISE,  /* nothing follows */
-	BRANCHES_OP_SETUP,  /* up to 3.10: exceptions lead to its target */
+	BRANCHES_OP_RAISE,   /* nothing follows */
+	BRANCHES_OP_SETUP,   /* up to 3.10: exceptions lead to its target */
 	BRANCHES_OP_FINALLY, /* 3.8: jumps, and what comes after its END returns behind it */
 	BRANCHES_OP_FINALLY_END,
 	BRANCHES_OP_TOLD,   /* up to 3.11: goes on, or raises, and that is told */
@@ -47,7 +47,7 @@ unsigned int branches_jump_unit(uint8_t minor);
 struct branches_code {
 	uint8_t minor; /* of 3.minor */
 	enum layout_linetable linetable_kind;
-	int32_t first_line; /* co_firstlineno */
+	int32_t first_line;	 /* co_firstlineno */
 	const uint8_t *bytecode; /* as it was compiled */
 	const uint8_t *ways;
 	const uint8_t *table; /* its line table */
@@ -66,4 +66,5 @@ bool branches_are_known(uint8_t minor);
  * did not run; and where a line can only have been come to from one other, that it ran says it all. -EBADMSG: it is
  * malformed; -ENOTSUP: of a version that is not known; -ENOMEM.
  */
-int branches_resolve(const struct branches_code *code, const struct lineset *ran, branches_arc_fn *fn, void *arg) must_check;
+int branches_resolve(const struct branches_code *code, const struct lineset *ran, branches_arc_fn *fn,
+		     void *arg) must_check;

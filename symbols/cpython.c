@@ -50,7 +50,7 @@ static bool parse_level(const char **s, uint32_t *level)
 	static const struct {
 		const char *name;
 		uint32_t level;
-	} levels[] = { { "a", 0xa }, { "b", 0xb }, { "rc", 0xc }, { "c", 0xc } };
+	} levels[] = {{"a", 0xa}, {"b", 0xb}, {"rc", 0xc}, {"c", 0xc}};
 
 	*level = RELEASE_FINAL;
 	for (size_t i = 0; i < ARRAY_SIZE(levels); i++) {
@@ -67,8 +67,8 @@ int cpython_version_parse(const char *s, uint32_t *ret)
 {
 	uint32_t major, minor, micro, level, serial = 0;
 
-	if (!parse_number(&s, 9, &major) || *s++ != '.' || !parse_number(&s, 99, &minor) ||
-	    *s++ != '.' || !parse_number(&s, 255, &micro))
+	if (!parse_number(&s, 9, &major) || *s++ != '.' || !parse_number(&s, 99, &minor) || *s++ != '.' ||
+	    !parse_number(&s, 255, &micro))
 		return -EBADMSG;
 	if (parse_level(&s, &level) && !parse_number(&s, 15, &serial))
 		return -EBADMSG;
@@ -82,14 +82,13 @@ int cpython_version_parse(const char *s, uint32_t *ret)
 
 const char *cpython_version_format(uint32_t hexversion, char buf[CPYTHON_VERSION_SIZE])
 {
-	static const char *const levels[16] = { [0xa] = "a", [0xb] = "b", [0xc] = "rc" };
+	static const char *const levels[16] = {[0xa] = "a", [0xb] = "b", [0xc] = "rc"};
 	const char *level = levels[hexversion >> 4 & 0xf];
-	int n = snprintf(buf, CPYTHON_VERSION_SIZE, "%u.%u.%u", hex_major(hexversion),
-			 hex_minor(hexversion), hexversion >> 8 & 0xff);
+	int n = snprintf(buf, CPYTHON_VERSION_SIZE, "%u.%u.%u", hex_major(hexversion), hex_minor(hexversion),
+			 hexversion >> 8 & 0xff);
 
 	if (level)
-		snprintf(buf + n, CPYTHON_VERSION_SIZE - (size_t)n, "%s%u", level,
-			 hexversion & 0xf);
+		snprintf(buf + n, CPYTHON_VERSION_SIZE - (size_t)n, "%s%u", level, hexversion & 0xf);
 	return buf;
 }
 
@@ -115,8 +114,7 @@ static bool defines(const struct elf_image *image, const char *name)
 	return find(image, name, &symbol) == 0;
 }
 
-size_t cpython_resolve(const struct elf_image *image, const char *const *names, size_t n,
-		       uint64_t *vaddrs)
+size_t cpython_resolve(const struct elf_image *image, const char *const *names, size_t n, uint64_t *vaddrs)
 {
 	struct elf_symbol symbol;
 	size_t found = 0;
@@ -212,8 +210,7 @@ static int version_from_code(const struct elf_image *image, uint32_t *ret)
 	return -ENOENT;
 }
 
-static int read_debug_offsets(const struct elf_image *image, uint64_t runtime,
-			      struct debug_offsets *ret)
+static int read_debug_offsets(const struct elf_image *image, uint64_t runtime, struct debug_offsets *ret)
 {
 	uint8_t header[24];
 	int r = elf_image_read(image, runtime, header, sizeof(header));
@@ -252,24 +249,20 @@ static bool exports_agree(const struct elf_image *image, const struct layout *ro
 {
 	const struct layout *next = layout_next(layout_find(row->minor)); /* @row is a copy */
 
-	return defines(image, row->first_symbol) &&
-	       (!next || !defines(image, next->first_symbol)) &&
+	return defines(image, row->first_symbol) && (!next || !defines(image, next->first_symbol)) &&
 	       defines(image, "Py_Version") == row->has_version_symbol;
 }
 
-static bool size_agrees(const struct elf_image *image, const struct layout *layout,
-			const char *type, int32_t size)
+static bool size_agrees(const struct elf_image *image, const struct layout *layout, const char *type, int32_t size)
 {
 	struct elf_symbol symbol;
 	uint64_t basicsize;
 
-	if (find(image, type, &symbol) < 0 ||
-	    elf_image_read(image, symbol.vaddr + (uint64_t)layout->type.tp_basicsize, &basicsize,
-			   sizeof(basicsize)) < 0)
+	if (find(image, type, &symbol) < 0 || elf_image_read(image, symbol.vaddr + (uint64_t)layout->type.tp_basicsize,
+							     &basicsize, sizeof(basicsize)) < 0)
 		return false;
 	if (basicsize != (uint64_t)size)
-		log_debug("%s.tp_basicsize is %llu, not %d", type, (unsigned long long)basicsize,
-			  size);
+		log_debug("%s.tp_basicsize is %llu, not %d", type, (unsigned long long)basicsize, size);
 	return basicsize == (uint64_t)size;
 }
 
@@ -278,8 +271,7 @@ static bool sizes_agree(const struct elf_image *image, const struct layout *layo
 {
 	const struct layout *l = layout;
 
-	return size_agrees(image, l, "PyCode_Type",
-			   l->code_is_inline ? l->code.co_code_adaptive : l->code.size) &&
+	return size_agrees(image, l, "PyCode_Type", l->code_is_inline ? l->code.co_code_adaptive : l->code.size) &&
 	       size_agrees(image, l, "PyFunction_Type", l->function.size) &&
 	       size_agrees(image, l, "PyUnicode_Type", l->unicode.compact_size + 8) &&
 	       size_agrees(image, l, "PyTuple_Type", l->tuple.ob_item) &&
@@ -326,8 +318,7 @@ static int find_layout(uint32_t hexversion, const struct layout **ret, const cha
 
 /* ---- loading ---- */
 
-static int apply_debug_offsets(const struct elf_image *image, struct cpython *python,
-			       const char **reason)
+static int apply_debug_offsets(const struct elf_image *image, struct cpython *python, const char **reason)
 {
 	size_t size = debug_offsets_size(&python->layout);
 	_cleanup_free_ uint8_t *bytes = malloc(size + 1);
@@ -335,8 +326,7 @@ static int apply_debug_offsets(const struct elf_image *image, struct cpython *py
 
 	if (!bytes)
 		return -ENOMEM;
-	if (read_debug_offsets(image, python->runtime, &offsets) < 0 ||
-	    offsets.hexversion != python->hexversion)
+	if (read_debug_offsets(image, python->runtime, &offsets) < 0 || offsets.hexversion != python->hexversion)
 		return refuse(reason, contradicts, -EBADMSG);
 	python->is_free_threaded |= offsets.free_threaded;
 	if (elf_image_read(image, python->runtime, bytes, size) < 0 ||
@@ -358,14 +348,13 @@ static int check(const struct elf_image *image, struct cpython *python, const ch
 			return r;
 	}
 	if (python->is_final && !python->is_free_threaded && !sizes_agree(image, &python->layout))
-		return refuse(reason, "the objects of this Python build have unknown sizes",
-			      -ENOTSUP);
+		return refuse(reason, "the objects of this Python build have unknown sizes", -ENOTSUP);
 	return 0;
 }
 
 int cpython_load(const struct elf_image *image, struct cpython *ret, const char **reason)
 {
-	struct cpython python = { 0 };
+	struct cpython python = {0};
 	const struct layout *row;
 	struct elf_symbol runtime;
 	bool has_runtime;

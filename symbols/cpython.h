@@ -18,9 +18,9 @@
 struct elf_image;
 
 enum cpython_presence {
-	CPYTHON_ABSENT,   /* cannot become Python */
+	CPYTHON_ABSENT,	  /* cannot become Python */
 	CPYTHON_LOADABLE, /* uses dlopen() or dlmopen(): may load one later */
-	CPYTHON_LINKED,   /* needs a libpython, or calls Py_...: one comes with its libraries */
+	CPYTHON_LINKED,	  /* needs a libpython, or calls Py_...: one comes with its libraries */
 	CPYTHON_DEFINED,  /* has a Python runtime inside: ask cpython_load() */
 };
 
@@ -28,8 +28,8 @@ struct cpython {
 	struct layout layout; /* the row, corrected by _Py_DebugOffsets where that exists */
 	uint32_t hexversion;  /* PY_VERSION_HEX: 0x030d00f0 is 3.13.0 final */
 	uint8_t minor, micro; /* 3.minor.micro; for messages, ask the layout instead */
-	bool is_final;        /* neither alpha, beta nor release candidate */
-	bool is_debug;        /* Py_DEBUG or another Py_REF_DEBUG build */
+	bool is_final;	      /* neither alpha, beta nor release candidate */
+	bool is_debug;	      /* Py_DEBUG or another Py_REF_DEBUG build */
 	bool is_free_threaded;
 	uint64_t runtime; /* vaddr of _PyRuntime */
 };
@@ -45,12 +45,10 @@ enum cpython_presence cpython_probe(const struct elf_image *image);
  * Pre-releases, debug and free-threaded builds are loaded and flagged: the caller decides. The
  * layout of a free-threaded build holds only for what _Py_DebugOffsets covers.
  */
-must_check int cpython_load(const struct elf_image *image, struct cpython *ret,
-			    const char **reason);
+must_check int cpython_load(const struct elf_image *image, struct cpython *ret, const char **reason);
 
 /** Look up @p n API symbols into @p vaddrs (0: absent); returns how many there are. */
-size_t cpython_resolve(const struct elf_image *image, const char *const *names, size_t n,
-		       uint64_t *vaddrs);
+size_t cpython_resolve(const struct elf_image *image, const char *const *names, size_t n, uint64_t *vaddrs);
 
 #define CPYTHON_VERSION_SIZE 24
 

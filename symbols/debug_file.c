@@ -100,7 +100,7 @@ static int try_by_id(const char *root, const char *id, char *found)
 
 static int try_by_link(const char *root, const char *path, const char *link, const char *id, char *found)
 {
-	static const char *const forms[] = { "%s%.*s/%s", "%s%.*s/.debug/%s", "%s" DEBUG_DIR "%.*s/%s" };
+	static const char *const forms[] = {"%s%.*s/%s", "%s%.*s/.debug/%s", "%s" DEBUG_DIR "%.*s/%s"};
 	const char *slash = strrchr(path, '/');
 	int r = -ENOENT;
 

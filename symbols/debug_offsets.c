@@ -27,9 +27,9 @@ struct table {
 	size_t n_fields;
 };
 
-#define F(at, member)                                                                              \
-	{                                                                                          \
-		at, offsetof(struct layout, member)                                                \
+#define F(at, member)                                                                                                  \
+	{                                                                                                              \
+		at, offsetof(struct layout, member)                                                                    \
 	}
 
 /* clang-format off */
@@ -94,9 +94,9 @@ static const struct field fields_315[] = {
 /* clang-format on */
 
 static const struct table tables[] = {
-	{ 13, 584, fields_313, ARRAY_SIZE(fields_313) },
-	{ 14, 760, fields_314, ARRAY_SIZE(fields_314) },
-	{ 15, 888, fields_315, ARRAY_SIZE(fields_315) },
+	{13, 584, fields_313, ARRAY_SIZE(fields_313)},
+	{14, 760, fields_314, ARRAY_SIZE(fields_314)},
+	{15, 888, fields_315, ARRAY_SIZE(fields_315)},
 };
 
 static const struct table *find_table(const struct layout *layout)
@@ -154,8 +154,7 @@ static int apply(struct layout *layout, const struct field *field, uint64_t valu
 	if (value >= (is_object ? OBJECT_SIZE_MAX : STATE_SIZE_MAX))
 		return -EBADMSG;
 	if (*member != (int32_t)value)
-		log_debug("3.%d: offset at layout+%d is %d, not %d", layout->minor, field->field,
-			  (int)value, *member);
+		log_debug("3.%d: offset at layout+%d is %d, not %d", layout->minor, field->field, (int)value, *member);
 	*member = (int32_t)value;
 	return 0;
 }
@@ -185,14 +184,14 @@ int debug_offsets_apply_asyncio(const void *bytes, size_t len, struct layout *la
 	static const struct {
 		uint16_t size_at, at, field;
 	} fields[] = {
-		{ 0, 8, offsetof(struct layout, task.name) },
-		{ 0, 16, offsetof(struct layout, task.awaited_by) },
-		{ 0, 32, offsetof(struct layout, task.awaited_by_is_set) },
-		{ 0, 40, offsetof(struct layout, task.coro) },
-		{ 0, 48, offsetof(struct layout, task.node) },
-		{ 56, 64, offsetof(struct layout, task.interp_head) },
-		{ 72, 88, offsetof(struct layout, task.running) },
-		{ 72, 96, offsetof(struct layout, task.head) },
+		{0, 8, offsetof(struct layout, task.name)},
+		{0, 16, offsetof(struct layout, task.awaited_by)},
+		{0, 32, offsetof(struct layout, task.awaited_by_is_set)},
+		{0, 40, offsetof(struct layout, task.coro)},
+		{0, 48, offsetof(struct layout, task.node)},
+		{56, 64, offsetof(struct layout, task.interp_head)},
+		{72, 88, offsetof(struct layout, task.running)},
+		{72, 96, offsetof(struct layout, task.head)},
 	};
 	struct layout changed = *layout;
 

@@ -19,8 +19,7 @@ struct debug_offsets {
 };
 
 /** Decode what all versions share. -ENOENT without the cookie, -EBADMSG if it cannot be. */
-must_check int debug_offsets_decode_header(const void *bytes, size_t len,
-					   struct debug_offsets *ret);
+must_check int debug_offsets_decode_header(const void *bytes, size_t len, struct debug_offsets *ret);
 
 /** Size in bytes of the structure in the version of @p layout; 0 if it has none. */
 size_t debug_offsets_size(const struct layout *layout);

@@ -55,8 +55,7 @@ static bool is_table(const struct search *search, const uint64_t *entries)
 	return true;
 }
 
-static void search_pointers(struct search *search, uint64_t vaddr, const uint64_t *pointers,
-			    size_t n)
+static void search_pointers(struct search *search, uint64_t vaddr, const uint64_t *pointers, size_t n)
 {
 	for (size_t i = 0; i + TABLE_ENTRIES <= n; i++) {
 		if (!is_table(search, pointers + i))
@@ -98,8 +97,7 @@ static int search_segment(struct search *search, const struct elf_segment *segme
 	bool is_fixed = search->image->kind == ELF_IMAGE_EXEC;
 	size_t n;
 
-	if (segment->filesz < skip + sizeof(search->found->targets) ||
-	    segment->filesz > SEGMENT_MAX)
+	if (segment->filesz < skip + sizeof(search->found->targets) || segment->filesz > SEGMENT_MAX)
 		return 0;
 	n = (segment->filesz - skip) / sizeof(uint64_t);
 	if (segment->flags & PF_W)
@@ -148,7 +146,7 @@ static void note_unused(struct search *search)
  */
 static size_t decode_cmp(const uint8_t *start, const uint8_t *end, uint8_t max, uint8_t *ret)
 {
-	const uint8_t imm32[] = { max, 0, 0, 0 };
+	const uint8_t imm32[] = {max, 0, 0, 0};
 	size_t have = (size_t)(end - start), wide, len;
 
 	if (have < 8)
@@ -162,8 +160,7 @@ static size_t decode_cmp(const uint8_t *start, const uint8_t *end, uint8_t max, 
 		*ret = 0;
 		return 2;
 	}
-	if (wide == 0 || end[-(int)wide - 2] != (wide == 4 ? 0x81 : 0x80) ||
-	    (end[-(int)wide - 1] & 0xf8) != 0xf8)
+	if (wide == 0 || end[-(int)wide - 2] != (wide == 4 ? 0x81 : 0x80) || (end[-(int)wide - 1] & 0xf8) != 0xf8)
 		return 0;
 	*ret = end[-(int)wide - 1] & 7;
 	len = wide + 2;
@@ -208,8 +205,7 @@ static void search_long_jumps(struct switch_search *search)
 
 	while (search->end - p >= 6 && (p = memchr(p, 0x0f, (size_t)(search->end - p - 5)))) {
 		memcpy(&distance, p + 2, sizeof(distance));
-		if (p[1] == 0x87 &&
-		    address_of(search, p + 6) + (uint64_t)(int64_t)distance == search->unknown) {
+		if (p[1] == 0x87 && address_of(search, p + 6) + (uint64_t)(int64_t)distance == search->unknown) {
 			search->n_jumps++;
 			note_head(search, p);
 		}
@@ -226,8 +222,7 @@ static void search_short_jumps(struct switch_search *search)
 	for (uint64_t i = at < 129 ? 0 : at - 129; i + 2 <= size && i < at + 127; i++) {
 		unsigned int before = search->n_heads;
 
-		if (search->code[i] != 0x77 ||
-		    i + 2 + (uint64_t)(int64_t)(int8_t)search->code[i + 1] != at)
+		if (search->code[i] != 0x77 || i + 2 + (uint64_t)(int64_t)(int8_t)search->code[i + 1] != at)
 			continue;
 		note_head(search, search->code + i);
 		search->n_jumps += search->n_heads - before;
@@ -235,8 +230,7 @@ static void search_short_jumps(struct switch_search *search)
 }
 
 /* The hot and the cold part of the loop may be in different sections, but share the segment. */
-static int find_switch(const struct elf_image *image, uint8_t max, struct dispatch *found,
-		       const char **reason)
+static int find_switch(const struct elf_image *image, uint8_t max, struct dispatch *found, const char **reason)
 {
 	const struct elf_segment *segment = elf_image_code_segment(image, found->unknown);
 	struct switch_search search = {
@@ -254,8 +248,7 @@ static int find_switch(const struct elf_image *image, uint8_t max, struct dispat
 	search_short_jumps(&search);
 	if (search.n_heads == 1 && search.n_jumps == 1)
 		return 0;
-	log_debug("%u switch heads, %u jumps to the unknown opcode", search.n_heads,
-		  search.n_jumps);
+	log_debug("%u switch heads, %u jumps to the unknown opcode", search.n_heads, search.n_jumps);
 	return refuse(reason, "the interpreter loop of this Python has no switch of a known form");
 }
 
@@ -264,7 +257,7 @@ static int find_switch(const struct elf_image *image, uint8_t max, struct dispat
 int dispatch_find(const struct elf_image *image, const struct cpython *python, struct dispatch *ret,
 		  const char **reason)
 {
-	struct dispatch found = { 0 };
+	struct dispatch found = {0};
 	struct search search = {
 		.image = image,
 		.opcodes = opcodes_find(&python->layout),

@@ -22,11 +22,11 @@ struct elf_image;
 
 /** All addresses are vaddrs. */
 struct dispatch {
-	uint64_t function;       /* _PyEval_EvalFrameDefault; parts of it may be elsewhere */
-	uint64_t table;          /* opcode_targets */
-	uint64_t targets[256];   /* its entries */
-	uint64_t unknown;        /* the label unused opcodes lead to */
-	uint64_t switch_head;    /* of the cmp; 0: no switch */
+	uint64_t function;	 /* _PyEval_EvalFrameDefault; parts of it may be elsewhere */
+	uint64_t table;		 /* opcode_targets */
+	uint64_t targets[256];	 /* its entries */
+	uint64_t unknown;	 /* the label unused opcodes lead to */
+	uint64_t switch_head;	 /* of the cmp; 0: no switch */
 	uint8_t switch_register; /* it compares: 0 rax, 1 rcx, 2 rdx, 3 rbx ... 15 r15 */
 };
 
@@ -35,8 +35,8 @@ struct dispatch {
  * -ENOTSUP if it is not as it has to be, and *@p reason (static) is why, for the user; -EINVAL if
  * the version is traced without traps.
  */
-must_check int dispatch_find(const struct elf_image *image, const struct cpython *python,
-			     struct dispatch *ret, const char **reason);
+must_check int dispatch_find(const struct elf_image *image, const struct cpython *python, struct dispatch *ret,
+			     const char **reason);
 
 /**
  * The last label known at or before @p vaddr, to decode instructions from: an entry of the table or

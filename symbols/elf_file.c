@@ -18,7 +18,7 @@ enum block_state { BLOCK_UNREAD, BLOCK_READ, BLOCK_FAILED };
 struct elf_file {
 	int fd;
 	uint64_t size;
-	uint8_t *bytes;  /* size bytes, reserved and zero until read */
+	uint8_t *bytes;	 /* size bytes, reserved and zero until read */
 	uint8_t *blocks; /* enum block_state of each BLOCK_SIZE bytes */
 };
 
@@ -45,8 +45,8 @@ static void elf_file_freep(struct elf_file **file)
 
 static int reserve(struct elf_file *file)
 {
-	void *bytes = mmap(NULL, file->size, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *bytes =
+		mmap(NULL, file->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (bytes == MAP_FAILED)
 		return -ENOMEM;

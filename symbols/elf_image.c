@@ -67,8 +67,7 @@ static int read_ehdr(struct elf_image *image, const Elf64_Ehdr **ret, const char
 	ehdr = elf_file_at(image->file, 0, sizeof(*ehdr));
 	/* A 32-bit header is shorter, and its first 20 bytes are the same. */
 	if (!ehdr)
-		return ident[EI_CLASS] == ELFCLASS32 ? unsupported(reason, "32-bit programs")
-						     : -EBADMSG;
+		return ident[EI_CLASS] == ELFCLASS32 ? unsupported(reason, "32-bit programs") : -EBADMSG;
 	*ret = ehdr;
 	return check_machine(ehdr, reason);
 }
@@ -77,9 +76,8 @@ static int add_segment(struct elf_image *image, const Elf64_Phdr *phdr)
 {
 	struct elf_segment *segment = &image->segments[image->n_segments];
 
-	if (phdr->p_filesz > phdr->p_memsz || phdr->p_vaddr >= USER_END ||
-	    phdr->p_memsz > USER_END - phdr->p_vaddr || phdr->p_offset > INT64_MAX ||
-	    phdr->p_filesz > INT64_MAX - phdr->p_offset)
+	if (phdr->p_filesz > phdr->p_memsz || phdr->p_vaddr >= USER_END || phdr->p_memsz > USER_END - phdr->p_vaddr ||
+	    phdr->p_offset > INT64_MAX || phdr->p_filesz > INT64_MAX - phdr->p_offset)
 		return -EBADMSG;
 	/* As mmap(2) demands it; and what is aligned in memory then is so in the file. */
 	if ((phdr->p_vaddr - phdr->p_offset) % PAGE_SIZE)
@@ -186,8 +184,7 @@ static void note_dynamic_entry(struct elf_image *image, const Elf64_Dyn *dyn, bo
 
 static const Elf64_Dyn *dynamic_at(const struct elf_image *image, size_t index)
 {
-	return elf_image_at(image, image->dynamic.vaddr + index * sizeof(Elf64_Dyn),
-			    sizeof(Elf64_Dyn));
+	return elf_image_at(image, image->dynamic.vaddr + index * sizeof(Elf64_Dyn), sizeof(Elf64_Dyn));
 }
 
 static void read_dynamic(struct elf_image *image, const Elf64_Phdr *phdr, bool *is_pie)
@@ -271,7 +268,7 @@ static enum elf_image_kind kind_of(const struct elf_image *image, uint16_t type,
 static int read_headers(struct elf_image *image, const char **reason)
 {
 	const Elf64_Ehdr *ehdr;
-	Elf64_Phdr dynamic = { 0 };
+	Elf64_Phdr dynamic = {0};
 	bool is_pie = false;
 	int r;
 
@@ -449,12 +446,10 @@ void elf_image_extent(const struct elf_image *image, uint64_t *start, uint64_t *
 static bool segment_maps(const struct elf_segment *segment, uint64_t offset, bool executable)
 {
 	return !!(segment->flags & PF_X) == executable && segment->filesz > 0 &&
-	       offset >= page_floor(segment->offset) &&
-	       offset < page_ceil(segment->offset + segment->filesz);
+	       offset >= page_floor(segment->offset) && offset < page_ceil(segment->offset + segment->filesz);
 }
 
-int elf_image_bias(const struct elf_image *image, uint64_t offset, uint64_t addr, bool executable,
-		   uint64_t *ret)
+int elf_image_bias(const struct elf_image *image, uint64_t offset, uint64_t addr, bool executable, uint64_t *ret)
 {
 	uint64_t bias = 0;
 	bool found = false;

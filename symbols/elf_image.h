@@ -19,7 +19,7 @@ struct elf_file;
 
 enum elf_image_kind {
 	ELF_IMAGE_EXEC, /* ET_EXEC: loaded where it says, bias 0 */
-	ELF_IMAGE_PIE,  /* ET_DYN program */
+	ELF_IMAGE_PIE,	/* ET_DYN program */
 	ELF_IMAGE_SHARED,
 };
 
@@ -49,7 +49,7 @@ struct elf_image {
 	enum elf_image_kind kind;
 	uint64_t entry; /* 0: none */
 	bool has_interp;
-	bool is_dynamic;              /* has a PT_DYNAMIC */
+	bool is_dynamic;	      /* has a PT_DYNAMIC */
 	struct elf_segment *segments; /* at least one */
 	size_t n_segments;
 	struct elf_dynamic dynamic;
@@ -99,8 +99,7 @@ must_check int elf_image_read(const struct elf_image *image, uint64_t vaddr, voi
  * the file already holds their value. A pointer to another image reads as 0. -EFAULT as
  * elf_image_read().
  */
-must_check int elf_image_read_pointers(const struct elf_image *image, uint64_t vaddr, uint64_t *ret,
-				       size_t n);
+must_check int elf_image_read_pointers(const struct elf_image *image, uint64_t vaddr, uint64_t *ret, size_t n);
 
 /** Where the section of that name is when loaded, and how long. -ENOENT: there is none, or no section headers. */
 must_check int elf_image_section(const struct elf_image *image, const char *name, uint64_t *vaddr, uint64_t *size);
@@ -117,5 +116,5 @@ void elf_image_extent(const struct elf_image *image, uint64_t *start, uint64_t *
  * -ENOENT: no segment maps that offset so. -EBADMSG: it is not a multiple of the page size,
  * several segments disagree, or an ELF_IMAGE_EXEC is not at its place.
  */
-must_check int elf_image_bias(const struct elf_image *image, uint64_t offset, uint64_t addr,
-			      bool executable, uint64_t *ret);
+must_check int elf_image_bias(const struct elf_image *image, uint64_t offset, uint64_t addr, bool executable,
+			      uint64_t *ret);

@@ -60,8 +60,7 @@ static bool has_prefix(const struct elf_image *image, const Elf64_Sym *sym, cons
 
 static bool is_definition(const Elf64_Sym *sym)
 {
-	return sym->st_shndx != SHN_UNDEF && ELF64_ST_TYPE(sym->st_info) != STT_TLS &&
-	       sym->st_value != 0;
+	return sym->st_shndx != SHN_UNDEF && ELF64_ST_TYPE(sym->st_info) != STT_TLS && sym->st_value != 0;
 }
 
 /* ---- the two hash tables ---- */
@@ -104,8 +103,7 @@ static uint32_t gnu_hash_of(const char *name)
 }
 
 /** False if the Bloom filter knows that no name with hash @p h is there. */
-static bool gnu_hash_may_have(const struct elf_image *image, const struct gnu_hash *table,
-			      uint32_t h)
+static bool gnu_hash_may_have(const struct elf_image *image, const struct gnu_hash *table, uint32_t h)
 {
 	uint64_t word = h / 64 % table->bloom_size;
 	const uint64_t *bits = elf_image_at(image, table->bloom + word * 8, 8);
@@ -113,8 +111,7 @@ static bool gnu_hash_may_have(const struct elf_image *image, const struct gnu_ha
 	return bits && *bits >> (h % 64) & 1 && *bits >> ((h >> table->bloom_shift) % 64) & 1;
 }
 
-static const Elf64_Sym *gnu_hash_find(const struct elf_image *image, const struct gnu_hash *table,
-				      const char *name)
+static const Elf64_Sym *gnu_hash_find(const struct elf_image *image, const struct gnu_hash *table, const char *name)
 {
 	uint32_t h = gnu_hash_of(name), index, entry;
 
@@ -165,8 +162,7 @@ static uint32_t sysv_hash_of(const char *name)
 	return h;
 }
 
-static const Elf64_Sym *sysv_hash_find(const struct elf_image *image, const struct sysv_hash *table,
-				       const char *name)
+static const Elf64_Sym *sysv_hash_find(const struct elf_image *image, const struct sysv_hash *table, const char *name)
 {
 	uint32_t bucket = sysv_hash_of(name) % table->n_buckets, index;
 
@@ -202,9 +198,9 @@ static const Elf64_Sym *hash_find(const struct elf_image *image, const char *nam
 
 static const Elf64_Shdr *find_section(const struct elf_image *image, uint32_t type)
 {
-	const Elf64_Shdr *shdr = image->n_sections ? elf_file_at(image->file, image->section_offset,
-								 image->n_sections * sizeof(*shdr))
-						   : NULL;
+	const Elf64_Shdr *shdr =
+		image->n_sections ? elf_file_at(image->file, image->section_offset, image->n_sections * sizeof(*shdr))
+				  : NULL;
 
 	for (size_t i = 0; shdr && i < image->n_sections; i++) {
 		if (shdr[i].sh_type == type)
@@ -259,7 +255,7 @@ static int accept(const Elf64_Sym *sym, struct elf_symbol *ret)
 	if (!sym || !is_definition(sym))
 		return -ENOENT;
 	if (ret)
-		*ret = (struct elf_symbol){ .vaddr = sym->st_value, .size = sym->st_size };
+		*ret = (struct elf_symbol){.vaddr = sym->st_value, .size = sym->st_size};
 	return 0;
 }
 
@@ -292,15 +288,13 @@ int elf_symbol_find_full(const struct elf_image *image, const char *name, struct
 
 	if (!section || section->sh_link >= image->n_sections || section->sh_offset % 8)
 		return -ENOENT;
-	strings = elf_file_at(image->file,
-			      image->section_offset + section->sh_link * sizeof(*strings),
-			      sizeof(*strings));
+	strings =
+		elf_file_at(image->file, image->section_offset + section->sh_link * sizeof(*strings), sizeof(*strings));
 	sym = elf_file_at(image->file, section->sh_offset, section->sh_size);
 	text = strings ? elf_file_at(image->file, strings->sh_offset, strings->sh_size) : NULL;
 	for (size_t i = 0; sym && text && i < section->sh_size / sizeof(*sym); i++) {
-		if (sym[i].st_name < strings->sh_size &&
-		    size <= strings->sh_size - sym[i].st_name && is_definition(&sym[i]) &&
-		    memcmp(text + sym[i].st_name, name, size) == 0)
+		if (sym[i].st_name < strings->sh_size && size <= strings->sh_size - sym[i].st_name &&
+		    is_definition(&sym[i]) && memcmp(text + sym[i].st_name, name, size) == 0)
 			return accept(&sym[i], ret);
 	}
 	return -ENOENT;
@@ -312,9 +306,8 @@ int elf_image_section(const struct elf_image *image, const char *name, uint64_t 
 								    image->n_sections * sizeof(*section))
 						      : NULL;
 	const Elf64_Ehdr *header = elf_file_at(image->file, 0, sizeof(*header));
-	const Elf64_Shdr *names = section && header && header->e_shstrndx < image->n_sections
-					  ? &section[header->e_shstrndx]
-					  : NULL;
+	const Elf64_Shdr *names =
+		section && header && header->e_shstrndx < image->n_sections ? &section[header->e_shstrndx] : NULL;
 	const char *text = names ? elf_file_at(image->file, names->sh_offset, names->sh_size) : NULL;
 	size_t len = strlen(name) + 1;
 

@@ -24,15 +24,13 @@ struct elf_symbol {
  * Find the function or variable @p name that the image defines for others (.dynsym); thread-local
  * ones do not count. -ENOENT without one. @p ret may be NULL.
  */
-must_check int elf_symbol_find(const struct elf_image *image, const char *name,
-			       struct elf_symbol *ret);
+must_check int elf_symbol_find(const struct elf_image *image, const char *name, struct elf_symbol *ret);
 
 /**
  * The same in the full symbol table (.symtab), which also has local symbols and which stripping
  * removes. Reads all of it: milliseconds. The first match in the table is taken. -ENOENT.
  */
-must_check int elf_symbol_find_full(const struct elf_image *image, const char *name,
-				    struct elf_symbol *ret);
+must_check int elf_symbol_find_full(const struct elf_image *image, const char *name, struct elf_symbol *ret);
 
 /** True if the image defines @p name for others. */
 bool elf_symbol_is_defined(const struct elf_image *image, const char *name);

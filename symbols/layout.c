@@ -17,30 +17,28 @@
  */
 
 /* What has been the same in all of 3.8 - 3.15. */
-#define COMMON(CACHED_KEYS)                                                                        \
-	.gil = { .size = 208, .interval = 0, .last_holder = 8, .locked = 16, .switch_number = 24,  \
-		 .cond = 32 },                                                                     \
-	.gc_head = { .size = 16, .next = 0, .prev = 8 },                                           \
-	.object = { .ob_refcnt = 0, .ob_type = 8, .ob_size = 16 }, .bytes = { .ob_sval = 32 },     \
-	.list = { .ob_item = 24 }, .long_ = { .lv_tag = 16, .ob_digit = 24 },                      \
-	.dict = { .ma_used = 16, .ma_keys = 32, .ma_values = 40 },                                 \
-	.type = {                                                                                  \
-		.tp_name = 24,                                                                     \
-		.tp_basicsize = 32,                                                                \
-		.tp_itemsize = 40,                                                                 \
-		.tp_dealloc = 48,                                                                  \
-		.tp_hash = 120,                                                                    \
-		.tp_richcompare = 200,                                                             \
-		.tp_flags = 168,                                                                   \
-		.tp_methods = 232,                                                                 \
-		.tp_members = 240,                                                                 \
-		.tp_getset = 248,                                                                  \
-		.tp_dict = 264,                                                                    \
-		.tp_new = 312,                                                                     \
-		.tp_mro = 344,                                                                     \
-		.tp_base = 256,                                                                    \
-		.tp_dictoffset = 288,                                                              \
-		.ht_cached_keys = CACHED_KEYS,                                                     \
+#define COMMON(CACHED_KEYS)                                                                                            \
+	.gil = {.size = 208, .interval = 0, .last_holder = 8, .locked = 16, .switch_number = 24, .cond = 32},          \
+	.gc_head = {.size = 16, .next = 0, .prev = 8}, .object = {.ob_refcnt = 0, .ob_type = 8, .ob_size = 16},        \
+	.bytes = {.ob_sval = 32}, .list = {.ob_item = 24}, .long_ = {.lv_tag = 16, .ob_digit = 24},                    \
+	.dict = {.ma_used = 16, .ma_keys = 32, .ma_values = 40},                                                       \
+	.type = {                                                                                                      \
+		.tp_name = 24,                                                                                         \
+		.tp_basicsize = 32,                                                                                    \
+		.tp_itemsize = 40,                                                                                     \
+		.tp_dealloc = 48,                                                                                      \
+		.tp_hash = 120,                                                                                        \
+		.tp_richcompare = 200,                                                                                 \
+		.tp_flags = 168,                                                                                       \
+		.tp_methods = 232,                                                                                     \
+		.tp_members = 240,                                                                                     \
+		.tp_getset = 248,                                                                                      \
+		.tp_dict = 264,                                                                                        \
+		.tp_new = 312,                                                                                         \
+		.tp_mro = 344,                                                                                         \
+		.tp_base = 256,                                                                                        \
+		.tp_dictoffset = 288,                                                                                  \
+		.ht_cached_keys = CACHED_KEYS,                                                                         \
 	}
 
 static const struct layout layouts[] = {

@@ -15,13 +15,19 @@
 /** A field of `struct layout`, and what CPython's versions call it. "a|b": either. */
 struct field {
 	const char *name;
-	size_t at; /* in struct layout */
+	size_t at;		   /* in struct layout */
 	const char *types, *paths; /* paths "": the size of the struct */
 	bool is_modules;	   /* of a module that may be a file of its own: not missed */
 };
 
-#define F(member, types, paths) { #member, offsetof(struct layout, member), types, paths, false }
-#define TASK(member, paths) { "task." #member, offsetof(struct layout, task.member), "TaskObj", paths, true }
+#define F(member, types, paths)                                                                                        \
+	{                                                                                                              \
+#member, offsetof(struct layout, member), types, paths, false                                          \
+	}
+#define TASK(member, paths)                                                                                            \
+	{                                                                                                              \
+		"task." #member, offsetof(struct layout, task.member), "TaskObj", paths, true                          \
+	}
 
 #define RUNTIME "pyruntimestate|_PyRuntimeState"
 #define INTERP "_is|PyInterpreterState"
@@ -193,8 +199,8 @@ static bool strip(Dwarf_Die *die)
 			return false;
 		tag = dwarf_tag(die);
 	}
-	return (tag == DW_TAG_structure_type || tag == DW_TAG_union_type) &&
-	       !dwarf_hasattr(die, DW_AT_declaration) && dwarf_bytesize(die) > 0;
+	return (tag == DW_TAG_structure_type || tag == DW_TAG_union_type) && !dwarf_hasattr(die, DW_AT_declaration) &&
+	       dwarf_bytesize(die) > 0;
 }
 
 static void note_type(struct types *types, Dwarf_Die *die)
@@ -304,7 +310,7 @@ static bool find_field(const struct field *field, Dwarf_Die type, int64_t *ret)
 static void check_field(const struct types *types, size_t i, const struct layout *layout, layout_check_fn *fn,
 			void *arg, struct layout_dwarf_result *result)
 {
-	struct layout_check check = { .name = fields[i].name, .type = "", .found = LAYOUT_ABSENT };
+	struct layout_check check = {.name = fields[i].name, .type = "", .found = LAYOUT_ABSENT};
 	int64_t found;
 
 	memcpy(&check.expected, (const char *)layout + fields[i].at, sizeof(check.expected));

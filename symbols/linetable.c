@@ -16,8 +16,8 @@ enum location {
 	LOCATION_NONE = 15,
 };
 
-void linetable_init(struct linetable *table, enum layout_linetable kind, const void *bytes,
-		    size_t len, int32_t first_line, uint32_t code_size)
+void linetable_init(struct linetable *table, enum layout_linetable kind, const void *bytes, size_t len,
+		    int32_t first_line, uint32_t code_size)
 {
 	*table = (struct linetable){
 		.kind = kind,
@@ -40,8 +40,7 @@ static int move_line(struct linetable *table, int64_t delta)
 }
 
 /** Make the range of @p size bytes that begins where the last one ended; 0 if it is empty. */
-static int make_range(struct linetable *table, uint32_t size, int64_t line,
-		      struct linetable_range *ret)
+static int make_range(struct linetable *table, uint32_t size, int64_t line, struct linetable_range *ret)
 {
 	if (size > table->code_size - table->address)
 		return -EBADMSG;
@@ -98,8 +97,7 @@ static int next_delta(struct linetable *table, struct linetable_range *ret)
 		if (r < 0)
 			return r;
 		if (size)
-			return make_range(table, size, has_line ? table->line : LINETABLE_NO_LINE,
-					  ret);
+			return make_range(table, size, has_line ? table->line : LINETABLE_NO_LINE, ret);
 	}
 	return left(table) ? -EBADMSG : 0;
 }
@@ -199,8 +197,7 @@ static int next_location(struct linetable *table, struct linetable_range *ret)
 	r = decode_location(table, kind);
 	if (r < 0)
 		return r;
-	return make_range(table, size, kind == LOCATION_NONE ? LINETABLE_NO_LINE : table->line,
-			  ret);
+	return make_range(table, size, kind == LOCATION_NONE ? LINETABLE_NO_LINE : table->line, ret);
 }
 
 /* ---- all ---- */
@@ -229,8 +226,8 @@ int linetable_next(struct linetable *table, struct linetable_range *ret)
 	return r;
 }
 
-int linetable_each_line(enum layout_linetable kind, const void *bytes, size_t len,
-			int32_t first_line, linetable_line_fn *fn, void *arg)
+int linetable_each_line(enum layout_linetable kind, const void *bytes, size_t len, int32_t first_line,
+			linetable_line_fn *fn, void *arg)
 {
 	struct linetable_range range;
 	struct linetable table;

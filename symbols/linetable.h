@@ -34,8 +34,8 @@ struct linetable {
  * Begin at the start of the @p len bytes of the table @p bytes, which the caller keeps until the
  * end, for @p code_size bytes of bytecode that begin at @p first_line (co_firstlineno).
  */
-void linetable_init(struct linetable *table, enum layout_linetable kind, const void *bytes,
-		    size_t len, int32_t first_line, uint32_t code_size);
+void linetable_init(struct linetable *table, enum layout_linetable kind, const void *bytes, size_t len,
+		    int32_t first_line, uint32_t code_size);
 
 /** Get the next range: 1, or 0 at the end. -EBADMSG if the table is malformed, from then on too. */
 must_check int linetable_next(struct linetable *table, struct linetable_range *ret);
@@ -47,5 +47,5 @@ typedef void linetable_line_fn(void *arg, int32_t line);
  * co_lines(), up to 3.9 those that its bytecode parser takes from co_lnotab. In the order of the
  * table, some more than once. -EBADMSG as linetable_next(), after the lines before the fault.
  */
-must_check int linetable_each_line(enum layout_linetable kind, const void *bytes, size_t len,
-				   int32_t first_line, linetable_line_fn *fn, void *arg);
+must_check int linetable_each_line(enum layout_linetable kind, const void *bytes, size_t len, int32_t first_line,
+				   linetable_line_fn *fn, void *arg);

@@ -175,8 +175,7 @@ static int lay_out(struct mem_windows *w)
 		w->filled += window->len;
 	}
 	for (size_t i = 0; i < w->n; i++)
-		w->ranges[i] = (struct mem_range){ w->windows[i].addr, w->buf + w->windows[i].at,
-						   w->windows[i].len };
+		w->ranges[i] = (struct mem_range){w->windows[i].addr, w->buf + w->windows[i].at, w->windows[i].len};
 	return 0;
 }
 
@@ -264,8 +263,7 @@ static void take(struct mem_windows *w, size_t i, uint64_t addr, void *buf, size
 	w->hint = i;
 }
 
-static int open_window(struct mem_windows *w, uint64_t addr, size_t len, size_t before,
-		       size_t after)
+static int open_window(struct mem_windows *w, uint64_t addr, size_t len, size_t before, size_t after)
 {
 	uint64_t start = addr & ~(uint64_t)(PAGE - 1), end = page_end(addr + len - 1);
 	struct mem_window *window;
@@ -287,11 +285,11 @@ static int open_window(struct mem_windows *w, uint64_t addr, size_t len, size_t 
 	if (r < 0)
 		return r;
 	window = &w->windows[w->n++];
-	*window = (struct mem_window){ .addr = start,
-				       .len = (uint32_t)(end - start),
-				       .at = (uint32_t)w->filled,
-				       .credit = CREDIT_FIRST,
-				       .is_valid = true };
+	*window = (struct mem_window){.addr = start,
+				      .len = (uint32_t)(end - start),
+				      .at = (uint32_t)w->filled,
+				      .credit = CREDIT_FIRST,
+				      .is_valid = true};
 	w->filled += end - start;
 	return 0;
 }
@@ -327,8 +325,7 @@ static size_t find(const struct mem_windows *w, uint64_t addr, size_t len)
 	return at;
 }
 
-int mem_windows_get(struct mem_windows *w, uint64_t addr, void *buf, size_t len, size_t before,
-		    size_t after)
+int mem_windows_get(struct mem_windows *w, uint64_t addr, void *buf, size_t len, size_t before, size_t after)
 {
 	size_t at;
 	int r;

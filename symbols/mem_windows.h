@@ -16,7 +16,7 @@
 
 struct mem_window {
 	uint64_t addr;
-	uint32_t len, at;            /* bytes, and where they are in the buffer */
+	uint32_t len, at;	     /* bytes, and where they are in the buffer */
 	uint32_t used_from, used_to; /* what the walk asked for; used_to 0: nothing */
 	uint8_t credit;		     /* for how many walks it stays unused: the more often it was used, the more */
 	bool is_valid;
@@ -52,5 +52,5 @@ must_check int mem_windows_begin_all(struct mem_windows *const *all, size_t n);
  * Copy @p len bytes at @p addr. What is not in a window becomes one, with as many as @p before bytes in front of it
  * and @p after behind it, as far as they are in the same pages. -EFAULT, -ESRCH, -EPERM, -ENOMEM; -E2BIG.
  */
-must_check int mem_windows_get(struct mem_windows *w, uint64_t addr, void *buf, size_t len,
-			       size_t before, size_t after);
+must_check int mem_windows_get(struct mem_windows *w, uint64_t addr, void *buf, size_t len, size_t before,
+			       size_t after);

@@ -14,6 +14,7 @@
  * its base opcode, which a traced frame would run, so PRINT_EXPR (70) is borrowed: only the
  * interactive prompt has it. DELETE_DEREF (139), `del` of a closed-over variable, is the spare.
  */
+/* clang-format off */
 static const struct opcodes tables[] = {
 	{
 		.minor = 8,
@@ -72,6 +73,7 @@ static const struct opcodes tables[] = {
 		},
 	},
 };
+/* clang-format on */
 
 const struct opcodes *opcodes_find(const struct layout *layout)
 {
@@ -89,8 +91,7 @@ bool opcodes_is_used(const struct opcodes *opcodes, uint8_t op)
 
 bool opcodes_is_plantable(const struct opcodes *opcodes, uint8_t op)
 {
-	return opcodes_is_used(opcodes, op) && op != opcodes->trap &&
-	       !(opcodes->never_plant[op / 64] & BIT(op));
+	return opcodes_is_used(opcodes, op) && op != opcodes->trap && !(opcodes->never_plant[op / 64] & BIT(op));
 }
 
 uint8_t opcodes_base(const struct opcodes *opcodes, uint8_t op)

@@ -15,16 +15,15 @@ struct opcodes {
 	uint8_t trap;  /* to plant; 3.8 - 3.10 unused, 3.11 a real one that hardly ever occurs */
 	uint8_t spare; /* another one of that kind, its own base and without caches, to calibrate */
 	uint8_t nop, extended_arg;
-	uint8_t handlers[4]; /* 3.9: sys.settrace() sees a line where the handlers of these are entered, */
-	uint8_t reraise;     /* but for what this one raises in the instructions of that very line */
-	uint8_t resume; /* nothing is traced before the first of these; 0: none */
-	uint8_t switch_max; /* the largest case of the switch beside the table; 0: there is none */
-	uint64_t used[4];   /* bit sets by number: those with a handler, */
-	uint64_t never_plant[4]; /* those the interpreter looks at without running them */
-	uint8_t caches[256];     /* by base opcode: how many units of inline cache follow */
-	uint8_t specialized
-		[256];          /* specialized and superinstructions to their base; 0: is its own */
-	uint8_t quickened[256]; /* what quickening makes of a base opcode; 0: leaves it */
+	uint8_t handlers[4];	  /* 3.9: sys.settrace() sees a line where the handlers of these are entered, */
+	uint8_t reraise;	  /* but for what this one raises in the instructions of that very line */
+	uint8_t resume;		  /* nothing is traced before the first of these; 0: none */
+	uint8_t switch_max;	  /* the largest case of the switch beside the table; 0: there is none */
+	uint64_t used[4];	  /* bit sets by number: those with a handler, */
+	uint64_t never_plant[4];  /* those the interpreter looks at without running them */
+	uint8_t caches[256];	  /* by base opcode: how many units of inline cache follow */
+	uint8_t specialized[256]; /* specialized and superinstructions to their base; 0: is its own */
+	uint8_t quickened[256];	  /* what quickening makes of a base opcode; 0: leaves it */
 };
 
 /** The table for @p layout; NULL if the version needs no traps. */

@@ -66,8 +66,8 @@ void pyasync_type_name(const struct pyasync *a, uint64_t type, char name[PYASYNC
 
 static bool is_wrapper(const char *name)
 {
-	static const char *const names[] = { "coroutine_wrapper", "async_generator_asend", "async_generator_athrow",
-					     "_asyncio.FutureIter", "anext_awaitable" };
+	static const char *const names[] = {"coroutine_wrapper", "async_generator_asend", "async_generator_athrow",
+					    "_asyncio.FutureIter", "anext_awaitable"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		if (!strcmp(name, names[i]))
@@ -96,7 +96,8 @@ static enum pyawaitable classify(struct pyasync *a, uint64_t type)
 	const uint64_t *types = a->python->types;
 	char name[PYASYNC_TYPE_NAME_MAX];
 
-	if (type == types[PYTYPE_PyCoro_Type] || type == types[PYTYPE_PyGen_Type] || type == types[PYTYPE_PyAsyncGen_Type])
+	if (type == types[PYTYPE_PyCoro_Type] || type == types[PYTYPE_PyGen_Type] ||
+	    type == types[PYTYPE_PyAsyncGen_Type])
 		return PYAWAITABLE_FRAME;
 	pyasync_type_name(a, type, name);
 	if (is_wrapper(name))
@@ -229,7 +230,7 @@ static int find_module(const struct pyasync *a, struct pyasync_module *m)
 
 static int get_module(struct pyasync *a, uint64_t interp, const struct pyasync_module **ret)
 {
-	struct pyasync_module m = { .interp = interp };
+	struct pyasync_module m = {.interp = interp};
 	int r;
 
 	for (size_t i = 0; i < a->n_modules; i++) {
@@ -386,12 +387,15 @@ static bool is_delegating(const struct pyasync *a, uint64_t object, const struct
 		       state == l->gen_delegating;
 	case LAYOUT_DELEGATION_RESUME:
 		return frame->offset >= 0 &&
-		       mem_read(a->reader, pyasync_at(frame->code->addr, l->code.co_code_adaptive) + (uint64_t)frame->offset + 2,
+		       mem_read(a->reader,
+				pyasync_at(frame->code->addr, l->code.co_code_adaptive) + (uint64_t)frame->offset + 2,
 				next, 2) == 0 &&
 		       next[1] >= RESUME_DELEGATES;
 	case LAYOUT_DELEGATION_YIELD_FROM:
-		return frame->offset >= 0 && pyasync_u64(a, pyasync_at(frame->code->addr, l->code.co_code), &code) == 0 &&
-		       mem_read(a->reader, pyasync_at(code, l->bytes.ob_sval) + (uint64_t)frame->offset + 2, next, 2) == 0 &&
+		return frame->offset >= 0 &&
+		       pyasync_u64(a, pyasync_at(frame->code->addr, l->code.co_code), &code) == 0 &&
+		       mem_read(a->reader, pyasync_at(code, l->bytes.ob_sval) + (uint64_t)frame->offset + 2, next, 2) ==
+			       0 &&
 		       next[0] == OPCODE_YIELD_FROM;
 	}
 	return false;
@@ -407,8 +411,8 @@ static uint64_t find_top(const struct pyasync *a, uint64_t frame)
 	if (l->frame.f_stacktop >= 0) /* 3.8, 3.9 */
 		return pyasync_u64(a, pyasync_at(frame, l->frame.f_stacktop), &top) == 0 && top ? top - 8 : 0;
 	if (l->frame.f_stackdepth >= 0) { /* 3.10 */
-		if (mem_read(a->reader, pyasync_at(frame, l->frame.f_stackdepth), &depth, sizeof(depth)) < 0 || depth <= 0 ||
-		    pyasync_u64(a, pyasync_at(frame, l->frame.f_valuestack), &base) < 0)
+		if (mem_read(a->reader, pyasync_at(frame, l->frame.f_stackdepth), &depth, sizeof(depth)) < 0 ||
+		    depth <= 0 || pyasync_u64(a, pyasync_at(frame, l->frame.f_valuestack), &base) < 0)
 			return 0;
 		return base + 8 * (uint64_t)(depth - 1);
 	}

@@ -76,7 +76,7 @@ struct pychain {
 	struct pyframe frames[PYASYNC_CHAIN_MAX]; /* outermost first */
 	size_t n;
 	bool is_cut;
-	uint64_t awaited; /* what the last of them waits for, if that has no frame; 0: nothing, or it runs */
+	uint64_t awaited;      /* what the last of them waits for, if that has no frame; 0: nothing, or it runs */
 	enum pyawaitable kind; /* of that */
 };
 

@@ -9,9 +9,9 @@
 #include "symbols/pydict.h"
 #include "symbols/pytext.h"
 
-#define FUNCTION_SELF 24  /* PyCFunctionObject.m_self, PyMethodObject.im_self, partialobject.args, 3.8 - 3.15 */
-#define CELL 16		  /* PyCellObject.ob_ref, partialobject.fn */
-#define CALLBACKS_MAX 64  /* looked at */
+#define FUNCTION_SELF 24 /* PyCFunctionObject.m_self, PyMethodObject.im_self, partialobject.args, 3.8 - 3.15 */
+#define CELL 16		 /* PyCellObject.ob_ref, partialobject.fn */
+#define CALLBACKS_MAX 64 /* looked at */
 #define CELLS_MAX 16
 #define DEPTH_MAX 2 /* futures between two tasks, as of a gather() in a shield() */
 #define NAME_CHARS 60
@@ -71,10 +71,9 @@ static bool is_future(const struct found *f, uint64_t object)
 /** The futures that a function of asyncio has in its closure are those that it completes. */
 static int tell_of_closure(struct found *f, uint64_t function, unsigned int depth)
 {
-	static const char *const names[] = { "gather.<locals>._done_callback",
-					     "_gather.<locals>._done_callback", /* 3.9 */
-					     "_wait.<locals>._on_completion",
-					     "shield.<locals>._inner_done_callback" };
+	static const char *const names[] = {"gather.<locals>._done_callback",
+					    "_gather.<locals>._done_callback", /* 3.9 */
+					    "_wait.<locals>._on_completion", "shield.<locals>._inner_done_callback"};
 	uint64_t closure, cell, object;
 	int r = 0;
 
@@ -90,7 +89,7 @@ static int tell_of_closure(struct found *f, uint64_t function, unsigned int dept
 /** wait_for() up to 3.11. */
 static int tell_of_partial(struct found *f, uint64_t partial, unsigned int depth)
 {
-	static const char *const names[] = { "_release_waiter" };
+	static const char *const names[] = {"_release_waiter"};
 	uint64_t function, args, future;
 
 	if (pyasync_u64(f->a, partial + CELL, &function) < 0 || !is_named(f, function, names, ARRAY_SIZE(names)) ||
@@ -156,7 +155,7 @@ static int tell_of(struct found *f, uint64_t future, unsigned int depth)
 
 int pyasync_awaiters(struct pyasync *a, uint64_t task, uint64_t *ret, size_t max)
 {
-	struct found f = { a, ret, 0, max };
+	struct found f = {a, ret, 0, max};
 	uint64_t object;
 	uint8_t is_set;
 	int r;

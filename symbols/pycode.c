@@ -91,8 +91,7 @@ static size_t object_size(const struct layout *l)
 	return size > OBJECT_MAX ? OBJECT_MAX : (size_t)size;
 }
 
-static int decode_head(const struct pyruntime *python, const uint8_t *object,
-		       struct pycode_head *head)
+static int decode_head(const struct pyruntime *python, const uint8_t *object, struct pycode_head *head)
 {
 	const struct layout *l = python->layout;
 	uint64_t units = u64_at(object, l->object.ob_size), traceable;
@@ -132,12 +131,10 @@ static int get_table_head(const struct layout *l, struct mem_windows *w, struct 
 		len = PYCODE_HEAD_BYTES - skip - sizeof(len);
 	if (len == 0)
 		return 0;
-	return mem_windows_get(w, head->linetable + (uint64_t)l->bytes.ob_sval, head->table + 8, len, 0,
-			       0);
+	return mem_windows_get(w, head->linetable + (uint64_t)l->bytes.ob_sval, head->table + 8, len, 0, 0);
 }
 
-static int get_head(const struct pyruntime *python, struct mem_windows *w, uint64_t addr,
-		    struct pycode_head *head)
+static int get_head(const struct pyruntime *python, struct mem_windows *w, uint64_t addr, struct pycode_head *head)
 {
 	uint8_t object[OBJECT_MAX];
 	int r = mem_windows_get(w, addr, object, object_size(python->layout), 0, 0);
@@ -164,13 +161,12 @@ static int add_line(struct pycode *code, size_t *room, const struct linetable_ra
 			return -ENOMEM;
 		code->lines = lines;
 	}
-	code->lines[code->n_lines++] = (struct pycode_line){ .start = range->start, .line = range->line };
+	code->lines[code->n_lines++] = (struct pycode_line){.start = range->start, .line = range->line};
 	return 0;
 }
 
 /** What is right of a broken table is kept. */
-static int decode_lines(struct pycode *code, const struct layout *l, const uint8_t *bytes,
-			size_t len)
+static int decode_lines(struct pycode *code, const struct layout *l, const uint8_t *bytes, size_t len)
 {
 	struct linetable_range range;
 	struct linetable table;
@@ -186,8 +182,7 @@ static int decode_lines(struct pycode *code, const struct layout *l, const uint8
 	return 0;
 }
 
-static int read_size(const struct pyruntime *python, const struct mem_reader *reader,
-		     struct pycode *code)
+static int read_size(const struct pyruntime *python, const struct mem_reader *reader, struct pycode *code)
 {
 	const struct layout *l = python->layout;
 	uint64_t size;
@@ -206,8 +201,7 @@ static int read_size(const struct pyruntime *python, const struct mem_reader *re
 	return 0;
 }
 
-static int read_contents(const struct pyruntime *python, const struct mem_reader *reader,
-			 struct pycode *code)
+static int read_contents(const struct pyruntime *python, const struct mem_reader *reader, struct pycode *code)
 {
 	const struct layout *l = python->layout;
 	_cleanup_free_ uint8_t *table = NULL;
@@ -217,17 +211,15 @@ static int read_contents(const struct pyruntime *python, const struct mem_reader
 	if (r == 0)
 		r = pytext_read(reader, l, code->head.filename, PATH_MAX_CHARS, &code->filename);
 	if (r == 0)
-		r = pytext_read(reader, l,
-				code->head.qualname ? code->head.qualname : code->head.name,
-				NAME_MAX_CHARS, &code->name);
+		r = pytext_read(reader, l, code->head.qualname ? code->head.qualname : code->head.name, NAME_MAX_CHARS,
+				&code->name);
 	if (r == 0)
 		r = pytext_read_bytes(reader, l, code->head.linetable, TABLE_MAX, &table, &len);
 	return r < 0 ? r : decode_lines(code, l, table, len);
 }
 
 /** Its head once more, not from a window. */
-static int check_again(const struct pyruntime *python, const struct mem_reader *reader,
-		       const struct pycode *code)
+static int check_again(const struct pyruntime *python, const struct mem_reader *reader, const struct pycode *code)
 {
 	uint8_t object[OBJECT_MAX];
 	struct pycode_head head;
@@ -274,8 +266,8 @@ static void retire(struct pycodes *codes, uint64_t hash, struct pycode *code)
 	codes->old = code;
 }
 
-int pycodes_get(struct pycodes *codes, const struct pyruntime *python, struct mem_windows *w,
-		uint64_t addr, struct pycode **ret)
+int pycodes_get(struct pycodes *codes, const struct pyruntime *python, struct mem_windows *w, uint64_t addr,
+		struct pycode **ret)
 {
 	uint64_t hash = hash_bytes(&codes->key, &addr, sizeof(addr));
 	struct pycode *code = hashmap_find(&codes->map, hash, same_addr, &addr);
@@ -305,8 +297,8 @@ int pycodes_get(struct pycodes *codes, const struct pyruntime *python, struct me
 		code_free(code);
 		return r;
 	}
-	codes->bytes += sizeof(*code) + strlen(code->filename) + strlen(code->name) +
-			code->n_lines * sizeof(*code->lines);
+	codes->bytes +=
+		sizeof(*code) + strlen(code->filename) + strlen(code->name) + code->n_lines * sizeof(*code->lines);
 	*ret = code;
 	return 0;
 }

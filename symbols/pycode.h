@@ -15,19 +15,19 @@
 #include "symbols/mem_windows.h"
 
 /** Types that values are recognised by. */
-#define PYTYPES(X)                                                                                 \
-	X(PyLong_Type)                                                                             \
-	X(PyBool_Type)                                                                             \
-	X(PyFloat_Type)                                                                            \
-	X(PyUnicode_Type)                                                                          \
-	X(PyBytes_Type)                                                                            \
-	X(PyTuple_Type)                                                                            \
-	X(PyList_Type)                                                                             \
-	X(PyDict_Type)                                                                             \
-	X(PySet_Type)                                                                              \
-	X(PyCell_Type)                                                                             \
-	X(PyGen_Type)                                                                              \
-	X(PyCoro_Type)                                                                             \
+#define PYTYPES(X)                                                                                                     \
+	X(PyLong_Type)                                                                                                 \
+	X(PyBool_Type)                                                                                                 \
+	X(PyFloat_Type)                                                                                                \
+	X(PyUnicode_Type)                                                                                              \
+	X(PyBytes_Type)                                                                                                \
+	X(PyTuple_Type)                                                                                                \
+	X(PyList_Type)                                                                                                 \
+	X(PyDict_Type)                                                                                                 \
+	X(PySet_Type)                                                                                                  \
+	X(PyCell_Type)                                                                                                 \
+	X(PyGen_Type)                                                                                                  \
+	X(PyCoro_Type)                                                                                                 \
 	X(PyAsyncGen_Type)
 
 enum pytype {
@@ -40,9 +40,9 @@ enum pytype {
 /** A Python that runs, as far as its memory is concerned. */
 struct pyruntime {
 	const struct layout *layout;
-	uint64_t addr;	     /* of _PyRuntime */
-	uint64_t code_type;  /* of PyCode_Type */
-	uint64_t none;	     /* of _Py_NoneStruct; 0: not known. So are the rest: */
+	uint64_t addr;	    /* of _PyRuntime */
+	uint64_t code_type; /* of PyCode_Type */
+	uint64_t none;	    /* of _Py_NoneStruct; 0: not known. So are the rest: */
 	uint64_t types[PYTYPE_COUNT];
 };
 
@@ -97,8 +97,8 @@ void pycodes_sweep(struct pycodes *codes);
 /**
  * The code object at @p addr, now. -EAGAIN: there is none, or it changed while it was read; -ESRCH, -EPERM, -ENOMEM.
  */
-must_check int pycodes_get(struct pycodes *codes, const struct pyruntime *python,
-			   struct mem_windows *w, uint64_t addr, struct pycode **ret);
+must_check int pycodes_get(struct pycodes *codes, const struct pyruntime *python, struct mem_windows *w, uint64_t addr,
+			   struct pycode **ret);
 
 /** What is known of @p addr, without a look at it; NULL: nothing. */
 struct pycode *pycodes_peek(const struct pycodes *codes, uint64_t addr);

@@ -69,8 +69,7 @@ static size_t tstate_size(const struct layout *l)
 	return size > TSTATE_MAX ? TSTATE_MAX : size;
 }
 
-static int get_tstate(const struct layout *l, struct mem_windows *w, uint64_t tstate,
-		      uint8_t bytes[TSTATE_MAX])
+static int get_tstate(const struct layout *l, struct mem_windows *w, uint64_t tstate, uint8_t bytes[TSTATE_MAX])
 {
 	int r = mem_windows_get(w, tstate, bytes, tstate_size(l), 0, 0);
 
@@ -78,8 +77,7 @@ static int get_tstate(const struct layout *l, struct mem_windows *w, uint64_t ts
 }
 
 /** The thread state that holds the GIL at @p gil, or 0. */
-static int get_gil_holder(const struct layout *l, struct mem_windows *w, uint64_t gil,
-			  uint64_t *ret)
+static int get_gil_holder(const struct layout *l, struct mem_windows *w, uint64_t gil, uint64_t *ret)
 {
 	uint8_t bytes[64];
 	size_t size = 0;
@@ -100,8 +98,7 @@ static int get_gil_holder(const struct layout *l, struct mem_windows *w, uint64_
 	return 0;
 }
 
-static int find_gil(const struct pyruntime *python, struct mem_windows *w, uint64_t interp,
-		    uint64_t *ret)
+static int find_gil(const struct pyruntime *python, struct mem_windows *w, uint64_t interp, uint64_t *ret)
 {
 	const struct layout *l = python->layout;
 
@@ -132,8 +129,8 @@ static int add_thread(struct pythreads *threads, const struct pythread *thread)
 	return 0;
 }
 
-static int list_threads(struct pythreads *threads, const struct layout *l, struct mem_windows *w,
-			uint64_t interp, int64_t id, uint64_t gil, uint64_t holder)
+static int list_threads(struct pythreads *threads, const struct layout *l, struct mem_windows *w, uint64_t interp,
+			int64_t id, uint64_t gil, uint64_t holder)
 {
 	uint8_t bytes[TSTATE_MAX];
 	size_t size = tstate_size(l);
@@ -142,7 +139,10 @@ static int list_threads(struct pythreads *threads, const struct layout *l, struc
 
 	while (r == 0 && at) {
 		struct pythread thread = {
-			.tstate = at, .interp = interp, .interpreter = id, .gil = gil,
+			.tstate = at,
+			.interp = interp,
+			.interpreter = id,
+			.gil = gil,
 			.has_gil = at == holder,
 		};
 
@@ -159,8 +159,8 @@ static int list_threads(struct pythreads *threads, const struct layout *l, struc
 	return r;
 }
 
-static int list_interpreter(struct pythreads *threads, const struct pyruntime *python,
-			    struct mem_windows *w, uint64_t interp)
+static int list_interpreter(struct pythreads *threads, const struct pyruntime *python, struct mem_windows *w,
+			    uint64_t interp)
 {
 	const struct layout *l = python->layout;
 	uint64_t gil, holder = 0, id = 0;
@@ -231,8 +231,7 @@ static size_t frame_size(const struct layout *l)
 /* FRAME_OWNED_BY_GENERATOR: the same in all versions with owners (Include/internal/pycore_frame.h). */
 #define OWNER_GENERATOR 1
 
-static void decode_frame(const struct layout *l, const uint8_t *bytes, size_t size,
-			 struct raw_frame *ret)
+static void decode_frame(const struct layout *l, const uint8_t *bytes, size_t size, struct raw_frame *ret)
 {
 	int32_t lasti;
 
@@ -249,8 +248,8 @@ static void decode_frame(const struct layout *l, const uint8_t *bytes, size_t si
 	if (l->executable_is_tagged)
 		ret->code &= ~(uint64_t)3;
 	ret->previous = u64_at(bytes, size, l->iframe.previous);
-	ret->instruction = (int64_t)(u64_at(bytes, size, l->iframe.instr_ptr) - ret->code -
-				     (uint64_t)l->code.co_code_adaptive);
+	ret->instruction =
+		(int64_t)(u64_at(bytes, size, l->iframe.instr_ptr) - ret->code - (uint64_t)l->code.co_code_adaptive);
 	if (l->iframe.owner >= 0 && (size_t)l->iframe.owner < size)
 		ret->owner = bytes[l->iframe.owner];
 	/* 3.11 only; since then a call from C has a foreign frame of its own below. */
@@ -258,8 +257,7 @@ static void decode_frame(const struct layout *l, const uint8_t *bytes, size_t si
 		ret->is_entry = bytes[l->iframe.is_entry] != 0;
 }
 
-static int get_frame(const struct layout *l, struct mem_windows *w, uint64_t addr,
-		     struct raw_frame *ret)
+static int get_frame(const struct layout *l, struct mem_windows *w, uint64_t addr, struct raw_frame *ret)
 {
 	size_t size = frame_size(l), below = l->frames == LAYOUT_FRAMES_OBJECTS ? 0 : FRAMES_BELOW;
 	uint8_t bytes[FRAME_MAX];
@@ -283,8 +281,7 @@ static bool is_foreign(const struct layout *l, const struct raw_frame *raw)
  * The instruction of @p raw as an offset into its code. False if it lies outside, which cannot be. A frame that is
  * being made, before its first traceable instruction, is one that Python itself does not show.
  */
-static bool locate(const struct layout *l, const struct raw_frame *raw, struct pyframe *frame,
-		   bool *is_hidden)
+static bool locate(const struct layout *l, const struct raw_frame *raw, struct pyframe *frame, bool *is_hidden)
 {
 	int64_t unit = l->lasti_unit, at = raw->instruction;
 
@@ -316,10 +313,10 @@ static int add_frame(struct pystack *stack, const struct pyruntime *python, stru
 	return 0;
 }
 
-int pyframe_get(const struct pyruntime *python, struct pycodes *codes, struct mem_windows *w,
-		uint64_t addr, struct pyframe *ret)
+int pyframe_get(const struct pyruntime *python, struct pycodes *codes, struct mem_windows *w, uint64_t addr,
+		struct pyframe *ret)
 {
-	struct pystack one = { .frames = ret };
+	struct pystack one = {.frames = ret};
 	struct raw_frame raw;
 	int r = get_frame(python->layout, w, addr, &raw);
 
@@ -396,8 +393,7 @@ static int find_frame(const struct layout *l, struct mem_windows *w, uint64_t ts
 }
 
 /** 0 where the version does not count. */
-static int get_generation(const struct layout *l, struct mem_windows *w, uint64_t interp,
-			  uint64_t *ret)
+static int get_generation(const struct layout *l, struct mem_windows *w, uint64_t interp, uint64_t *ret)
 {
 	int r;
 
@@ -409,8 +405,8 @@ static int get_generation(const struct layout *l, struct mem_windows *w, uint64_
 	return r;
 }
 
-int pystack_walk(struct pystack *stack, const struct pyruntime *python, struct pycodes *codes,
-		 struct mem_windows *w, const struct pythread *thread)
+int pystack_walk(struct pystack *stack, const struct pyruntime *python, struct pycodes *codes, struct mem_windows *w,
+		 const struct pythread *thread)
 {
 	uint64_t frame;
 	int r = find_frame(python->layout, w, thread->tstate, &frame);
@@ -485,19 +481,17 @@ int pystack_find_loops(struct pystack *stack, const struct pyruntime *python, st
 	return r;
 }
 
-static bool is_at(const struct pyframe *frame, uint64_t addr,
-		  const struct raw_frame *raw, bool is_innermost)
+static bool is_at(const struct pyframe *frame, uint64_t addr, const struct raw_frame *raw, bool is_innermost)
 {
 	return frame->addr == addr && frame->code->addr == raw->code &&
 	       (is_innermost || frame->offset == (raw->instruction < 0 ? NOT_BEGUN : raw->instruction));
 }
 
 /** A frame that is being made, which a walk leaves out. */
-static bool is_hidden(const struct pyruntime *python, const struct pycodes *codes,
-		      const struct raw_frame *raw)
+static bool is_hidden(const struct pyruntime *python, const struct pycodes *codes, const struct raw_frame *raw)
 {
 	const struct pycode *code = pycodes_peek(codes, raw->code);
-	struct pyframe frame = { .code = (struct pycode *)code };
+	struct pyframe frame = {.code = (struct pycode *)code};
 	bool hidden;
 
 	return code && locate(python->layout, raw, &frame, &hidden) && hidden;

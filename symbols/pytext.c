@@ -69,8 +69,8 @@ static char *encode(char *to, uint32_t c)
 	return to;
 }
 
-static int read_characters(const struct mem_reader *reader, uint64_t addr, const struct text *text,
-			   size_t n, char **ret)
+static int read_characters(const struct mem_reader *reader, uint64_t addr, const struct text *text, size_t n,
+			   char **ret)
 {
 	_cleanup_free_ uint8_t *bytes = malloc(n * text->kind + 1);
 	char *out = malloc(4 * n + 1), *p = out;
@@ -90,12 +90,11 @@ static int read_characters(const struct mem_reader *reader, uint64_t addr, const
 	return 0;
 }
 
-int pytext_read(const struct mem_reader *reader, const struct layout *layout, uint64_t addr,
-		size_t max, char **ret)
+int pytext_read(const struct mem_reader *reader, const struct layout *layout, uint64_t addr, size_t max, char **ret)
 {
 	size_t size = (size_t)layout->unicode.state + 4;
 	uint8_t head[HEAD_MAX];
-	struct text text = { 0 };
+	struct text text = {0};
 	int r;
 
 	if (size > sizeof(head) || (size_t)layout->unicode.length + 8 > size)
@@ -105,14 +104,13 @@ int pytext_read(const struct mem_reader *reader, const struct layout *layout, ui
 		r = decode_head(layout, head, &text);
 	if (r < 0)
 		return r;
-	return read_characters(reader,
-			       addr + (uint64_t)(text.is_ascii ? layout->unicode.ascii_size
-							       : layout->unicode.compact_size),
-			       &text, text.length < max ? text.length : max, ret);
+	return read_characters(
+		reader, addr + (uint64_t)(text.is_ascii ? layout->unicode.ascii_size : layout->unicode.compact_size),
+		&text, text.length < max ? text.length : max, ret);
 }
 
-int pytext_read_bytes(const struct mem_reader *reader, const struct layout *layout, uint64_t addr,
-		      size_t max, uint8_t **ret, size_t *len)
+int pytext_read_bytes(const struct mem_reader *reader, const struct layout *layout, uint64_t addr, size_t max,
+		      uint8_t **ret, size_t *len)
 {
 	_cleanup_free_ uint8_t *bytes = NULL;
 	uint64_t size;

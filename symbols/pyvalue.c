@@ -174,7 +174,7 @@ static void real(struct writer *w, uint64_t addr)
 static void put_escaped(struct writer *w, const unsigned char *text, size_t n, bool is_bytes)
 {
 	bool doubled = memchr(text, '\'', n) && !memchr(text, '"', n);
-	char buf[8], quote[2] = { doubled ? '"' : '\'' };
+	char buf[8], quote[2] = {doubled ? '"' : '\''};
 
 	put(w, is_bytes ? "b" : "");
 	put(w, quote);
@@ -248,8 +248,7 @@ static void sequence(struct writer *w, uint64_t addr, bool is_list)
 	const struct layout *l = w->python->layout;
 	uint64_t n, items = at(addr, l->tuple.ob_item);
 
-	if (!u64_of(w, at(addr, l->object.ob_size), &n) ||
-	    (is_list && !u64_of(w, at(addr, l->list.ob_item), &items))) {
+	if (!u64_of(w, at(addr, l->object.ob_size), &n) || (is_list && !u64_of(w, at(addr, l->list.ob_item), &items))) {
 		put(w, "?");
 		return;
 	}
@@ -380,7 +379,7 @@ static void value(struct writer *w, uint64_t addr)
 void pyvalue_write(const struct mem_reader *reader, const struct pyruntime *python, uint64_t addr, size_t max,
 		   FILE *out)
 {
-	struct writer w = { .reader = reader, .python = python, .out = out, .left = max };
+	struct writer w = {.reader = reader, .python = python, .out = out, .left = max};
 
 	value(&w, addr);
 }
@@ -390,7 +389,7 @@ void pyvalue_write(const struct mem_reader *reader, const struct pyruntime *pyth
 struct locals {
 	const struct mem_reader *reader;
 	const struct pyruntime *python;
-	uint64_t slots;	   /* where the values are */
+	uint64_t slots; /* where the values are */
 	uint64_t n, n_arguments;
 	void (*fn)(void *arg, const struct pylocal *local);
 	void *arg;
@@ -408,7 +407,7 @@ static int show_local(const struct locals *locals, uint64_t name_at, uint64_t sl
 {
 	const struct layout *l = locals->python->layout;
 	_cleanup_free_ char *name = NULL;
-	struct pylocal local = { .is_argument = i < locals->n_arguments };
+	struct pylocal local = {.is_argument = i < locals->n_arguments};
 	uint64_t type = 0, cell;
 	int r = pytext_read(locals->reader, l, name_at, NAME_CHARS, &name);
 
@@ -457,7 +456,7 @@ static int tuple_of(const struct locals *locals, uint64_t code, int32_t offset, 
 static int show_all(struct locals *locals, uint64_t code)
 {
 	const struct layout *l = locals->python->layout;
-	const int32_t offsets[] = { l->code.co_varnames, l->code.co_cellvars, l->code.co_freevars };
+	const int32_t offsets[] = {l->code.co_varnames, l->code.co_cellvars, l->code.co_freevars};
 	uint64_t tuple, n, first = 0;
 	int r;
 
@@ -481,7 +480,7 @@ int pylocals_each(const struct mem_reader *reader, const struct pyruntime *pytho
 {
 	const struct layout *l = python->layout;
 	bool is_object = l->frames == LAYOUT_FRAMES_OBJECTS;
-	struct locals locals = { .reader = reader, .python = python, .fn = fn, .arg = arg };
+	struct locals locals = {.reader = reader, .python = python, .fn = fn, .arg = arg};
 	uint32_t counts[3], flags; /* positional, positional only (among them), keyword only */
 	uint64_t code = frame->code->addr;
 

@@ -14,8 +14,8 @@
  * dict and set, and of anything else its type. At most some @p max characters; then "...". Not escaped for a terminal
  * but for what repr() escapes.
  */
-void pyvalue_write(const struct mem_reader *reader, const struct pyruntime *python, uint64_t addr,
-		   size_t max, FILE *out);
+void pyvalue_write(const struct mem_reader *reader, const struct pyruntime *python, uint64_t addr, size_t max,
+		   FILE *out);
 
 /** A local variable. */
 struct pylocal {
@@ -29,5 +29,5 @@ struct pylocal {
  * code are not what they were; -ESRCH, -EPERM, -ENOMEM.
  */
 must_check int pylocals_each(const struct mem_reader *reader, const struct pyruntime *python,
-			     const struct pyframe *frame,
-			     void (*fn)(void *arg, const struct pylocal *local), void *arg);
+			     const struct pyframe *frame, void (*fn)(void *arg, const struct pylocal *local),
+			     void *arg);

@@ -46,9 +46,8 @@ static void make_calls(void)
 	for (uint32_t i = 0; i < agent_data.ncalls && i < AGENT_CALLS; i++) {
 		struct agent_call *c = &agent_data.calls[i];
 
-		c->result = agent_syscall((long)c->nr, argument(c->args[0]), argument(c->args[1]),
-					  argument(c->args[2]), argument(c->args[3]), argument(c->args[4]),
-					  argument(c->args[5]));
+		c->result = agent_syscall((long)c->nr, argument(c->args[0]), argument(c->args[1]), argument(c->args[2]),
+					  argument(c->args[3]), argument(c->args[4]), argument(c->args[5]));
 		if (c->nr == SYS_memfd_create && c->result >= 0)
 			agent_data.memfd = (uint64_t)c->result + 1;
 		else if (c->nr == SYS_close && c->args[0] + 1 == agent_data.memfd)

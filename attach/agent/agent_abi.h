@@ -11,7 +11,7 @@
 
 #define AGENT_ABI 5
 #define AGENT_SIZE_MAX (1u << 20) /* of its image */
-#define AGENT_MAGIC 0x54435650u /* "PVCT", written last: a blob without it is never entered */
+#define AGENT_MAGIC 0x54435650u	  /* "PVCT", written last: a blob without it is never entered */
 
 /* The signal by which the agent calls the supervisor: ignored by default, so nothing happens when nobody traces. */
 #define AGENT_SIGNAL 23 /* SIGURG */
@@ -19,68 +19,68 @@
 /* ------------------------------------------------------------------------------------------------ the C-API */
 
 /* Exported symbols of the runtime that the agent uses. Not every version has all: supervisor/images.c says which must be. */
-#define AGENT_API(X)                                                                                          \
-	X(PyEval_EvalCode)                                                                                    \
-	X(PyEval_EvalCodeEx)                                                                                  \
-	X(PyOS_AfterFork_Child)                                                                               \
-	X(PyEval_RestoreThread)                                                                               \
-	X(PyThreadState_Get)                                                                                  \
-	X(PyEval_SaveThread)                                                                                  \
-	X(PyEval_AcquireThread)                                                                               \
-	X(PyThreadState_Swap)                                                                                 \
-	X(_PyThreadState_UncheckedGet)                                                                        \
-	X(PyThreadState_GetUnchecked)                                                                         \
-	X(Py_IsInitialized)                                                                                   \
-	X(PyInterpreterState_Get)                                                                             \
-	X(Py_IncRef)                                                                                          \
-	X(Py_DecRef)                                                                                          \
-	X(PyErr_Fetch)                                                                                        \
-	X(PyErr_Restore)                                                                                      \
-	X(PyErr_Clear)                                                                                        \
-	X(PyErr_GetExcInfo)                                                                                   \
-	X(PySys_GetObject)                                                                                    \
-	X(PyObject_GetAttrString)                                                                             \
-	X(PyObject_CallObject)                                                                                \
-	X(PyObject_Hash)                                                                                      \
-	X(PyTuple_New)                                                                                        \
-	X(PyTuple_SetItem)                                                                                    \
-	X(PyList_New)                                                                                         \
-	X(PyList_Append)                                                                                      \
-	X(PyList_Size)                                                                                        \
-	X(PyList_GetItem)                                                                                     \
-	X(PyLong_FromLong)                                                                                    \
-	X(PyLong_AsLong)                                                                                      \
-	X(PyUnicode_FromString)                                                                               \
-	X(PyBytes_FromStringAndSize)                                                                          \
-	X(PyCFunction_NewEx)                                                                                  \
-	X(PyCapsule_New)                                                                                      \
-	X(PyCapsule_GetPointer)                                                                               \
-	X(PyDict_New)                                                                                         \
-	X(PyDict_Next)                                                                                        \
-	X(PyImport_ImportModule)                                                                              \
-	X(PyCode_GetCode)                                                                                     \
-	X(PyCode_Addr2Line)                                                                                   \
-	X(Py_CompileString)                                                                                   \
-	X(PyType_IsSubtype)                                                                                   \
-	X(PyUnstable_GC_VisitObjects)                                                                         \
-	X(PyType_Type)                                                                                        \
-	X(PyCode_Type)                                                                                        \
-	X(PyFunction_Type)                                                                                    \
-	X(PyFrame_Type)                                                                                       \
-	X(PyCFunction_Type)                                                                                   \
-	X(PyGen_Type)                                                                                         \
-	X(PyCoro_Type)                                                                                        \
-	X(PyAsyncGen_Type)                                                                                    \
-	X(_PySet_NextEntry)                                                                                   \
-	X(PySet_Type)                                                                                         \
-	X(PyFrozenSet_Type)                                                                                   \
+#define AGENT_API(X)                                                                                                   \
+	X(PyEval_EvalCode)                                                                                             \
+	X(PyEval_EvalCodeEx)                                                                                           \
+	X(PyOS_AfterFork_Child)                                                                                        \
+	X(PyEval_RestoreThread)                                                                                        \
+	X(PyThreadState_Get)                                                                                           \
+	X(PyEval_SaveThread)                                                                                           \
+	X(PyEval_AcquireThread)                                                                                        \
+	X(PyThreadState_Swap)                                                                                          \
+	X(_PyThreadState_UncheckedGet)                                                                                 \
+	X(PyThreadState_GetUnchecked)                                                                                  \
+	X(Py_IsInitialized)                                                                                            \
+	X(PyInterpreterState_Get)                                                                                      \
+	X(Py_IncRef)                                                                                                   \
+	X(Py_DecRef)                                                                                                   \
+	X(PyErr_Fetch)                                                                                                 \
+	X(PyErr_Restore)                                                                                               \
+	X(PyErr_Clear)                                                                                                 \
+	X(PyErr_GetExcInfo)                                                                                            \
+	X(PySys_GetObject)                                                                                             \
+	X(PyObject_GetAttrString)                                                                                      \
+	X(PyObject_CallObject)                                                                                         \
+	X(PyObject_Hash)                                                                                               \
+	X(PyTuple_New)                                                                                                 \
+	X(PyTuple_SetItem)                                                                                             \
+	X(PyList_New)                                                                                                  \
+	X(PyList_Append)                                                                                               \
+	X(PyList_Size)                                                                                                 \
+	X(PyList_GetItem)                                                                                              \
+	X(PyLong_FromLong)                                                                                             \
+	X(PyLong_AsLong)                                                                                               \
+	X(PyUnicode_FromString)                                                                                        \
+	X(PyBytes_FromStringAndSize)                                                                                   \
+	X(PyCFunction_NewEx)                                                                                           \
+	X(PyCapsule_New)                                                                                               \
+	X(PyCapsule_GetPointer)                                                                                        \
+	X(PyDict_New)                                                                                                  \
+	X(PyDict_Next)                                                                                                 \
+	X(PyImport_ImportModule)                                                                                       \
+	X(PyCode_GetCode)                                                                                              \
+	X(PyCode_Addr2Line)                                                                                            \
+	X(Py_CompileString)                                                                                            \
+	X(PyType_IsSubtype)                                                                                            \
+	X(PyUnstable_GC_VisitObjects)                                                                                  \
+	X(PyType_Type)                                                                                                 \
+	X(PyCode_Type)                                                                                                 \
+	X(PyFunction_Type)                                                                                             \
+	X(PyFrame_Type)                                                                                                \
+	X(PyCFunction_Type)                                                                                            \
+	X(PyGen_Type)                                                                                                  \
+	X(PyCoro_Type)                                                                                                 \
+	X(PyAsyncGen_Type)                                                                                             \
+	X(_PySet_NextEntry)                                                                                            \
+	X(PySet_Type)                                                                                                  \
+	X(PyFrozenSet_Type)                                                                                            \
 	X(_Py_NoneStruct)
 
 enum agent_api {
 #define X(name) API_##name,
 	AGENT_API(X)
 #undef X
-	API_COUNT
+		API_COUNT
 };
 
 /* ------------------------------------------------------------------------------------------- object layouts */
@@ -100,7 +100,8 @@ struct agent_layout {
 	uint8_t inline_code;	/* bytecode is inside the code object (3.11+) */
 	uint8_t minor;
 	uint8_t skip_annotate; /* functions named __annotate__ are not recorded (3.14+) */
-	uint16_t runtime_interpreters, runtime_gc; /* the collector's state: of the runtime, or (0) of each interpreter */
+	uint16_t runtime_interpreters,
+		runtime_gc; /* the collector's state: of the runtime, or (0) of each interpreter */
 	uint16_t interp_next, interp_gc;
 	uint16_t gc_generation0, gc_permanent, gc_head_size;
 };
@@ -179,8 +180,8 @@ struct region_code {
 #define REGION_CODE_ANNOTATE 1u /* an __annotate__ function: its lines are not statements */
 
 /* Two bits for each code unit of two bytes, that of the instruction itself and not of an EXTENDED_ARG before it. */
-#define REGION_WAY_ON 1u    /* it went on to the next instruction; it returned, if that is what it does */
-#define REGION_WAY_JUMP 2u  /* it jumped */
+#define REGION_WAY_ON 1u   /* it went on to the next instruction; it returned, if that is what it does */
+#define REGION_WAY_JUMP 2u /* it jumped */
 #define REGION_WAYS_SIZE(kept) (((kept) / 2 + 3) / 4)
 
 _Static_assert(sizeof(struct region_header) == 64 + 4 * (REGION_FILE_BUCKETS + REGION_CODE_BUCKETS), "region header");
@@ -232,15 +233,15 @@ enum agent_hook {
 
 /* When HOOK_RESTORE_THREAD(tstate) has its visitor do what he has come for. */
 enum agent_summoned {
-	SUMMONED_RESTORED,     /* PyEval_RestoreThread(): when that has returned */
-	SUMMONED_AFTER,	       /* take_gil(): when that has returned, and the thread state has been made the current one */
-	SUMMONED_BEFORE,       /* take_gil(): before it, between PyEval_RestoreThread() and PyEval_SaveThread() */
+	SUMMONED_RESTORED, /* PyEval_RestoreThread(): when that has returned */
+	SUMMONED_AFTER,	   /* take_gil(): when that has returned, and the thread state has been made the current one */
+	SUMMONED_BEFORE,   /* take_gil(): before it, between PyEval_RestoreThread() and PyEval_SaveThread() */
 };
 
 /* What becomes of the region in a child that was forked by Python. */
 enum agent_fork_mode {
-	FORK_SHARES,   /* it writes into its parent's */
-	FORK_OWN,      /* it gets one of its own, and lines count again */
+	FORK_SHARES,	/* it writes into its parent's */
+	FORK_OWN,	/* it gets one of its own, and lines count again */
 	FORK_FORGOTTEN, /* nothing is recorded */
 };
 
@@ -281,16 +282,16 @@ struct agent_traps {
 	uint8_t opcode;		    /* the trap */
 	uint8_t calibration_opcode; /* 3.11: a second one, borrowed for the calibration only */
 	uint8_t switch_reg;	    /* 3.8 - 3.10: number of the register that `switch_head` compares */
-	uint8_t jump_unit; /* how many bytes the arguments of jumps count */
+	uint8_t jump_unit;	    /* how many bytes the arguments of jumps count */
 	uint8_t pad[4];
-	uint64_t switch_head;	     /* 3.8 - 3.10: where to resume */
-	uint64_t table;		     /* 3.11: address of opcode_targets */
-	uint64_t targets[256];	     /* original entries of opcode_targets, as addresses */
-	uint8_t flags[256];	     /* TRAP_* */
-	uint8_t ops[256];	     /* enum agent_op */
-	uint8_t caches[256];	     /* 3.11: inline cache units behind the instruction */
-	uint8_t base[256];	     /* 3.11: _PyOpcode_Deopt */
-	uint8_t adaptive[256];	     /* 3.11: what quickening turns it into, 0 for nothing */
+	uint64_t switch_head;  /* 3.8 - 3.10: where to resume */
+	uint64_t table;	       /* 3.11: address of opcode_targets */
+	uint64_t targets[256]; /* original entries of opcode_targets, as addresses */
+	uint8_t flags[256];    /* TRAP_* */
+	uint8_t ops[256];      /* enum agent_op */
+	uint8_t caches[256];   /* 3.11: inline cache units behind the instruction */
+	uint8_t base[256];     /* 3.11: _PyOpcode_Deopt */
+	uint8_t adaptive[256]; /* 3.11: what quickening turns it into, 0 for nothing */
 };
 
 /* ------------------------------------------------------------------------------------------ what nobody wants */
@@ -304,22 +305,22 @@ struct agent_traps {
 #define AGENT_REFUSED_TEXT 2048u
 
 struct agent_refused {
-	uint32_t ready; /* atomic: `text` is complete */
-	uint32_t holds; /* the agent's own: the landmark was seen */
+	uint32_t ready;		       /* atomic: `text` is complete */
+	uint32_t holds;		       /* the agent's own: the landmark was seen */
 	char text[AGENT_REFUSED_TEXT]; /* each closed by a zero: the landmark; directories, and ""; texts, and "" */
 };
 
 /* --------------------------------------------------------------------------------------------- the agent's own */
 
 struct agent_interp {
-	uint64_t interp;  /* atomic: PyInterpreterState *, 0 when free */
-	uint64_t disable; /* sys.monitoring.DISABLE */
-	int64_t local_events; /* the numbers of LINE and, for branches, of those that tell of them, together */
+	uint64_t interp;	   /* atomic: PyInterpreterState *, 0 when free */
+	uint64_t disable;	   /* sys.monitoring.DISABLE */
+	int64_t local_events;	   /* the numbers of LINE and, for branches, of those that tell of them, together */
 	uint64_t set_local_events; /* sys.monitoring's function; a reference */
 	uint32_t tool_id;
 	uint32_t line_is_global; /* not of each code object that was met */
-	uint32_t users; /* atomic: threads of it that are at the region (region_enter()) */
-	uint32_t session; /* that of the agent when it was armed; UINT32_MAX: it is giving back what it has */
+	uint32_t users;		 /* atomic: threads of it that are at the region (region_enter()) */
+	uint32_t session;	 /* that of the agent when it was armed; UINT32_MAX: it is giving back what it has */
 };
 
 #define AGENT_INTERPS 64
@@ -354,16 +355,16 @@ struct agent {
 	uint32_t why;
 	uint32_t ncalls; /* system calls left by the supervisor; 0: go on */
 	struct agent_call calls[AGENT_CALLS];
-	uint64_t entry;	     /* the program's own entry point */
-	uint64_t auxv_entry; /* address of the AT_ENTRY value to put back, or 0 */
+	uint64_t entry;	       /* the program's own entry point */
+	uint64_t auxv_entry;   /* address of the AT_ENTRY value to put back, or 0 */
 	uint64_t loader_state; /* address of r_debug.r_state, for HOOK_LOADER */
-	uint64_t region_call; /* 1 + index of the call of the last batch whose result is the region, 0: none */
+	uint64_t region_call;  /* 1 + index of the call of the last batch whose result is the region, 0: none */
 	uint64_t ready_region; /* one that the boot has mapped: for AGENT_REGION_IS_READY as `region_call`; 0: none */
 
 	uint64_t memfd; /* 1 + a descriptor of ours that is still open, 0: none */
 
-	uint64_t gil_holder; /* SUMMONED_AFTER: where it is written who has the GIL */
-	uint64_t arm_word;   /* attach/arm.h: what its visitor has taken */
+	uint64_t gil_holder;	 /* SUMMONED_AFTER: where it is written who has the GIL */
+	uint64_t arm_word;	 /* attach/arm.h: what its visitor has taken */
 	uint64_t errno_location; /* of the program's libc: the function, or 0 */
 	uint64_t hook_page;	 /* executable page near the runtime, once one is in use; 0: none */
 	uint32_t request;	 /* enum agent_request */
@@ -374,13 +375,13 @@ struct agent {
 	uint64_t source; /* enum agent_source; set last: hooks do nothing before */
 	uint64_t api[API_COUNT];
 	struct agent_layout layout;
-	uint64_t runtime; /* _PyRuntime */
+	uint64_t runtime;   /* _PyRuntime */
 	uint32_t fork_mode; /* enum agent_fork_mode */
 	uint32_t rearm;	    /* the region was renewed: what has run before counts again */
 	uint32_t branches;  /* are to be recorded beside lines */
 	uint32_t pad;
 	struct agent_traps traps;
-	uint64_t resume[HOOK_COUNT]; /* relocated first instructions of the hooked functions */
+	uint64_t resume[HOOK_COUNT];  /* relocated first instructions of the hooked functions */
 	struct agent_refused refused; /* written later, at any time */
 
 	uint64_t region; /* atomic: where chunk 0 is mapped; 0: nothing is recorded */
@@ -391,31 +392,31 @@ struct agent {
 	uint64_t frame_setters[2]; /* 3.13+: the runtime's own of frame.f_trace_opcodes and frame.f_trace */
 	struct agent_file_cache file_cache[AGENT_FILE_CACHE];
 	uint64_t code_cache[AGENT_CODE_CACHE][3];
-	uint64_t aliases; /* struct agent_alias *: atomic head */
-	uint64_t heap; /* atomic: next free byte of the agent's own memory (heap.c) */
+	uint64_t aliases;    /* struct agent_alias *: atomic head */
+	uint64_t heap;	     /* atomic: next free byte of the agent's own memory (heap.c) */
 	uint64_t trap_state; /* struct trap_state * */
 	uint64_t line_memos; /* atomic: line_memo.c's own */
-	uint32_t inside;     /* threads of process `inside_pid` that carry out a request, and return to where they came */
+	uint32_t inside; /* threads of process `inside_pid` that carry out a request, and return to where they came */
 	uint32_t inside_pid;
-	uint32_t is_shut; /* atomic: the region is not to be entered any more */
-	uint32_t n_undo;  /* atomic; written last: how many there are of `undo` */
-	uint32_t session; /* atomic: another number whenever all lines are to count again */
-	uint32_t libpythons; /* libraries of such a name, when one was loaded last */
+	uint32_t is_shut;		     /* atomic: the region is not to be entered any more */
+	uint32_t n_undo;		     /* atomic; written last: how many there are of `undo` */
+	uint32_t session;		     /* atomic: another number whenever all lines are to count again */
+	uint32_t libpythons;		     /* libraries of such a name, when one was loaded last */
 	struct agent_undo undo[AGENT_UNDOS]; /* with the GIL held, once we were left */
 };
 
 /* The first bytes of the blob; all are offsets from its start. */
 struct agent_blob {
-	uint32_t magic; /* AGENT_MAGIC once complete */
-	uint32_t entry_boot;	/* called by the boot code */
-	uint32_t entry_program; /* put into AT_ENTRY */
-	uint32_t data;		/* struct agent, page aligned */
-	uint32_t size;		/* of all, in memory */
+	uint32_t magic;		   /* AGENT_MAGIC once complete */
+	uint32_t entry_boot;	   /* called by the boot code */
+	uint32_t entry_program;	   /* put into AT_ENTRY */
+	uint32_t data;		   /* struct agent, page aligned */
+	uint32_t size;		   /* of all, in memory */
 	uint32_t hook[HOOK_COUNT]; /* where each detour leads */
-	uint32_t trap_table;	/* 3.11: what the borrowed entry of opcode_targets leads to */
-	uint32_t trap_spare;	/* and that of the calibration opcode */
-	uint32_t held;		/* called with the GIL held */
-	uint32_t hooks;		/* AGENT_HOOK_PAGE bytes that the agent leaves alone, executable */
+	uint32_t trap_table;	   /* 3.11: what the borrowed entry of opcode_targets leads to */
+	uint32_t trap_spare;	   /* and that of the calibration opcode */
+	uint32_t held;		   /* called with the GIL held */
+	uint32_t hooks;		   /* AGENT_HOOK_PAGE bytes that the agent leaves alone, executable */
 };
 
 #define AGENT_HOOK_PAGE 4096u

@@ -15,7 +15,8 @@ static void attach(void)
 	uint64_t source = atomic_load(&agent_data.source);
 
 	/* Nobody served us, or the runtime is only starting: then PyEval_EvalCode() leads here in time. */
-	if (!agent_data.region || agent_data.is_shut || !agent_data.api[API_Py_IsInitialized] || !API(int, Py_IsInitialized, void)())
+	if (!agent_data.region || agent_data.is_shut || !agent_data.api[API_Py_IsInitialized] ||
+	    !API(int, Py_IsInitialized, void)())
 		return;
 	atomic_add(&agent_data.session, 1);
 	if (source == SOURCE_MONITORING)

@@ -28,7 +28,7 @@ struct memo {
 	uint32_t is_busy; /* atomic */
 	uint32_t n;
 	struct mark marks[COPY_SIZE / MARK_BYTES]; /* the first is the table's start */
-	uint8_t copy[COPY_SIZE]; /* of the table, up to the last mark */
+	uint8_t copy[COPY_SIZE];		   /* of the table, up to the last mark */
 };
 
 struct table {

@@ -218,8 +218,8 @@ static PyObject *callback_new(struct agent_interp *it, unsigned int which, callb
 	def[1] = (uint64_t)function;
 	def[2] = METH_FASTCALL;
 	/* One of them is enough to tell that the interpreter is gone. */
-	capsule = API(PyObject *, PyCapsule_New, void *, const char *, void (*)(PyObject *))(
-		it, capsule_name, which == CALLBACK_LINE ? on_capsule_gone : NULL);
+	capsule = API(PyObject *, PyCapsule_New, void *, const char *,
+		      void (*)(PyObject *))(it, capsule_name, which == CALLBACK_LINE ? on_capsule_gone : NULL);
 	if (!capsule)
 		return NULL;
 	f = API(PyObject *, PyCFunction_NewEx, void *, PyObject *, PyObject *)(def, capsule, NULL);
@@ -327,7 +327,8 @@ static int on_set_trace_opcodes(PyObject *frame, PyObject *value, void *closure)
 {
 	setter *original = (setter *)agent_data.frame_setters[0];
 
-	return is_true(value) ? set_with_instructions(original, frame, value, closure) : original(frame, value, closure);
+	return is_true(value) ? set_with_instructions(original, frame, value, closure)
+			      : original(frame, value, closure);
 }
 
 static int on_set_trace(PyObject *frame, PyObject *value, void *closure)

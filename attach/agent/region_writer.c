@@ -434,7 +434,8 @@ static uint32_t code_size(const PyObject *code)
 			      : (uint32_t)load64(load_ptr(code, l->code_code), l->bytes_size);
 }
 
-static bool code_known(const struct region_code *new, const struct region_code *old, const char *name, const char *table)
+static bool code_known(const struct region_code *new, const struct region_code *old, const char *name,
+		       const char *table)
 {
 	return old->hash == new->hash && old->file == new->file && old->firstlineno == new->firstlineno &&
 	       old->code_size == new->code_size && old->name_len == new->name_len && old->table_len == new->table_len &&
@@ -528,7 +529,8 @@ uint32_t region_add_code(PyObject *code, uint32_t file, const void *original)
 		new.name_len = (uint16_t)(s.len > 120 ? 0 : str_encode(&s, name, sizeof(name)));
 	if (l->skip_annotate && str_equals(load_ptr(code, l->code_name), "__annotate__", 12))
 		new.flags = REGION_CODE_ANNOTATE;
-	new.hash = hash_bytes(bytes, new.table_len, hash_bytes(name, new.name_len, (uint64_t)file << 32 | (uint32_t)new.firstlineno));
+	new.hash = hash_bytes(bytes, new.table_len,
+			      hash_bytes(name, new.name_len, (uint64_t)file << 32 | (uint32_t) new.firstlineno));
 	head = &region_header()->code_buckets[new.hash % REGION_CODE_BUCKETS];
 	new.next = atomic_load(head);
 	for (at = new.next; at; at = record->next) {

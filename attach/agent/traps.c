@@ -290,10 +290,10 @@ struct planting {
 	const struct trap_record *r;
 	uint32_t unit;
 	uint32_t argument; /* of EXTENDED_ARG so far */
-	bool extended;	/* this unit belongs to the EXTENDED_ARG before it */
-	bool starts;	/* only first instructions of runs, and handlers */
-	uint32_t handler; /* none has been planted between `unit` and this one */
-	bool quickened; /* specialised forms may be there: fused with their successors, with data in their caches */
+	bool extended;	   /* this unit belongs to the EXTENDED_ARG before it */
+	bool starts;	   /* only first instructions of runs, and handlers */
+	uint32_t handler;  /* none has been planted between `unit` and this one */
+	bool quickened;	   /* specialised forms may be there: fused with their successors, with data in their caches */
 	uint8_t trap, other;
 };
 
@@ -357,8 +357,7 @@ static void plant_run(struct planting *p, const struct line_run *run)
 		uint8_t opcode = p->r->original[2 * p->unit], flags = t->flags[opcode], caches = t->caches[opcode];
 		uint8_t *live = p->r->live + 2 * p->unit;
 
-		if (run->line > 0 && !p->extended && (flags & TRAP_PLANT) &&
-		    (!p->starts || is_start(p, run, flags))) {
+		if (run->line > 0 && !p->extended && (flags & TRAP_PLANT) && (!p->starts || is_start(p, run, flags))) {
 			uint8_t trap = p->trap;
 
 			*live = trap;
@@ -606,9 +605,9 @@ static uint8_t on_trap(struct trap_state *s, const uint64_t *regs)
 /* 3.8 - 3.10. Both ways of dispatch come here, with different registers live, and resume well at the switch. */
 hidden uint64_t agent_on_unknown_opcode(uint64_t *regs)
 {
-	static const uint8_t saved[16] = {SAVED_RAX, SAVED_RCX, SAVED_RDX, SAVED_RBX, SAVED_COUNT, SAVED_RBP, SAVED_RSI,
-					  SAVED_RDI, SAVED_R8, SAVED_R9, SAVED_R10, SAVED_R11, SAVED_R12, SAVED_R13,
-					  SAVED_R14, SAVED_R15};
+	static const uint8_t saved[16] = {SAVED_RAX, SAVED_RCX, SAVED_RDX, SAVED_RBX, SAVED_COUNT, SAVED_RBP,
+					  SAVED_RSI, SAVED_RDI, SAVED_R8,  SAVED_R9,  SAVED_R10,   SAVED_R11,
+					  SAVED_R12, SAVED_R13, SAVED_R14, SAVED_R15};
 	struct trap_state *s = trap_state();
 	uint64_t opcode = 0;
 

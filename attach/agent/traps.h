@@ -19,10 +19,10 @@ struct trap_record {
 	uint32_t units;		  /* of two bytes: opcode and argument */
 	uint32_t file;
 	/* traps_branches.c; NULL unless branches are recorded */
-	struct trap_mark *marks;     /* of each unit */
+	struct trap_mark *marks;      /* of each unit */
 	struct trap_pending *pending; /* branches whose way is not seen yet */
-	uint32_t region_code;	     /* where it is recorded */
-	uint32_t watched;	     /* how many branches must be looked at each time */
+	uint32_t region_code;	      /* where it is recorded */
+	uint32_t watched;	      /* how many branches must be looked at each time */
 };
 
 /* ---------------------------------------------------------------------------------------- lines: traps_lines.c */
@@ -126,7 +126,7 @@ struct trap_state {
 		const struct trap_record *record; /* NULL for none */
 		uint64_t frame;
 		uint32_t unit;
-	} reraised; /* 3.9: where an exception was raised again last */
+	} reraised;				    /* 3.9: where an exception was raised again last */
 	struct trap_record *in_place[IN_PLACE_MAX]; /* whose bytes object may be that of others, too */
 };
 
@@ -186,11 +186,13 @@ hidden uint8_t calibration_stop(struct trap_state *s, uint64_t *regs);
 
 /* ------------------------------------------------------------------------------------------ the saved registers */
 
+/* clang-format off */
 /* As save_general in entry.S leaves them, the last pushed first. */
 enum saved_reg {
 	SAVED_R15, SAVED_R14, SAVED_R13, SAVED_R12, SAVED_R11, SAVED_R10, SAVED_R9, SAVED_R8,
 	SAVED_RDI, SAVED_RSI, SAVED_RBP, SAVED_RBX, SAVED_RDX, SAVED_RCX, SAVED_RAX, SAVED_COUNT
 };
+/* clang-format on */
 
 /* The code unit that the trap stands in. */
 static inline uint8_t *trap_address(const uint64_t *regs, unsigned int next_instr)

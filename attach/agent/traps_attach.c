@@ -69,7 +69,8 @@ static void each_running(void (*f)(PyObject *code, void *arg))
 	PyObject *key, *frame;
 	int64_t at = 0;
 
-	while (frames && API(int, PyDict_Next, PyObject *, int64_t *, PyObject **, PyObject **)(frames, &at, &key, &frame))
+	while (frames &&
+	       API(int, PyDict_Next, PyObject *, int64_t *, PyObject **, PyObject **)(frames, &at, &key, &frame))
 		frames_each_code(frame, f, NULL);
 	drop(frames);
 }
@@ -121,7 +122,8 @@ static void each_in_heap(object_visitor *f, void *arg)
 
 	if (l->runtime_gc)
 		return each_in_collector(runtime + l->runtime_gc, f, arg);
-	for (char *interp = load_ptr(runtime, l->runtime_interpreters); interp; interp = load_ptr(interp, l->interp_next))
+	for (char *interp = load_ptr(runtime, l->runtime_interpreters); interp;
+	     interp = load_ptr(interp, l->interp_next))
 		each_in_collector(interp + l->interp_gc, f, arg);
 }
 

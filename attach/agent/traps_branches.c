@@ -11,17 +11,17 @@
  */
 #include "traps.h"
 
-#define MARK_LINE 1u	 /* a line's trap */
-#define MARK_BRANCH 2u	 /* a branch that is watched begins here */
-#define MARK_ON 4u	 /* come to by one branch alone, that goes on */
-#define MARK_JUMP 8u	 /* that jumps */
-#define MARK_PASS 16u	 /* only that it is run is told */
-#define MARK_ENTRY 32u	 /* the function begins here, or a handler of exceptions */
-#define MARK_START 64u	 /* 3.8, 3.9: of a line; not a trap by itself */
+#define MARK_LINE 1u   /* a line's trap */
+#define MARK_BRANCH 2u /* a branch that is watched begins here */
+#define MARK_ON 4u     /* come to by one branch alone, that goes on */
+#define MARK_JUMP 8u   /* that jumps */
+#define MARK_PASS 16u  /* only that it is run is told */
+#define MARK_ENTRY 32u /* the function begins here, or a handler of exceptions */
+#define MARK_START 64u /* 3.8, 3.9: of a line; not a trap by itself */
 #define MARK_MANY 255u
 
 struct trap_mark {
-	uint32_t from;	  /* the instruction that leads here; of use where that is one alone */
+	uint32_t from; /* the instruction that leads here; of use where that is one alone */
 	uint8_t flags;
 	uint8_t ways;	  /* that lead here; MARK_MANY: or more */
 	uint8_t watchers; /* branches that are watched and lead here; MARK_MANY: or more */
@@ -382,7 +382,7 @@ bool branches_hit(struct trap_record *r, uint32_t unit, const void *frame)
 	if (m->flags & (MARK_ON | MARK_JUMP)) {
 		unsigned int way = m->flags & MARK_ON ? REGION_WAY_ON : REGION_WAY_JUMP;
 
-		m->flags &= (uint8_t)~(MARK_ON | MARK_JUMP);
+		m->flags &= (uint8_t) ~(MARK_ON | MARK_JUMP);
 		on_way(r, m->from, way);
 	}
 	if (m->flags & MARK_PASS) {

@@ -17,7 +17,7 @@
 #define EFAULT 14
 #define CODES 4
 #define UNUSED_OPCODE 254 /* leads to the unknown-opcode label in 3.11 */
-#define CALLEE_SAVED \
+#define CALLEE_SAVED                                                                                                   \
 	(1u << SAVED_RBX | 1u << SAVED_RBP | 1u << SAVED_R12 | 1u << SAVED_R13 | 1u << SAVED_R14 | 1u << SAVED_R15)
 
 struct calibration {
@@ -29,22 +29,24 @@ struct calibration {
 	uint32_t next_instr, frame, opcode; /* bit sets of saved registers */
 };
 
-static const char straight_line[] = "a = 1\nb = (a, a)\nc = a\ndel a\nc\n"
-				    "b = c, b\nc = [b, c]\ndel b\nb = c\ndel b, c\n";
+static const char straight_line[] =
+	"a = 1\nb = (a, a)\nc = a\ndel a\nc\n"
+	"b = c, b\nc = [b, c]\ndel b\nb = c\ndel b, c\n";
 
-static const char winding[] = "def f(a, b):\n"
-			      "    for c in b:\n"
-			      "        a = a + c\n"
-			      "    if a:\n"
-			      "        a = [a]\n"
-			      "    return a\n"
-			      "a = f(1, (2, 3))\n"
-			      "b = f(a[0], {4: 5})\n"
-			      "try:\n"
-			      "    a.b\n"
-			      "except:\n"
-			      "    b = lambda c: f(c, (c, 1))\n"
-			      "a = b(2)\n";
+static const char winding[] =
+	"def f(a, b):\n"
+	"    for c in b:\n"
+	"        a = a + c\n"
+	"    if a:\n"
+	"        a = [a]\n"
+	"    return a\n"
+	"a = f(1, (2, 3))\n"
+	"b = f(a[0], {4: 5})\n"
+	"try:\n"
+	"    a.b\n"
+	"except:\n"
+	"    b = lambda c: f(c, (c, 1))\n"
+	"a = b(2)\n";
 
 /* Only ask the kernel: it reads the 8 bytes before it finds that there is no such operation. */
 static bool is_readable(uint64_t p)
@@ -152,7 +154,7 @@ static bool collect(PyObject *code)
 static bool run(struct calibration *c, const char *source)
 {
 	PyObject *code = API(PyObject *, Py_CompileString, const char *, const char *, int)(source, "<pycov-trace>",
-											   PY_FILE_INPUT);
+											    PY_FILE_INPUT);
 	PyObject *globals = API(PyObject *, PyDict_New, void)(), *result = NULL;
 
 	c->count = c->unit = c->stops = 0;

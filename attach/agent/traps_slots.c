@@ -151,8 +151,8 @@ static PyObject *on_getattro(PyObject *code, PyObject *name)
 static PyObject *on_replace(PyObject *code, PyObject *const *args, int64_t nargs, PyObject *names)
 {
 	bool shown = show_original(code);
-	PyObject *ret = ORIGINAL(PyObject *, SLOT_REPLACE, PyObject *, PyObject *const *, int64_t, PyObject *)(
-		code, args, nargs, names);
+	PyObject *ret = ORIGINAL(PyObject *, SLOT_REPLACE, PyObject *, PyObject *const *, int64_t,
+				 PyObject *)(code, args, nargs, names);
 
 	if (shown)
 		show_live(code);
@@ -241,7 +241,8 @@ static PyObject *dump(enum trap_slot slot, PyObject *module, PyObject *const *ar
 
 	if (nargs > 0)
 		show_all(args[0], true, DEPTH);
-	ret = ((PyObject * (*)(PyObject *, PyObject *const *, int64_t)) trap_state()->original[slot])(module, args, nargs);
+	ret = ((PyObject * (*)(PyObject *, PyObject *const *, int64_t)) trap_state()->original[slot])(module, args,
+												      nargs);
 	if (nargs > 0)
 		show_all(args[0], false, DEPTH);
 	return ret;
@@ -329,7 +330,8 @@ static void patch_readers(struct trap_state *s)
 
 bool slots_patched(const struct trap_state *s)
 {
-	return s->phase == TRAPS_READY && load64((void *)agent_data.api[API_PyCode_Type], TP_DEALLOC) == (uint64_t)on_dealloc;
+	return s->phase == TRAPS_READY &&
+	       load64((void *)agent_data.api[API_PyCode_Type], TP_DEALLOC) == (uint64_t)on_dealloc;
 }
 
 void slots_patch(struct trap_state *s)

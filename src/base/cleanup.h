@@ -9,8 +9,8 @@
 
 #define must_check __attribute__((warn_unused_result))
 
-#define ARRAY_SIZE(a)                                                                              \
-	(sizeof(a) / sizeof((a)[0]) +                                                              \
+#define ARRAY_SIZE(a)                                                                                                  \
+	(sizeof(a) / sizeof((a)[0]) +                                                                                  \
 	 0 * sizeof(char[1 - 2 * __builtin_types_compatible_p(__typeof__(a), __typeof__(&(a)[0]))]))
 
 /** Call @p f with the address of the variable when it goes out of scope. */
@@ -23,21 +23,21 @@
 #define _cleanup_closedir_ _cleanup_(cleanup_closedirp)
 
 /** Yield pointer @p p and set it to NULL: the caller's cleanup no longer frees it. */
-#define take_ptr(p)                                                                                \
-	__extension__({                                                                            \
-		__typeof__(p) *take_from_ = &(p);                                                  \
-		__typeof__(p) taken_ = *take_from_;                                                \
-		*take_from_ = NULL;                                                                \
-		taken_;                                                                            \
+#define take_ptr(p)                                                                                                    \
+	__extension__({                                                                                                \
+		__typeof__(p) *take_from_ = &(p);                                                                      \
+		__typeof__(p) taken_ = *take_from_;                                                                    \
+		*take_from_ = NULL;                                                                                    \
+		taken_;                                                                                                \
 	})
 
 /** Yield descriptor @p fd and set it to -1. */
-#define take_fd(fd)                                                                                \
-	__extension__({                                                                            \
-		int *take_from_ = &(fd);                                                           \
-		int taken_ = *take_from_;                                                          \
-		*take_from_ = -1;                                                                  \
-		taken_;                                                                            \
+#define take_fd(fd)                                                                                                    \
+	__extension__({                                                                                                \
+		int *take_from_ = &(fd);                                                                               \
+		int taken_ = *take_from_;                                                                              \
+		*take_from_ = -1;                                                                                      \
+		taken_;                                                                                                \
 	})
 
 static inline void cleanup_freep(void *p)

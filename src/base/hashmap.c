@@ -44,8 +44,8 @@ static void sip_word(uint64_t v[4], uint64_t word)
 /* Aumasson and Bernstein, "SipHash: a fast short-input PRF" (2012), with 1 and 3 rounds. */
 uint64_t hash_bytes(const struct hash_key *key, const void *data, size_t n)
 {
-	uint64_t v[4] = { key->k[0] ^ 0x736f6d6570736575, key->k[1] ^ 0x646f72616e646f6d,
-			  key->k[0] ^ 0x6c7967656e657261, key->k[1] ^ 0x7465646279746573 };
+	uint64_t v[4] = {key->k[0] ^ 0x736f6d6570736575, key->k[1] ^ 0x646f72616e646f6d, key->k[0] ^ 0x6c7967656e657261,
+			 key->k[1] ^ 0x7465646279746573};
 	const char *at = data;
 	uint64_t word;
 	size_t left;
@@ -64,8 +64,7 @@ uint64_t hash_bytes(const struct hash_key *key, const void *data, size_t n)
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
-void *hashmap_find(const struct hashmap *map, uint64_t hash, hashmap_match_fn match,
-		   const void *key)
+void *hashmap_find(const struct hashmap *map, uint64_t hash, hashmap_match_fn match, const void *key)
 {
 	size_t mask = map->n_slots - 1;
 
@@ -110,7 +109,7 @@ int hashmap_add(struct hashmap *map, uint64_t hash, void *entry)
 		if (r < 0)
 			return r;
 	}
-	put(map->slots, map->n_slots, (struct hashmap_slot){ hash, entry });
+	put(map->slots, map->n_slots, (struct hashmap_slot){hash, entry});
 	map->count++;
 	return 0;
 }
@@ -141,5 +140,5 @@ bool hashmap_remove(struct hashmap *map, uint64_t hash, const void *entry)
 void hashmap_deinit(struct hashmap *map)
 {
 	free(map->slots);
-	*map = (struct hashmap){ 0 };
+	*map = (struct hashmap){0};
 }

@@ -36,8 +36,7 @@ struct hashmap {
 typedef bool (*hashmap_match_fn)(const void *entry, const void *key);
 
 /** The entry with that hash for which @p match is true, or NULL. */
-void *hashmap_find(const struct hashmap *map, uint64_t hash, hashmap_match_fn match,
-		   const void *key);
+void *hashmap_find(const struct hashmap *map, uint64_t hash, hashmap_match_fn match, const void *key);
 
 /** Put in @p entry, which must not be NULL nor in the map. -ENOMEM leaves the map as it was. */
 int hashmap_add(struct hashmap *map, uint64_t hash, void *entry) must_check;

@@ -43,12 +43,12 @@ int id_table_reserve(struct id_table *table)
 
 void id_table_add(struct id_table *table, uint32_t hash, uint32_t id)
 {
-	put(table->slots, table->n_slots, (struct id_slot){ hash, id + 1 });
+	put(table->slots, table->n_slots, (struct id_slot){hash, id + 1});
 	table->count++;
 }
 
 void id_table_deinit(struct id_table *table)
 {
 	free(table->slots);
-	*table = (struct id_table){ 0 };
+	*table = (struct id_table){0};
 }

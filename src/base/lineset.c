@@ -32,7 +32,7 @@ struct node {
 
 void lineset_init(struct lineset *set)
 {
-	*set = (struct lineset){ 0 };
+	*set = (struct lineset){0};
 }
 
 static void tree_free(void *tree, unsigned int height)
@@ -148,8 +148,7 @@ static const struct leaf *leaf_find(const struct lineset *set, uint32_t line)
 }
 
 /** The first leaf at or after that of *@p line, whose first line is then in *@p line; or NULL. */
-static const struct leaf *tree_next(const void *tree, unsigned int height, uint32_t base,
-				    uint32_t *line)
+static const struct leaf *tree_next(const void *tree, unsigned int height, uint32_t base, uint32_t *line)
 {
 	const struct node *node = tree;
 

@@ -20,9 +20,9 @@
 struct lineset {
 	void *root;
 	uint32_t height;
-	uint32_t base; /* number of the leaf that is the root, when height is 0 */
+	uint32_t base;	/* number of the leaf that is the root, when height is 0 */
 	uint32_t count; /* lines in the set */
-	uint32_t max;   /* highest line, 0 when empty */
+	uint32_t max;	/* highest line, 0 when empty */
 };
 
 void lineset_init(struct lineset *set);
@@ -41,8 +41,7 @@ int lineset_or(struct lineset *set, const struct lineset *other) must_check;
  * bit i%8 of byte i/8). Line 0 is passed over in silence. -ERANGE if a bit stands for a line above
  * LINESET_MAX, -ENOMEM: the lines before it were added.
  */
-int lineset_or_bits(struct lineset *set, uint32_t first_line, const void *bytes,
-		    size_t n) must_check;
+int lineset_or_bits(struct lineset *set, uint32_t first_line, const void *bytes, size_t n) must_check;
 
 bool lineset_test(const struct lineset *set, uint32_t line);
 

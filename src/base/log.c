@@ -36,8 +36,7 @@ void log_set_fd(int fd)
 /** Controls, C1 controls (U+009B is a CSI), line separators, overrides of the text direction. */
 static bool is_control(uint32_t c)
 {
-	return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x2028 && c <= 0x202e) ||
-	       (c >= 0x2066 && c <= 0x2069);
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
 }
 
 /** Length of the harmless UTF-8 sequence at @p s, or 0 if its first byte has to be escaped. */
@@ -117,8 +116,7 @@ void log_message(enum log_level level, const char *fmt, ...)
 	if (n < 0)
 		n = 0, text[0] = '\0';
 	len = (size_t)snprintf(line, sizeof(line), LOG_PREFIX "%s", level_word(level));
-	if (!append_escaped(line, &len, sizeof(line) - sizeof("...\n"), text) ||
-	    (size_t)n >= sizeof(text)) {
+	if (!append_escaped(line, &len, sizeof(line) - sizeof("...\n"), text) || (size_t)n >= sizeof(text)) {
 		memcpy(line + len, "...", 3);
 		len += 3;
 	}

@@ -13,7 +13,7 @@
 enum log_level {
 	LOG_LEVEL_ERROR,
 	LOG_LEVEL_WARNING, /* the level at the start */
-	LOG_LEVEL_INFO,    /* -v */
+	LOG_LEVEL_INFO,	   /* -v */
 	LOG_LEVEL_DEBUG,
 };
 
@@ -34,8 +34,8 @@ void log_message(enum log_level level, const char *fmt, ...) __attribute__((form
 #define log_debug(...) log_at_(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
 /* The arguments of a message that is not shown are not evaluated. */
-#define log_at_(level, ...)                                                                        \
-	do {                                                                                       \
-		if (log_enabled(level))                                                            \
-			log_message(level, __VA_ARGS__);                                           \
+#define log_at_(level, ...)                                                                                            \
+	do {                                                                                                           \
+		if (log_enabled(level))                                                                                \
+			log_message(level, __VA_ARGS__);                                                               \
 	} while (0)

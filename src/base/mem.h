@@ -28,7 +28,7 @@ struct mem_reader {
 /** Read all of one range. -EFAULT, -ESRCH, -EPERM. */
 static inline int mem_read(const struct mem_reader *reader, uint64_t addr, void *buf, size_t len)
 {
-	struct mem_range range = { addr, buf, len };
+	struct mem_range range = {addr, buf, len};
 	ssize_t n = len ? reader->read(reader->arg, &range, 1) : 1;
 
 	return n < 0 ? (int)n : n == 1 ? 0 : -EFAULT;

@@ -14,7 +14,7 @@ static size_t length_of(unsigned char first)
 
 size_t utf8_decode(const char *text, uint32_t *ret)
 {
-	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
 	const unsigned char *s = (const unsigned char *)text;
 	size_t len = length_of(s[0]);
 	uint32_t c = s[0];

@@ -36,7 +36,8 @@ static void print_options(const struct cli_command *c)
 	puts("\noptions:");
 	for (size_t i = 0; (o = cli_option_at(c, i)); i++) {
 		char text[64];
-		int n = o->id < 256 ? snprintf(text, sizeof(text), "-%c, ", o->id) : snprintf(text, sizeof(text), "    ");
+		int n = o->id < 256 ? snprintf(text, sizeof(text), "-%c, ", o->id)
+				    : snprintf(text, sizeof(text), "    ");
 
 		snprintf(text + n, sizeof(text) - (size_t)n, "--%s%s%s", o->name, o->argument ? "=" : "",
 			 o->argument ? o->argument : "");
@@ -193,8 +194,9 @@ enum cli_result cli_parse(const struct cli_command *command, void *arg, int argc
 		if (id < 0)
 			break;
 		if (id == '?')
-			return optopt && find_row(command, optopt) ? cli_wrong(command, "it takes no argument: %s", argv[at])
-								  : unknown_option(command, argv[optind > at ? optind - 1 : at]);
+			return optopt && find_row(command, optopt)
+				       ? cli_wrong(command, "it takes no argument: %s", argv[at])
+				       : unknown_option(command, argv[optind > at ? optind - 1 : at]);
 		if (id == ':')
 			return cli_wrong(command, "an argument is missing: %s", argv[optind - 1]);
 		result = apply(command, arg, id, optarg);

@@ -65,7 +65,8 @@ int cli_parse_pid(const char *text, pid_t *ret) must_check;
 int cli_parse_number(const char *text, double min, double max, double *ret) must_check;
 
 /** Say what is wrong with the command line: "MESSAGE. See pycov-trace COMMAND --help." */
-enum cli_result cli_wrong(const struct cli_command *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+enum cli_result cli_wrong(const struct cli_command *command, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /** Option @p i of a command, in the order of --help and with those that every command has; NULL behind the last. */
 const struct cli_option *cli_option_at(const struct cli_command *command, size_t i);

@@ -198,7 +198,8 @@ static const char bash_code[] =
 
 static void write_bash(FILE *out, const struct cli_command *program)
 {
-	fputs("# bash completion for pycov-trace; written by `pycov-trace completion bash`.\n\n_pycov_trace_commands='", out);
+	fputs("# bash completion for pycov-trace; written by `pycov-trace completion bash`.\n\n_pycov_trace_commands='",
+	      out);
 	put_names(out, program);
 	fputs("'\n\n_pycov_trace_options()\n{\n\tcase $1 in\n", out);
 	for_commands(out, program, bash_words);

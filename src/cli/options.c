@@ -39,7 +39,8 @@ enum option_id {
 
 static const struct cli_option rows[] = {
 	{'p', "pid", "PID", "attach to this process, and leave it as it was when we end (repeatable)", false},
-	{OPT_WITH_CHILDREN, "with-children", NULL, "with --pid: and to the processes that descend from it already", false},
+	{OPT_WITH_CHILDREN, "with-children", NULL, "with --pid: and to the processes that descend from it already",
+	 false},
 	{'d', "duration", "SECONDS", "with --pid: end after this time", false},
 	{OPT_DATA_FILE, "data-file", "FILE", "write the data to FILE (default: .coverage, or $COVERAGE_FILE)", true},
 	{OPT_SOURCE, "source", "SRC,...", "measure only code in these directories or packages", false},
@@ -57,12 +58,15 @@ static const struct cli_option rows[] = {
 	{OPT_NO_FOLLOW, "no-follow", NULL, "measure the first process alone", false},
 	{OPT_SYNC, "sync", NULL, "write the data to stable storage before going on", false},
 	{OPT_SAMPLE, "sample", NULL, "sample instead, see `pycov-trace sample --help`; with --exact, do both", false},
-	{OPT_EXACT, "exact", NULL, "with --sample: record which lines ran, and which of them are running how often", false},
+	{OPT_EXACT, "exact", NULL, "with --sample: record which lines ran, and which of them are running how often",
+	 false},
 	{OPT_RATE, "rate", "N", "with --exact --sample: samples per second (default: 100)", false},
 	{'o', "output", "FILE", "with --exact --sample: write a profile there as well, of stacks", true},
 	{'f', "format", "NAME", "with --output: folded, flamegraph, speedscope, pprof, gecko or table (table)", false},
-	{OPT_RCFILE, "rcfile", "FILE", "read settings from FILE (default: .coveragerc, setup.cfg, ...; '': none)", true},
-	{OPT_DEBUG, "debug", "TOPIC,...", "say which files are measured, and why not (trace), or show config, data", false},
+	{OPT_RCFILE, "rcfile", "FILE", "read settings from FILE (default: .coveragerc, setup.cfg, ...; '': none)",
+	 true},
+	{OPT_DEBUG, "debug", "TOPIC,...", "say which files are measured, and why not (trace), or show config, data",
+	 false},
 	{'v', "verbose", NULL, "one line for each process that is measured, and a summary", false},
 	{'q', "quiet", NULL, "say nothing but errors", false},
 };
@@ -227,8 +231,9 @@ const struct cli_command main_command = {
 		"\n"
 		"Run a command and record which lines of Python ran, in it and in every process it starts.\n"
 		"Nothing is installed, imported or configured in them. coverage.py reads the result.\n",
-	.epilog = "The exit status is the command's. 127: the command was not found, 126: it cannot be run,\n"
-		  "2: an error in the options, 1: an error of pycov-trace's own.\n",
+	.epilog =
+		"The exit status is the command's. 127: the command was not found, 126: it cannot be run,\n"
+		"2: an error in the options, 1: an error of pycov-trace's own.\n",
 	.options = rows,
 	.n_options = ARRAY_SIZE(rows),
 	.commands = commands,
@@ -248,7 +253,8 @@ enum cli_result options_parse(struct options *o, int argc, char **argv)
 	if (o->append && o->parallel_mode)
 		return cli_wrong(&main_command, "can't append to data files in parallel mode");
 	if (o->sample && !o->exact)
-		return cli_wrong(&main_command, "--sample is the first option where it stands alone; with --exact it does both");
+		return cli_wrong(&main_command,
+				 "--sample is the first option where it stands alone; with --exact it does both");
 	if ((o->rate || o->output) && !o->sample)
 		return cli_wrong(&main_command, "--rate and --output need --exact --sample");
 	if (o->format && !o->output)

@@ -13,29 +13,29 @@
 
 /** What the command line says, and once options_configure() was called, the configuration file where it does not. */
 struct options {
-	char *data_file;	     /* never NULL once configured */
+	char *data_file;			  /* never NULL once configured */
 	struct string_list source, include, omit; /* comma separated and repeatable */
 	bool branch, pylib, append, parallel_mode, process_contexts, wait, no_follow;
 	char *context;	 /* or NULL */
 	int save_signal; /* 0: none */
 	int save_every;	 /* milliseconds; 0: never */
-	int verbose; /* -v: 1, -q: -1 */
+	int verbose;	 /* -v: 1, -q: -1 */
 	bool sync;
 	struct pid_list {
 		pid_t *items;
 		size_t n;
-	} pids;		/* --pid: to be attached to */
+	} pids; /* --pid: to be attached to */
 	bool with_children;
-	bool sample, exact; /* the lines that run, and which of them are running how often */
-	unsigned int rate;  /* of samples per second */
+	bool sample, exact;		     /* the lines that run, and which of them are running how often */
+	unsigned int rate;		     /* of samples per second */
 	const struct profile_format *format; /* of the profile; NULL: none is written */
 	char *output;			     /* an absolute path; NULL as well then */
-	int duration;	/* milliseconds; 0: until we are told to stop */
-	char **command; /* NULL terminated, points into argv or `words` */
-	char *rcfile;	/* --rcfile, or NULL */
-	struct string_list debug; /* --debug */
-	struct string_list words; /* of the configured command_line */
-	struct config config;	  /* for what has no option */
+	int duration;			     /* milliseconds; 0: until we are told to stop */
+	char **command;			     /* NULL terminated, points into argv or `words` */
+	char *rcfile;			     /* --rcfile, or NULL */
+	struct string_list debug;	     /* --debug */
+	struct string_list words;	     /* of the configured command_line */
+	struct config config;		     /* for what has no option */
 };
 
 /** The main command, for its table of options. */

@@ -11,8 +11,14 @@
 
 enum { OPT_DATA_FILE = 256, OPT_KEEP, OPT_RCFILE };
 
-#define DATA_FILE_ROW {OPT_DATA_FILE, "data-file", "FILE", "the data file (default: .coverage, or $COVERAGE_FILE)", true}
-#define RCFILE_ROW {OPT_RCFILE, "rcfile", "FILE", "read settings from FILE (default: .coveragerc, setup.cfg, ...)", true}
+#define DATA_FILE_ROW                                                                                                  \
+	{                                                                                                              \
+		OPT_DATA_FILE, "data-file", "FILE", "the data file (default: .coverage, or $COVERAGE_FILE)", true      \
+	}
+#define RCFILE_ROW                                                                                                     \
+	{                                                                                                              \
+		OPT_RCFILE, "rcfile", "FILE", "read settings from FILE (default: .coveragerc, setup.cfg, ...)", true   \
+	}
 
 static const struct cli_option combine_rows[] = {
 	{'a', "append", NULL, "add to the data file instead of replacing it", false},

@@ -21,7 +21,8 @@ enum {
 
 static const struct cli_option rows[] = {
 	{OPT_DIFF_BASE, "diff-base", "REV", "how much ran of what `git diff REV` shows", false},
-	{OPT_DIFF_FILE, "diff-file", "PATCH", "how much ran of what this unified diff adds; - for standard input", true},
+	{OPT_DIFF_FILE, "diff-file", "PATCH", "how much ran of what this unified diff adds; - for standard input",
+	 true},
 	{OPT_SHOW_SOURCE, "show-source", NULL, "show the text of the lines", false},
 	{OPT_JSON, "json", NULL, "write JSON", false},
 	{OPT_EXIT_CODE, "exit-code", NULL, "exit with status 2 if two runs differ", false},
@@ -205,8 +206,9 @@ const struct cli_command command_diff = {
 	.summary = "show what one run ran and another did not, or what ran of a change",
 	.text = "\nA and B are data files: show which lines ran in one and not in the other.\n"
 		"With --diff-base or --diff-file, show which lines of a change never ran, by the data in FILE.\n",
-	.epilog = "The exit status is 0, 1 if something is wrong, 2 if the total of a change is below --fail-under,\n"
-		  "or two runs differ and --exit-code was given.\n",
+	.epilog =
+		"The exit status is 0, 1 if something is wrong, 2 if the total of a change is below --fail-under,\n"
+		"or two runs differ and --exit-code was given.\n",
 	.options = rows,
 	.n_options = ARRAY_SIZE(rows),
 	.apply = report_cli_apply,

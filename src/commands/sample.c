@@ -154,13 +154,16 @@ static const struct cli_option options[] = {
 	{ID_DURATION, "duration", "SECONDS", "end after so long (at the end of the process, or at Ctrl-C)", false},
 	{ID_FORMAT, "format", "NAME", "folded, flamegraph, speedscope, pprof, gecko or table (table)", false},
 	{ID_OUTPUT, "output", "FILE", "write the profile there", true},
-	{ID_DATA_FILE, "data-file", "FILE", "write the sampled lines to this data file, in the context \"sampled\"", true},
+	{ID_DATA_FILE, "data-file", "FILE", "write the sampled lines to this data file, in the context \"sampled\"",
+	 true},
 	{ID_APPEND, "append", NULL, "add to the data file instead of replacing it", false},
 	{ID_SOURCE, "source", "SRC,...", "with --data-file: only code in these directories or packages", false},
-	{ID_INCLUDE, "include", "PAT,...", "with --data-file: only files whose names match one of these patterns", false},
+	{ID_INCLUDE, "include", "PAT,...", "with --data-file: only files whose names match one of these patterns",
+	 false},
 	{ID_OMIT, "omit", "PAT,...", "with --data-file: not files whose names match one of these patterns", false},
 	{ID_PYLIB, "pylib", NULL, "with --data-file: the standard library and installed packages as well", false},
-	{ID_RCFILE, "rcfile", "FILE", "with --data-file: read settings from FILE (default: .coveragerc, ...; '': none)", true},
+	{ID_RCFILE, "rcfile", "FILE", "with --data-file: read settings from FILE (default: .coveragerc, ...; '': none)",
+	 true},
 	{ID_NATIVE, "native", NULL, "also frames of compiled code; stops each thread while it is read", false},
 	{ID_ASYNC, "async", NULL, "asyncio: show a task below those that wait for it, not below its loop", false},
 	{ID_GIL, "gil", NULL, "only threads that hold the GIL", false},
@@ -185,7 +188,8 @@ static int check(const struct arguments *a)
 	if (a->sample.sampler.async && a->sample.sampler.native)
 		return cli_wrong(&command_sample, "--async and --native do not go together");
 	if (!r->data_file && (r->source.n || r->include.n || r->omit.n || r->pylib || r->append || r->rcfile))
-		return cli_wrong(&command_sample, "--source, --include, --omit, --pylib, --append and --rcfile need --data-file");
+		return cli_wrong(&command_sample,
+				 "--source, --include, --omit, --pylib, --append and --rcfile need --data-file");
 	return CLI_RUN;
 }
 
@@ -211,7 +215,9 @@ static int run_with(struct arguments *a, int argc, char **argv)
 	a->sample.command = operand < argc ? argv + operand : NULL;
 	if (check(a) != CLI_RUN)
 		return CLI_EXIT_USAGE;
-	log_set_level(a->sample.verbose > 0 ? LOG_LEVEL_DEBUG : a->sample.verbose < 0 ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO);
+	log_set_level(a->sample.verbose > 0   ? LOG_LEVEL_DEBUG
+		      : a->sample.verbose < 0 ? LOG_LEVEL_ERROR
+					      : LOG_LEVEL_INFO);
 	r = a->record.data_file ? configure(a) : 0;
 	if (r != 0)
 		return r == CLI_WRONG ? CLI_EXIT_USAGE : 1;

@@ -21,7 +21,7 @@ enum config_switch { CONFIG_OFF, CONFIG_ON, CONFIG_UNSET };
 struct config_run {
 	bool branch, cover_pylib, parallel, relative_files, sigterm, timid;
 	char *command_line, *context, *core, *debug_file, *dynamic_context; /* NULL: not set */
-	char *data_file;						     /* ".coverage"; never NULL */
+	char *data_file;						    /* ".coverage"; never NULL */
 	struct string_list concurrency, debug, disable_warnings, include, omit, patch, plugins;
 	struct string_list source, source_pkgs, source_dirs;
 };

@@ -167,8 +167,8 @@ static bool drop_underscores(char *text)
 
 static int parse_number(const char *given, bool integer, double *ret)
 {
-	static const char *const words[] = {"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity",
-					    "nan", "+nan", "-nan"};
+	static const char *const words[] = {"inf",	 "+inf", "-inf", "infinity", "+infinity",
+					    "-infinity", "nan",	 "+nan", "-nan"};
 	_cleanup_free_ char *text = stripped(given, strlen(given));
 	char *end;
 

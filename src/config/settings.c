@@ -5,7 +5,10 @@
 
 #include <string.h>
 
-#define ROW(section, name, type) {#section, #name, type, offsetof(struct config, section.name)}
+#define ROW(section, name, type)                                                                                       \
+	{                                                                                                              \
+#section, #name, type, offsetof(struct config, section.name)                                           \
+	}
 
 const struct setting settings[] = {
 	ROW(run, branch, SETTING_BOOLEAN),
@@ -104,11 +107,10 @@ int settings_init(struct config *c)
 		.lcov.output = strdup("coverage.lcov"),
 	};
 	if (!c->run.data_file || !c->html.directory || !c->html.title || !c->xml.output || !c->json.output ||
-	    !c->lcov.output ||
-	    push_all(&c->report.exclude_lines, default_exclude, ARRAY_SIZE(default_exclude)) < 0 ||
+	    !c->lcov.output || push_all(&c->report.exclude_lines, default_exclude, ARRAY_SIZE(default_exclude)) < 0 ||
 	    push_all(&c->report.partial_branches, default_partial, ARRAY_SIZE(default_partial)) < 0 ||
-	    push_all(&c->report.partial_branches_always, default_partial_always,
-		     ARRAY_SIZE(default_partial_always)) < 0)
+	    push_all(&c->report.partial_branches_always, default_partial_always, ARRAY_SIZE(default_partial_always)) <
+		    0)
 		return -ENOMEM;
 	return 0;
 }

@@ -40,12 +40,12 @@ int settings_init(struct config *config) must_check;
  * Set the member of @p row in @p config to what stands at @p s of @p file, variables and home directories expanded. -EINVAL: it is of
  * another type, and the `why` of @p file says so; -ENOMEM.
  */
-int setting_read(struct config *config, const struct setting *row, struct config_file *file, const struct config_setting *s)
-	must_check;
+int setting_read(struct config *config, const struct setting *row, struct config_file *file,
+		 const struct config_setting *s) must_check;
 
 /** Add to @p list the items of @p s; each a line if @p regexes, else parted by commas and lines. Errors as above. */
-int setting_read_list(struct config_file *file, const struct config_setting *s, bool regexes, struct string_list *list)
-	must_check;
+int setting_read_list(struct config_file *file, const struct config_setting *s, bool regexes,
+		      struct string_list *list) must_check;
 
 /** Add the non-empty parts of @p text between any of @p separators, without white space around. -ENOMEM. */
 int setting_split(struct string_list *list, const char *text, const char *separators) must_check;

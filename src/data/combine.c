@@ -118,8 +118,7 @@ static int is_repeated(struct combination *c, struct seen *seen, struct part *pa
 	if (!other)
 		return hashmap_add(&seen->sizes, hash, part);
 	/* the first of its size was not hashed until now */
-	if (!other->has_digest && read_digest(c, other) &&
-	    hashmap_add(&seen->digests, other->digest.h[0], other) < 0)
+	if (!other->has_digest && read_digest(c, other) && hashmap_add(&seen->digests, other->digest.h[0], other) < 0)
 		return -ENOMEM;
 	if (!read_digest(c, part))
 		return 0;
@@ -133,8 +132,8 @@ static int refuse_mixture(struct combination *c, const struct part *part, const 
 {
 	return fail(c, -EINVAL,
 		    record->has_arcs ? "Can't combine branch coverage data with statement data: "
-				       "data file '%s' measured branch coverage, but data file '%s' didn't" :
-				       "Can't combine statement coverage data with branch data: "
+				       "data file '%s' measured branch coverage, but data file '%s' didn't"
+				     : "Can't combine statement coverage data with branch data: "
 				       "data file '%s' didn't measure branch coverage, but data file '%s' did",
 		    part->path, c->file_path);
 }
@@ -269,7 +268,8 @@ static int read_old(struct combination *c)
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
-		return fail(c, r == -EINVAL ? -EBADMSG : r, "cannot append to %s: %s", c->options->data_file, c->file.why);
+		return fail(c, r == -EINVAL ? -EBADMSG : r, "cannot append to %s: %s", c->options->data_file,
+			    c->file.why);
 	c->has_data = record_has_lines(&c->record);
 	return 0;
 }

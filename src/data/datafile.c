@@ -57,7 +57,7 @@ int datafile_init(struct datafile *file, const char *path)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 
-	*file = (struct datafile){ .dirfd = -1, .path = strdup(path), .name = strdup(name) };
+	*file = (struct datafile){.dirfd = -1, .path = strdup(path), .name = strdup(name)};
 	if (!file->path || !file->name)
 		return fail_errno(file, -ENOMEM);
 	if (!*path)
@@ -69,7 +69,7 @@ int datafile_init(struct datafile *file, const char *path)
 
 int datafile_init_suffixed(struct datafile *file, const struct datafile *of, const char *suffix)
 {
-	*file = (struct datafile){ .dirfd = fcntl(of->dirfd, F_DUPFD_CLOEXEC, 3) };
+	*file = (struct datafile){.dirfd = fcntl(of->dirfd, F_DUPFD_CLOEXEC, 3)};
 	if (file->dirfd < 0)
 		return fail_errno(file, -errno);
 	if (asprintf(&file->name, "%s%s", of->name, suffix) < 0)
@@ -137,8 +137,8 @@ static int temp_file_create_named(struct temp_file *temp)
 {
 	for (int i = 0; i < TEMP_TRIES; i++) {
 		temp_name(temp->name);
-		temp->fd = openat(temp->dirfd, temp->name,
-				  O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, DATAFILE_MODE);
+		temp->fd = openat(temp->dirfd, temp->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+				  DATAFILE_MODE);
 		if (temp->fd >= 0) {
 			/* says that we are alive to whoever clears up; where it cannot, age does */
 			(void)!flock(temp->fd, LOCK_EX | LOCK_NB);
@@ -153,7 +153,7 @@ static int temp_file_create_named(struct temp_file *temp)
 
 static int temp_file_create(struct temp_file *temp, int dirfd)
 {
-	*temp = (struct temp_file){ .dirfd = dirfd };
+	*temp = (struct temp_file){.dirfd = dirfd};
 	temp->fd = openat(dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, DATAFILE_MODE);
 	if (temp->fd >= 0)
 		return 0;
@@ -193,7 +193,7 @@ static int temp_file_name(struct temp_file *temp)
  */
 static void remove_journals(int dirfd, const char *name)
 {
-	static const char *const suffixes[] = { "-journal", "-wal", "-shm" };
+	static const char *const suffixes[] = {"-journal", "-wal", "-shm"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
 		char journal[NAME_MAX + 1];
@@ -303,16 +303,14 @@ static int check_replaceable(struct datafile *file)
 		return datafile_fail(file, -ENOTSUP, "not a regular file");
 	if (fstat(file->dirfd, &dir) < 0)
 		return fail_errno(file, -errno);
-	if ((dir.st_mode & S_ISVTX) && geteuid() != 0 && st.st_uid != geteuid() &&
-	    dir.st_uid != geteuid())
+	if ((dir.st_mode & S_ISVTX) && geteuid() != 0 && st.st_uid != geteuid() && dir.st_uid != geteuid())
 		return datafile_fail(file, -EPERM, "another user's file in a sticky directory");
 	return 0;
 }
 
 static bool is_temp_name(const char *name)
 {
-	return strlen(name) == TEMP_NAME_SIZE - 1 &&
-	       !strncmp(name, TEMP_PREFIX, strlen(TEMP_PREFIX)) &&
+	return strlen(name) == TEMP_NAME_SIZE - 1 && !strncmp(name, TEMP_PREFIX, strlen(TEMP_PREFIX)) &&
 	       !strcmp(name + strlen(TEMP_PREFIX) + TEMP_RANDOM, TEMP_SUFFIX);
 }
 
@@ -347,7 +345,7 @@ static void remove_stale(int dirfd)
 
 int datafile_check_writable(struct datafile *file)
 {
-	_cleanup_(temp_file_deinit) struct temp_file temp = { .fd = -1 };
+	_cleanup_(temp_file_deinit) struct temp_file temp = {.fd = -1};
 	int r;
 
 	r = check_replaceable(file);

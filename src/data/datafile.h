@@ -30,11 +30,11 @@
 
 struct datafile {
 	int dirfd;
-	int replaced;               /* descriptor of the file that was replaced last, or 0 */
-	char *name;                 /* in that directory */
-	char *path;                 /* as given, for messages */
+	int replaced;		      /* descriptor of the file that was replaced last, or 0 */
+	char *name;		      /* in that directory */
+	char *path;		      /* as given, for messages */
 	struct datafile_draft *draft; /* see datafile_prepare() */
-	char why[DATAFILE_WHY_MAX]; /* why the last call failed: "PATH: WHY" makes a message */
+	char why[DATAFILE_WHY_MAX];   /* why the last call failed: "PATH: WHY" makes a message */
 };
 
 /**
@@ -44,8 +44,7 @@ struct datafile {
 int datafile_init(struct datafile *file, const char *path) must_check;
 
 /** The file of the same directory whose name is that of @p of with @p suffix behind it. */
-int datafile_init_suffixed(struct datafile *file, const struct datafile *of,
-			   const char *suffix) must_check;
+int datafile_init_suffixed(struct datafile *file, const struct datafile *of, const char *suffix) must_check;
 
 void datafile_deinit(struct datafile *file);
 #define _cleanup_datafile_ _cleanup_(datafile_deinit)

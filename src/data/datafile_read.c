@@ -73,8 +73,7 @@ static int reader_result(struct reader *rd, int code)
 		r = code == SQLITE_IOERR_SHORT_READ ? -EBADMSG : -EIO;
 		break;
 	}
-	return datafile_fail(rd->file, r, "%s",
-			     rd->db ? sqlite3_errmsg(rd->db) : sqlite3_errstr(code));
+	return datafile_fail(rd->file, r, "%s", rd->db ? sqlite3_errmsg(rd->db) : sqlite3_errstr(code));
 }
 
 static int reader_corrupt(struct reader *rd, const char *what)
@@ -189,8 +188,8 @@ static int read_version(struct reader *rd, sqlite3_stmt *row)
 
 	if (version == DATAFILE_SCHEMA_VERSION)
 		return 1;
-	return datafile_fail(rd->file, -EPROTO, "schema %lld of the data, not %d",
-			     (long long)version, DATAFILE_SCHEMA_VERSION);
+	return datafile_fail(rd->file, -EPROTO, "schema %lld of the data, not %d", (long long)version,
+			     DATAFILE_SCHEMA_VERSION);
 }
 
 static int check_version(struct reader *rd)
@@ -391,7 +390,7 @@ static int read_executable(struct reader *rd, sqlite3_stmt *row)
 
 static int read_function(struct reader *rd, sqlite3_stmt *row)
 {
-	_cleanup_(lineset_deinit) struct lineset lines = { 0 };
+	_cleanup_(lineset_deinit) struct lineset lines = {0};
 	sqlite3_int64 first_line = sqlite3_column_int64(row, 2);
 	struct record_file *file = column_file(rd, row, 0);
 	const char *name = column_text(row, 1);
@@ -514,8 +513,8 @@ static int read_database(struct reader *rd, off_t size)
 static int read_data(struct datafile *file, struct record *rec, bool arcs_welcome, bool tracers_welcome)
 {
 	_cleanup_record_ struct record found;
-	struct reader rd = { .file = file, .rec = &found, .arcs_welcome = arcs_welcome,
-			     .tracers_welcome = tracers_welcome };
+	struct reader rd = {
+		.file = file, .rec = &found, .arcs_welcome = arcs_welcome, .tracers_welcome = tracers_welcome};
 	off_t size = 0;
 	int r;
 
@@ -535,7 +534,7 @@ static int read_data(struct datafile *file, struct record *rec, bool arcs_welcom
 		*rec = found;
 		found = empty;
 	} else if (record_merge(rec, &found) < 0)
-		return reader_result(&(struct reader){ .file = file }, SQLITE_NOMEM);
+		return reader_result(&(struct reader){.file = file}, SQLITE_NOMEM);
 	return 0;
 }
 
@@ -564,7 +563,7 @@ static int row_ours(struct reader *rd, sqlite3_stmt *row)
 
 bool datafile_is_ours(struct datafile *file)
 {
-	struct reader rd = { .file = file };
+	struct reader rd = {.file = file};
 	off_t size = 0;
 	bool ret;
 

@@ -6,8 +6,7 @@
 #define DATAFILE_SCHEMA_VERSION 7
 
 /** Set `why` of @p file and return @p r. */
-int datafile_fail(struct datafile *file, int r, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+int datafile_fail(struct datafile *file, int r, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /** A database to be, with its tables and what is known by now, in memory, before there is a file. */
 struct datafile_draft;

@@ -59,8 +59,7 @@ static int file_write(sqlite3_file *file, const void *buf, int n, sqlite3_int64 
 	size_t done = 0, want = (size_t)n;
 
 	while (done < want) {
-		ssize_t r = pwrite(vfs->fd, (const char *)buf + done, want - done,
-				   offset + (off_t)done);
+		ssize_t r = pwrite(vfs->fd, (const char *)buf + done, want - done, offset + (off_t)done);
 
 		if (r < 0 && errno == EINTR)
 			continue;
@@ -135,8 +134,7 @@ static const sqlite3_io_methods file_methods = {
 	.xDeviceCharacteristics = file_characteristics,
 };
 
-static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *ret, int flags,
-		    int *out_flags)
+static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *ret, int flags, int *out_flags)
 {
 	struct vfs_file *file = (struct vfs_file *)ret;
 
@@ -195,7 +193,7 @@ int datafile_vfs_open(struct datafile_vfs *vfs, int fd, sqlite3 **ret)
 {
 	int r;
 
-	*vfs = (struct datafile_vfs){ .fd = fd };
+	*vfs = (struct datafile_vfs){.fd = fd};
 	*ret = NULL;
 	/* SQLite keeps VFSes by name; that of this one is its address */
 	snprintf(vfs->name, sizeof(vfs->name), "pycov-trace-%p", (void *)vfs);
@@ -217,8 +215,7 @@ int datafile_vfs_open(struct datafile_vfs *vfs, int fd, sqlite3 **ret)
 	r = sqlite3_vfs_register(&vfs->vfs, 0);
 	if (r != SQLITE_OK)
 		return r;
-	return sqlite3_open_v2("data", ret,
-			       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+	return sqlite3_open_v2("data", ret, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
 			       vfs->name);
 }
 

@@ -11,12 +11,13 @@
 
 /* The file is private until it is complete: no journal, no locks, nothing to wait for. There is none yet, to which pages
  * could be moved. */
-static const char prepare_sql[] = "pragma page_size=4096;"
-				  "pragma cache_spill=off;"
-				  "pragma journal_mode=off;"
-				  "pragma synchronous=off;"
-				  "pragma temp_store=memory;"
-				  "begin;";
+static const char prepare_sql[] =
+	"pragma page_size=4096;"
+	"pragma cache_spill=off;"
+	"pragma journal_mode=off;"
+	"pragma synchronous=off;"
+	"pragma temp_store=memory;"
+	"begin;";
 
 /* Tables, columns and keys as in coverage/sqldata.py, then ours. */
 static const char schema_sql[] =
@@ -61,15 +62,17 @@ static const char *const statement_sql[N_STATEMENTS] = {
 	[INSERT_ARC] = "insert or ignore into arc values (?, ?, ?, ?)",
 	[INSERT_EXECUTABLE] = "insert or replace into pycov_trace_executable values (?, ?)",
 	[INSERT_TRACER] = "insert into tracer values (?, ?)",
-	[INSERT_FUNCTION] = "insert or replace into pycov_trace_function (file_id, name, first_line, numbits, rowid)"
-			    " values (?, ?, ?, ?, ?)",
+	[INSERT_FUNCTION] =
+		"insert or replace into pycov_trace_function (file_id, name, first_line, numbits, rowid)"
+		" values (?, ?, ?, ?, ?)",
 	[INSERT_SAMPLES] = "insert into pycov_trace_samples values (?, ?, ?)",
 };
 
 /* Only where something was sampled. */
-static const char samples_sql[] = "create table if not exists pycov_trace_samples"
-				  " (file_id integer, line integer, samples integer,"
-				  " unique (file_id, line));";
+static const char samples_sql[] =
+	"create table if not exists pycov_trace_samples"
+	" (file_id integer, line integer, samples integer,"
+	" unique (file_id, line));";
 
 struct datafile_draft {
 	struct datafile *file;
@@ -104,8 +107,7 @@ static int writer_result(struct datafile_draft *w, int code)
 		r = -ENOMEM;
 	else if ((code & 0xff) == SQLITE_FULL || (code & 0xff) == SQLITE_TOOBIG)
 		r = -EFBIG;
-	return datafile_fail(w->file, r, "SQLite: %s",
-			     w->db ? sqlite3_errmsg(w->db) : sqlite3_errstr(code));
+	return datafile_fail(w->file, r, "SQLite: %s", w->db ? sqlite3_errmsg(w->db) : sqlite3_errstr(code));
 }
 
 static int writer_exec(struct datafile_draft *w, const char *sql)
@@ -119,8 +121,7 @@ static int writer_statement(struct datafile_draft *w, enum statement which, sqli
 	int r = 0;
 
 	if (!w->statements[which])
-		r = writer_result(w, sqlite3_prepare_v3(w->db, statement_sql[which], -1,
-							SQLITE_PREPARE_PERSISTENT,
+		r = writer_result(w, sqlite3_prepare_v3(w->db, statement_sql[which], -1, SQLITE_PREPARE_PERSISTENT,
 							&w->statements[which], NULL));
 	*ret = w->statements[which];
 	return r;
@@ -157,8 +158,7 @@ static int fill_numbits(struct datafile_draft *w, const char *table, const struc
 
 	if (!chunk)
 		return writer_result(w, SQLITE_NOMEM);
-	code = sqlite3_blob_open(w->db, "main", table, "numbits", sqlite3_last_insert_rowid(w->db), 1,
-				 &blob);
+	code = sqlite3_blob_open(w->db, "main", table, "numbits", sqlite3_last_insert_rowid(w->db), 1, &blob);
 	for (size_t at = 0; code == SQLITE_OK && at < size; at += NUMBITS_CHUNK) {
 		size_t n = size - at < NUMBITS_CHUNK ? size - at : NUMBITS_CHUNK;
 
@@ -271,8 +271,7 @@ static int write_executable(struct datafile_draft *w, sqlite3_int64 id, const st
 	return insert_numbits(w, insert, 2, "pycov_trace_executable", lines);
 }
 
-static int write_function(struct datafile_draft *w, sqlite3_int64 id,
-			  const struct record_function *function)
+static int write_function(struct datafile_draft *w, sqlite3_int64 id, const struct record_function *function)
 {
 	sqlite3_stmt *insert;
 	int r;
@@ -312,8 +311,7 @@ static int write_functions(struct datafile_draft *w, sqlite3_int64 id, const str
 	if (record_sorted_functions(file, &functions, &n) < 0)
 		return writer_result(w, SQLITE_NOMEM);
 	for (size_t i = 0; i < n; i++) {
-		if (!utf8_valid(functions[i]->name) ||
-		    has_lines(w, &functions[i]->drafted, &functions[i]->executable))
+		if (!utf8_valid(functions[i]->name) || has_lines(w, &functions[i]->drafted, &functions[i]->executable))
 			continue;
 		r = write_function(w, id, functions[i]);
 		if (r < 0)

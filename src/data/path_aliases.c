@@ -138,7 +138,8 @@ static int prepare_pattern(struct path_aliases *a, const char *pattern, char **r
 		return -ENOMEM;
 	if (n && cut[n - 1] == '*')
 		return -EINVAL;
-	if (!a->relative && *cut != '*' && !is_absolute(cut) && !(isalpha((unsigned char)*cut) && !strcmp(cut + 1, ":"))) {
+	if (!a->relative && *cut != '*' && !is_absolute(cut) &&
+	    !(isalpha((unsigned char)*cut) && !strcmp(cut + 1, ":"))) {
 		r = real_path(a, cut, &real);
 		if (r < 0)
 			return r;
@@ -165,8 +166,8 @@ static int add_rule(struct path_aliases *a, const char *pattern, const char *res
 	if (r < 0)
 		return r;
 	alias->original = strdup(pattern);
-	if (asprintf(&alias->result, "%.*s%c", (int)length_without_separators(result), result,
-		     separator_of(result)) < 0)
+	if (asprintf(&alias->result, "%.*s%c", (int)length_without_separators(result), result, separator_of(result)) <
+	    0)
 		alias->result = NULL;
 	if (!alias->original || !alias->result)
 		return -ENOMEM;
@@ -207,7 +208,8 @@ static size_t literal_prefix(const char *path, const char *literal)
 	size_t n = strlen(literal), found = 0;
 
 	for (size_t i = 0; path[i]; i++)
-		if ((i == 0 || is_separator(path[i - 1])) && !strncmp(path + i, literal, n) && is_separator(path[i + n]))
+		if ((i == 0 || is_separator(path[i - 1])) && !strncmp(path + i, literal, n) &&
+		    is_separator(path[i + n]))
 			found = i + n + 1;
 	return found;
 }

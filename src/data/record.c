@@ -4,7 +4,7 @@
 
 void record_init(struct record *rec)
 {
-	*rec = (struct record){ 0 };
+	*rec = (struct record){0};
 	hash_key_init(&rec->key);
 }
 
@@ -138,15 +138,13 @@ static int lines_insert(struct record_file *file, size_t at, const struct record
 			return -ENOMEM;
 		file->lines = lines;
 	}
-	memmove(file->lines + at + 1, file->lines + at,
-		(file->n_lines - at) * sizeof(*file->lines));
-	file->lines[at] = (struct record_lines){ .context = context };
+	memmove(file->lines + at + 1, file->lines + at, (file->n_lines - at) * sizeof(*file->lines));
+	file->lines[at] = (struct record_lines){.context = context};
 	file->n_lines++;
 	return 0;
 }
 
-static int lines_get(struct record *rec, struct record_file *file, const char *context,
-		     struct record_lines **ret)
+static int lines_get(struct record *rec, struct record_file *file, const char *context, struct record_lines **ret)
 {
 	struct record_context *ctx;
 	size_t at;
@@ -165,8 +163,7 @@ static int lines_get(struct record *rec, struct record_file *file, const char *c
 	return 0;
 }
 
-int record_file_lines(struct record *rec, struct record_file *file, const char *context,
-		      struct lineset **ret)
+int record_file_lines(struct record *rec, struct record_file *file, const char *context, struct lineset **ret)
 {
 	struct record_lines *lines;
 	int r = lines_get(rec, file, context, &lines);
@@ -221,8 +218,7 @@ static int add_end(struct lineset *lines, int32_t end)
 	return end > 0 ? lineset_add(lines, (uint32_t)end) : 0;
 }
 
-int record_file_add_arc(struct record *rec, struct record_file *file, const char *context,
-			struct record_arc arc)
+int record_file_add_arc(struct record *rec, struct record_file *file, const char *context, struct record_arc arc)
 {
 	struct record_lines *lines;
 	int r;
@@ -253,8 +249,7 @@ static bool function_matches(const void *entry, const void *key)
 	const struct record_function *function = entry;
 	const struct function_key *wanted = key;
 
-	return function->first_line == wanted->first_line &&
-	       strcmp(function->name, wanted->name) == 0;
+	return function->first_line == wanted->first_line && strcmp(function->name, wanted->name) == 0;
 }
 
 static int function_get(struct record *rec, struct record_file *file, struct function_key key,
@@ -280,20 +275,19 @@ static int function_get(struct record *rec, struct record_file *file, struct fun
 	return 0;
 }
 
-int record_file_add_function(struct record *rec, struct record_file *file, const char *name,
-			     uint32_t first_line, const struct lineset *executable)
+int record_file_add_function(struct record *rec, struct record_file *file, const char *name, uint32_t first_line,
+			     const struct lineset *executable)
 {
 	struct record_function *function;
 	int r;
 
-	r = function_get(rec, file, (struct function_key){ name, first_line }, &function);
+	r = function_get(rec, file, (struct function_key){name, first_line}, &function);
 	if (r < 0 || !executable)
 		return r;
 	return lineset_or(&function->executable, executable);
 }
 
-static int merge_functions(struct record *rec, struct record_file *file,
-			   const struct record_file *from)
+static int merge_functions(struct record *rec, struct record_file *file, const struct record_file *from)
 {
 	for (size_t i = 0; i < from->functions.n_slots; i++) {
 		const struct record_function *function = from->functions.slots[i].entry;
@@ -301,8 +295,7 @@ static int merge_functions(struct record *rec, struct record_file *file,
 
 		if (!function)
 			continue;
-		r = record_file_add_function(rec, file, function->name, function->first_line,
-					     &function->executable);
+		r = record_file_add_function(rec, file, function->name, function->first_line, &function->executable);
 		if (r < 0)
 			return r;
 	}
@@ -438,8 +431,7 @@ int record_merge(struct record *rec, const struct record *from)
 	return 0;
 }
 
-static int sorted(const struct hashmap *map, int (*compare)(const void *, const void *),
-		  void ***ret, size_t *n)
+static int sorted(const struct hashmap *map, int (*compare)(const void *, const void *), void ***ret, size_t *n)
 {
 	void **entries = calloc(map->count + 1, sizeof(*entries));
 	size_t count = 0;
@@ -512,8 +504,7 @@ static int compare_functions(const void *a, const void *b)
 	return strcmp((*x)->name, (*y)->name);
 }
 
-int record_sorted_functions(const struct record_file *file, struct record_function ***ret,
-			    size_t *n)
+int record_sorted_functions(const struct record_file *file, struct record_function ***ret, size_t *n)
 {
 	return sorted(&file->functions, compare_functions, (void ***)ret, n);
 }

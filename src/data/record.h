@@ -61,12 +61,12 @@ struct record_sample {
 
 struct record_file {
 	char *path;
-	char *tracer;  /* the plugin of coverage.py that traced it; NULL: none */
-	size_t number; /* order of appearance in this record */
+	char *tracer;		    /* the plugin of coverage.py that traced it; NULL: none */
+	size_t number;		    /* order of appearance in this record */
 	struct record_lines *lines; /* sorted by the id of the context */
 	size_t n_lines;
-	struct lineset executable; /* every line with code, as the interpreter had it */
-	struct hashmap functions;  /* of struct record_function */
+	struct lineset executable;     /* every line with code, as the interpreter had it */
+	struct hashmap functions;      /* of struct record_function */
 	struct record_sample *samples; /* sorted by line */
 	size_t n_samples, samples_room;
 	struct record_draft drafted;
@@ -74,10 +74,10 @@ struct record_file {
 
 /** Set up with record_init(). The members are for reading. */
 struct record {
-	struct hashmap files;    /* of struct record_file */
+	struct hashmap files;	 /* of struct record_file */
 	struct hashmap contexts; /* of struct record_context */
 	struct hash_key key;
-	bool has_arcs; /* the data is arcs; else there are none */
+	bool has_arcs;	/* the data is arcs; else there are none */
 	uint32_t draft; /* number of the draft that was last begun with it; 0: none */
 };
 
@@ -109,8 +109,8 @@ size_t record_arcs_sort(struct record_arc *arcs, size_t n);
  * Add a function; of two with the same name and first line (a lambda twice on a line, the same
  * file loaded twice) the lines are united. @p executable may be NULL; it is copied.
  */
-int record_file_add_function(struct record *rec, struct record_file *file, const char *name,
-			     uint32_t first_line, const struct lineset *executable) must_check;
+int record_file_add_function(struct record *rec, struct record_file *file, const char *name, uint32_t first_line,
+			     const struct lineset *executable) must_check;
 
 /** Add to the number of samples of a line, up to INT64_MAX. -ERANGE: no line. */
 int record_file_add_samples(struct record_file *file, uint32_t line, uint64_t samples) must_check;
@@ -137,9 +137,7 @@ int record_merge_mapped(struct record *rec, const struct record *from, record_ma
 int record_sorted_files(const struct record *rec, struct record_file ***ret, size_t *n) must_check;
 
 /** Yield the contexts that occur, sorted by name. As record_sorted_files(). */
-int record_sorted_contexts(const struct record *rec, struct record_context ***ret,
-			   size_t *n) must_check;
+int record_sorted_contexts(const struct record *rec, struct record_context ***ret, size_t *n) must_check;
 
 /** Yield the functions of a file sorted by first line, then name. As record_sorted_files(). */
-int record_sorted_functions(const struct record_file *file, struct record_function ***ret,
-			    size_t *n) must_check;
+int record_sorted_functions(const struct record_file *file, struct record_function ***ret, size_t *n) must_check;

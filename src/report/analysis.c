@@ -90,8 +90,7 @@ static char *qualify(const struct region_finder *f, const struct statement *s, u
 
 	if (strlen(prefix) > QUALIFIED_MAX)
 		prefix = "...";
-	if (asprintf(&name, "%s%s%.*s", prefix, outer ? "." : "", (int)s->name_length,
-		     f->a->source.text + s->name) < 0)
+	if (asprintf(&name, "%s%s%.*s", prefix, outer ? "." : "", (int)s->name_length, f->a->source.text + s->name) < 0)
 		return NULL;
 	return name;
 }

@@ -15,7 +15,7 @@ enum line_flag {
 	LINE_EXECUTED = 2,  /* and it ran. A line that is a statement and did not run is missing. */
 	LINE_EXCLUDED = 4,  /* comments and empty lines may be excluded too */
 	LINE_DOCSTRING = 8,
-	LINE_RAW = 16,	   /* has code, counted here or in the first line of its statement */
+	LINE_RAW = 16,	     /* has code, counted here or in the first line of its statement */
 	LINE_NO_BRANCH = 32, /* `# pragma: no branch` and the like */
 	LINE_START = 64,     /* where the data has branches: the first line of a statement with code */
 };
@@ -47,19 +47,19 @@ enum region_kind { REGION_FUNCTION, REGION_CLASS };
  */
 struct region {
 	enum region_kind kind;
-	char *name;		    /* with the names of the functions and classes around it */
-	uint32_t start;		    /* the line of `def` or `class` */
+	char *name;			/* with the names of the functions and classes around it */
+	uint32_t start;			/* the line of `def` or `class` */
 	uint32_t first_line, last_line; /* its lowest and highest line; 0 if it has no lines */
 };
 
 /** What a branch does. */
 enum branch_way {
 	BRANCH_JUMP,
-	BRANCH_RETURN,	    /* from the function `owner` */
-	BRANCH_EXCEPT,	    /* an exception leaves the function `owner` */
-	BRANCH_EXIT_CLASS,  /* the end of the body of the class `owner` */
+	BRANCH_RETURN,	   /* from the function `owner` */
+	BRANCH_EXCEPT,	   /* an exception leaves the function `owner` */
+	BRANCH_EXIT_CLASS, /* the end of the body of the class `owner` */
 	BRANCH_EXIT_MODULE,
-	BRANCH_EXIT,	    /* one of these */
+	BRANCH_EXIT, /* one of these */
 };
 
 /** An arc between lines. @p to is negative for the way out of the code object of line -@p to. */
@@ -68,8 +68,8 @@ struct branch {
 	int32_t to;
 	bool executed, missing; /* neither: `no branch` was asked for, or it leads to an excluded line */
 	enum branch_way way;
-	uint32_t owner;		/* index of the statement */
-	bool excluded;		/* it leads to an excluded line: not in the numbers */
+	uint32_t owner; /* index of the statement */
+	bool excluded;	/* it leads to an excluded line: not in the numbers */
 };
 
 struct analysis {
@@ -78,11 +78,11 @@ struct analysis {
 	struct source source;		/* `text` is NULL if the source is missing */
 	struct syntax syntax;		/* empty without a source */
 	uint32_t n_lines;
-	uint8_t *lines; /* flags of line 1 to n_lines + 1, at the index of the line. The last of them is
+	uint8_t *lines;		 /* flags of line 1 to n_lines + 1, at the index of the line. The last of them is
 			   beyond the text, but may be excluded, as coverage.py has it. */
-	bool is_guessed;		/* its lines with code are, for there was no Python to compile it */
-	bool has_branches;		/* the data has arcs */
-	struct branch *branches;	/* of lines with more than one way on, sorted by from, then to */
+	bool is_guessed;	 /* its lines with code are, for there was no Python to compile it */
+	bool has_branches;	 /* the data has arcs */
+	struct branch *branches; /* of lines with more than one way on, sorted by from, then to */
 	size_t n_branches;
 	struct numbers numbers;
 };

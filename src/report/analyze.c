@@ -167,7 +167,10 @@ static void count(struct analysis *a)
 static int explain(int r, const char *path, char why[ANALYZE_WHY_MAX])
 {
 	snprintf(why, ANALYZE_WHY_MAX, "%s: '%s'",
-		 r == -ENOTSUP ? "not a regular file" : r == -EILSEQ ? "unknown encoding" : strerror(-r), path);
+		 r == -ENOTSUP	? "not a regular file"
+		 : r == -EILSEQ ? "unknown encoding"
+				: strerror(-r),
+		 path);
 	return r == -EILSEQ ? -EBADMSG : r;
 }
 

@@ -10,9 +10,9 @@
 
 #include <string.h>
 
-#define WITHS_MAX 128	/* in each other: not more than levels of indentation */
-#define BLOCKS_MAX 256	/* the same, a level may have two */
-#define CHAIN_MAX 1000	/* of `with` statements that end each other's bodies */
+#define WITHS_MAX 128  /* in each other: not more than levels of indentation */
+#define BLOCKS_MAX 256 /* the same, a level may have two */
+#define CHAIN_MAX 1000 /* of `with` statements that end each other's bodies */
 
 struct line_list {
 	uint32_t *lines;
@@ -539,8 +539,8 @@ static void find_fixers(struct finder *f)
 		arc_key key = f->with_exits.keys[i];
 
 		if (next_of(&nexts, (uint32_t)to_of(key)))
-			f->fixers[f->n_fixers++] = (struct fixer){
-				key, key_of(from_of(key), final_next(f, &nexts, (uint32_t)to_of(key)))};
+			f->fixers[f->n_fixers++] =
+				(struct fixer){key, key_of(from_of(key), final_next(f, &nexts, (uint32_t)to_of(key)))};
 	}
 	for (size_t i = 0; f->fixers && i < nexts.n; i++) {
 		int32_t start = from_of(nexts.keys[i]);

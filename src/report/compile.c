@@ -83,8 +83,8 @@ void compiler_free(struct compiler *compiler)
 static void run(const char *python, int fd)
 {
 	struct rlimit memory = {BYTES_MAX, BYTES_MAX}, core = {0, 0};
-	char *const argv[] = {(char *)python, (char *)"-I", (char *)"-S",     (char *)"-E",
-			      (char *)"-X", (char *)"utf8", (char *)"-c", (char *)program, NULL};
+	char *const argv[] = {(char *)python, (char *)"-I", (char *)"-S",    (char *)"-E", (char *)"-X",
+			      (char *)"utf8", (char *)"-c", (char *)program, NULL};
 
 	if (dup2(fd, 0) < 0 || dup2(fd, 1) < 0 || !freopen("/dev/null", "w", stderr))
 		_exit(126);

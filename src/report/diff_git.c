@@ -15,8 +15,8 @@ struct git {
 };
 
 /* Settings that would change the text are set here; what is left is in a form that patch_read() knows. */
-#define GIT                                                                                                  \
-	"git", "-c", "core.quotePath=true", "-c", "diff.relative=false", "-c", "diff.interHunkContext=0", "-c", \
+#define GIT                                                                                                            \
+	"git", "-c", "core.quotePath=true", "-c", "diff.relative=false", "-c", "diff.interHunkContext=0", "-c",        \
 		"diff.suppressBlankEmpty=false"
 
 static int git_start(const char *const *argv, struct git *ret)
@@ -81,9 +81,20 @@ static int read_top(char **ret)
 
 int diff_from_git(const char *revision, struct patch *patch, char **top, char why[REPORT_WHY_MAX])
 {
-	const char *const argv[] = {GIT, "diff", "-U0", "-M", "--no-color", "--no-ext-diff", "--no-textconv",
-				    "--ignore-submodules=all", "--src-prefix=a/", "--dst-prefix=b/", "--end-of-options",
-				    revision, "--", NULL};
+	const char *const argv[] = {GIT,
+				    "diff",
+				    "-U0",
+				    "-M",
+				    "--no-color",
+				    "--no-ext-diff",
+				    "--no-textconv",
+				    "--ignore-submodules=all",
+				    "--src-prefix=a/",
+				    "--dst-prefix=b/",
+				    "--end-of-options",
+				    revision,
+				    "--",
+				    NULL};
 	unsigned long line = 0;
 	struct git git;
 	int r, ended;

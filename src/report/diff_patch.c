@@ -237,7 +237,8 @@ static int put_text(const struct judgement *j)
 	for (size_t i = 0; i < j->n_rows; i++)
 		if (name_width(j->rows[i].name) > width)
 			width = name_width(j->rows[i].name);
-	fprintf(j->out, "%-*s   Changed   Miss %*s   Missing\n", (int)width, "Name", j->options->report->precision + 7, "Cover");
+	fprintf(j->out, "%-*s   Changed   Miss %*s   Missing\n", (int)width, "Name", j->options->report->precision + 7,
+		"Cover");
 	put_rule(j, width);
 	for (size_t i = 0; r == 0 && i < j->n_rows; i++)
 		if (j->rows[i].changed.count)

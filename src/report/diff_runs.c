@@ -63,7 +63,8 @@ static int side_read(struct side *side, char *why)
 
 static bool is_wanted(const struct comparison *c, const char *path)
 {
-	return (!c->options->report->include.n || glob_list_match(&c->include, path)) && !glob_list_match(&c->omit, path);
+	return (!c->options->report->include.n || glob_list_match(&c->include, path)) &&
+	       !glob_list_match(&c->omit, path);
 }
 
 /* The next file of either side, in the order of their paths; the other is NULL where it has none of that name. */
@@ -88,7 +89,7 @@ static bool next_pair(struct comparison *c, const struct record_file **a, const 
 
 struct file_diff {
 	const char *path;
-	struct lineset a, b;		/* what ran, then what ran there alone */
+	struct lineset a, b;	   /* what ran, then what ran there alone */
 	struct lineset executable; /* of both: no line of it is passed over in a range */
 	uint32_t n_both;
 };
@@ -234,8 +235,8 @@ static void put_summary(const struct comparison *c)
 		fprintf(c->out, "No differences: %lu line%s in both.\n", c->n_both, c->n_both == 1 ? "" : "s");
 		return;
 	}
-	fprintf(c->out, "\n%lu file%s: %lu line%s only in ", c->n_files, c->n_files == 1 ? " differs" : "s differ", c->n_a,
-		c->n_a == 1 ? "" : "s");
+	fprintf(c->out, "\n%lu file%s: %lu line%s only in ", c->n_files, c->n_files == 1 ? " differs" : "s differ",
+		c->n_a, c->n_a == 1 ? "" : "s");
 	diff_out_name(c->out, c->a.path);
 	fprintf(c->out, ", %lu only in ", c->n_b);
 	diff_out_name(c->out, c->b.path);

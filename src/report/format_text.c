@@ -259,7 +259,10 @@ static size_t put_text_header(struct table *t)
 	size_t width = 0;
 
 	for (enum column c = 0; c < N_COLUMNS; c++) {
-		size_t n = c == COLUMN_NAME ? t->name_width : c == COLUMN_COVER ? t->cover_width : c == COLUMN_MISSING ? 10 : 7;
+		size_t n = c == COLUMN_NAME	 ? t->name_width
+			   : c == COLUMN_COVER	 ? t->cover_width
+			   : c == COLUMN_MISSING ? 10
+						 : 7;
 
 		if (!has_column(t, c))
 			continue;
@@ -365,7 +368,9 @@ static int put_markdown_total(struct table *t)
 			put_left(line, text, t->name_width);
 		} else {
 			put_right(line, c == COLUMN_MISSING ? "" : text,
-				  c == COLUMN_COVER ? t->cover_width : c == COLUMN_MISSING ? 10 : 9);
+				  c == COLUMN_COVER	? t->cover_width
+				  : c == COLUMN_MISSING ? 10
+							: 9);
 		}
 		fputs(" |", line);
 	}

@@ -15,7 +15,8 @@
 #define HIT (UINT32_C(1) << 31)
 
 /* A file: its name, relative to one of the sources, its lines, and what they add up to. */
-struct class {
+struct class
+{
 	char *name, *package;
 	size_t package_length; /* of the directory in the name, of as many levels as the settings allow */
 	uint32_t *lines;       /* with HIT, if it ran */

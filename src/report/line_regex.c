@@ -13,8 +13,8 @@
 #define HEAP_KIB 65536
 #define JIT_STACK_MAX (8 << 20)
 
-#define OPTIONS (PCRE2_MULTILINE | PCRE2_ALT_CIRCUMFLEX | PCRE2_NEVER_BACKSLASH_C | PCRE2_MATCH_UNSET_BACKREF | \
-		 PCRE2_DUPNAMES)
+#define OPTIONS                                                                                                        \
+	(PCRE2_MULTILINE | PCRE2_ALT_CIRCUMFLEX | PCRE2_NEVER_BACKSLASH_C | PCRE2_MATCH_UNSET_BACKREF | PCRE2_DUPNAMES)
 
 struct line_regex {
 	pcre2_code *ascii, *utf; /* for text of ASCII alone, which is faster, and for any */

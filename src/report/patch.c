@@ -13,12 +13,12 @@
 
 struct parser {
 	struct patch *patch;
-	char *old_path;		     /* of the last "---", with its prefix */
-	bool named;		     /* hunks may follow */
-	struct patch_file *file;     /* theirs, NULL if it is deleted */
-	unsigned parents;	     /* columns of signs in this hunk */
-	uint32_t line;		     /* of the new file, the next one */
-	uint64_t left_new;	     /* lines that this hunk still has */
+	char *old_path;		 /* of the last "---", with its prefix */
+	bool named;		 /* hunks may follow */
+	struct patch_file *file; /* theirs, NULL if it is deleted */
+	unsigned parents;	 /* columns of signs in this hunk */
+	uint32_t line;		 /* of the new file, the next one */
+	uint64_t left_new;	 /* lines that this hunk still has */
 	uint64_t left_old[PARENTS_MAX];
 };
 

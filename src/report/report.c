@@ -22,7 +22,7 @@ struct report {
 	struct analyzer analyzer;
 	size_t n_guessed;
 	double started, shown; /* seconds: when the first file began; when progress was shown last, or 0 */
-	char *directory; /* the working one, with a slash at the end */
+	char *directory;       /* the working one, with a slash at the end */
 };
 
 static int list_append(struct string_list *list, const struct string_list *from)
@@ -461,9 +461,10 @@ int report_next(struct report *report, struct analysis *ret, char why[REPORT_WHY
 	if (r < 0)
 		return r;
 	if (report->n_guessed)
-		log_warning("there is no Python to compile the files that were not recorded by pycov-trace: which lines "
-			    "of them (%zu files) have code is guessed",
-			    report->n_guessed);
+		log_warning(
+			"there is no Python to compile the files that were not recorded by pycov-trace: which lines "
+			"of them (%zu files) have code is guessed",
+			report->n_guessed);
 	report->n_guessed = 0;
 	return 0;
 }

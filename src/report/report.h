@@ -12,14 +12,14 @@ struct config;
 
 /** Settings of a report; report_options_set() fills in what is common to all formats. */
 struct report_options {
-	const struct config *config;	     /* of report_options_set(), for [paths]; may be NULL */
-	char *data_file;		     /* .coverage, or $COVERAGE_FILE */
-	struct string_list include, omit;    /* patterns of [report] include, omit */
-	struct string_list contexts;	     /* regular expressions; empty: all contexts */
-	struct string_list exclude;	     /* regular expressions: exclude_lines and exclude_also */
-	struct string_list partial;	     /* partial_branches, partial_also and partial_branches_always */
-	struct string_list source;	     /* [run] source: the <source> elements of the XML */
-	struct string_list modules;	     /* files to report, by name; empty: all */
+	const struct config *config;	  /* of report_options_set(), for [paths]; may be NULL */
+	char *data_file;		  /* .coverage, or $COVERAGE_FILE */
+	struct string_list include, omit; /* patterns of [report] include, omit */
+	struct string_list contexts;	  /* regular expressions; empty: all contexts */
+	struct string_list exclude;	  /* regular expressions: exclude_lines and exclude_also */
+	struct string_list partial;	  /* partial_branches, partial_also and partial_branches_always */
+	struct string_list source;	  /* [run] source: the <source> elements of the XML */
+	struct string_list modules;	  /* files to report, by name; empty: all */
 	bool ignore_errors, skip_covered, skip_empty, show_missing;
 	bool relative_files;
 	int precision;

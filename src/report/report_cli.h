@@ -29,6 +29,7 @@ enum report_option_id {
 };
 
 /* Rows for the tables of options. */
+/* clang-format off */
 #define REPORT_ROWS_COMMON                                                                                       \
 	{REPORT_OPT_DATA_FILE, "data-file", "FILE", "read the data of FILE (default: .coverage, or $COVERAGE_FILE)", \
 	 true},                                                                                                  \
@@ -54,6 +55,7 @@ enum report_option_id {
 #define REPORT_ROWS_OUTPUT                                                                                       \
 	{'o', "output", "FILE", "write to FILE, - for standard output", true},                                   \
 	{'q', "quiet", NULL, "say nothing but errors", false}
+/* clang-format on */
 
 /** Options of the command line, which go above the settings. All zeros at first. */
 struct report_cli {

@@ -321,7 +321,7 @@ static enum statement_kind kind_of_simple(const struct parser *p, struct span sp
 		const char *word;
 		enum statement_kind kind;
 	} words[] = {
-		{"return", STATEMENT_RETURN}, {"raise", STATEMENT_RAISE},  {"break", STATEMENT_BREAK},
+		{"return", STATEMENT_RETURN},	  {"raise", STATEMENT_RAISE},  {"break", STATEMENT_BREAK},
 		{"continue", STATEMENT_CONTINUE}, {"global", STATEMENT_SCOPE}, {"nonlocal", STATEMENT_SCOPE},
 	};
 
@@ -528,8 +528,8 @@ static int add_logical(struct parser *p)
 
 	if (r < 0)
 		return r;
-	s->logical[s->n_logical++] = (struct logical_line){
-		.first = first, .last = last, .indent = t->indent, .has_colon = t->has_colon};
+	s->logical[s->n_logical++] =
+		(struct logical_line){.first = first, .last = last, .indent = t->indent, .has_colon = t->has_colon};
 	for (uint32_t line = first; line <= last && line <= s->n_lines; line++)
 		s->first[line] = first;
 	return 0;
@@ -615,7 +615,7 @@ int syntax_parse(const struct source *source, struct syntax *ret)
 		for (uint32_t line = 0; line <= source->n_lines; line++)
 			ret->first[line] = line;
 		r = memchr(source->text, 0, source->size) ? fail(&p, "source code string cannot contain null bytes")
-							   : parse(&p);
+							  : parse(&p);
 	}
 	if (r == 0) {
 		set_ends(ret);

@@ -15,9 +15,9 @@ enum statement_kind {
 	STATEMENT_RAISE,
 	STATEMENT_BREAK,
 	STATEMENT_CONTINUE,
-	STATEMENT_STRING,   /* an expression that is but one string: a docstring, where it is first */
-	STATEMENT_CONSTANT, /* another constant alone, `...` for one */
-	STATEMENT_SCOPE,    /* global, nonlocal: without code */
+	STATEMENT_STRING,     /* an expression that is but one string: a docstring, where it is first */
+	STATEMENT_CONSTANT,   /* another constant alone, `...` for one */
+	STATEMENT_SCOPE,      /* global, nonlocal: without code */
 	STATEMENT_ANNOTATION, /* `name: expression` without a value */
 	STATEMENT_MODULE,     /* the first of the tree, and no other */
 	STATEMENT_FUNCTION,
@@ -39,12 +39,12 @@ enum statement_kind {
 /** Statements refer to each other by their index; 0, the module, stands for none. */
 struct statement {
 	enum statement_kind kind;
-	uint32_t line;	   /* of its first token; of `def` or `class`, not of its decorators */
-	uint32_t end_line; /* of its last token, its whole body included */
-	uint32_t parent;   /* a module, compound statement or clause; a clause's is its statement */
-	uint32_t body;	   /* the first statement in it */
-	uint32_t clauses;  /* the first clause */
-	uint32_t next;	   /* the next one in the same body, or the next clause */
+	uint32_t line;			   /* of its first token; of `def` or `class`, not of its decorators */
+	uint32_t end_line;		   /* of its last token, its whole body included */
+	uint32_t parent;		   /* a module, compound statement or clause; a clause's is its statement */
+	uint32_t body;			   /* the first statement in it */
+	uint32_t clauses;		   /* the first clause */
+	uint32_t next;			   /* the next one in the same body, or the next clause */
 	uint32_t decorators, n_decorators; /* lines, in `decorators` of the syntax */
 	uint32_t name, name_length;	   /* of a function or class: where it is in the text */
 	uint32_t pattern_end;		   /* of a case: the last line of its pattern */

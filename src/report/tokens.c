@@ -10,11 +10,8 @@ enum {
 };
 
 static const uint8_t classes[256] = {
-	['a' ... 'z'] = CHAR_NAME,
-	['A' ... 'Z'] = CHAR_NAME,
-	['_'] = CHAR_NAME,
-	['0' ... '9'] = CHAR_DIGIT,
-	[0x80 ... 0xff] = CHAR_NAME,
+	['a' ... 'z'] = CHAR_NAME,  ['A' ... 'Z'] = CHAR_NAME,	 ['_'] = CHAR_NAME,
+	['0' ... '9'] = CHAR_DIGIT, [0x80 ... 0xff] = CHAR_NAME,
 };
 
 void tokens_init(struct tokens *t, const struct source *source)
@@ -261,13 +258,13 @@ static void scan_number(struct tokens *t)
 
 static int scan_op(struct tokens *t, struct token *token)
 {
-	static const char two[][3] = {"==", "!=", "<=", ">=", "<<", ">>", "**", "//", "+=", "-=", "*=", "/=",
-				      "%=", "&=", "|=", "^=", "@=", "<>"};
+	static const char two[][3] = {"==", "!=", "<=", ">=", "<<", ">>", "**", "//", "+=",
+				      "-=", "*=", "/=", "%=", "&=", "|=", "^=", "@=", "<>"};
 	char c = peek(t, 0), next = peek(t, 1);
 
 	if (!c || !strchr("()[]{}:;,.=+-*/%&|^~<>@!", c))
-		return fail(t, c == '\\' ? "unexpected character after line continuation character"
-					 : "invalid character");
+		return fail(t,
+			    c == '\\' ? "unexpected character after line continuation character" : "invalid character");
 	token->op = c;
 	if (c == '.' && next == '.' && peek(t, 2) == '.') {
 		token->op = OP_ELLIPSIS;
@@ -380,8 +377,7 @@ static int set_indent(struct tokens *t, uint32_t column)
 	}
 	while (column < t->columns[t->indent])
 		t->indent--;
-	return column == t->columns[t->indent] ? 0
-					       : fail(t, "unindent does not match any outer indentation level");
+	return column == t->columns[t->indent] ? 0 : fail(t, "unindent does not match any outer indentation level");
 }
 
 struct brackets {

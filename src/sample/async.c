@@ -12,7 +12,7 @@
 #define REFRESH_NS UINT64_C(500000000)
 #define CHAIN_TRIES 20
 #define FAILED_MAX 100 /* chains that could not be read, before one try each has to do */
-#define LEVELS_MAX 32 /* tasks that wait for each other */
+#define LEVELS_MAX 32  /* tasks that wait for each other */
 
 int async_new(struct target *t, struct async **ret)
 {

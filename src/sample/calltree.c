@@ -96,11 +96,11 @@ static void labels_number(struct calltree *tree, const struct profile_view *view
 	tree->labels[LABEL_ALL].kind = CALLTREE_ALL;
 	tree->labels[LABEL_NO_FRAME].kind = CALLTREE_NO_FRAME;
 	for (uint32_t i = 0; i < p->n_processes; i++)
-		tree->labels[LABEL_FIRST + i] = (struct calltree_label){ .kind = CALLTREE_PROCESS, .id = i };
+		tree->labels[LABEL_FIRST + i] = (struct calltree_label){.kind = CALLTREE_PROCESS, .id = i};
 	for (uint32_t i = 0; i < p->n_threads; i++)
-		tree->labels[label_of_thread(p, i)] = (struct calltree_label){ .kind = CALLTREE_THREAD, .id = i };
+		tree->labels[label_of_thread(p, i)] = (struct calltree_label){.kind = CALLTREE_THREAD, .id = i};
 	for (uint32_t i = p->n_frames; i-- > 0;)
-		tree->labels[label_of_frame(p, view, i)] = (struct calltree_label){ .kind = CALLTREE_FRAME, .id = i };
+		tree->labels[label_of_frame(p, view, i)] = (struct calltree_label){.kind = CALLTREE_FRAME, .id = i};
 }
 
 static int compare_labels(const void *a, const void *b)
@@ -185,14 +185,13 @@ static int node_add(struct build *b, uint32_t parent, uint32_t label, uint32_t *
 	}
 	*ret = tree->n_nodes++;
 	tree->nodes[*ret] = (struct calltree_node){
-		.parent = parent, .label = label, .first_child = PROFILE_NONE, .next_sibling = PROFILE_NONE
-	};
+		.parent = parent, .label = label, .first_child = PROFILE_NONE, .next_sibling = PROFILE_NONE};
 	return 0;
 }
 
 static int child(struct build *b, uint32_t parent, uint32_t label, uint32_t *ret)
 {
-	const uint32_t words[] = { parent, label };
+	const uint32_t words[] = {parent, label};
 	uint32_t hash = (uint32_t)hash_bytes(&b->key, words, sizeof(words));
 	int r;
 
@@ -255,8 +254,8 @@ static int compare_order(const void *a, const void *b)
 {
 	const struct order *x = a, *y = b;
 
-	return x->parent != y->parent ? (x->parent > y->parent) - (x->parent < y->parent) :
-					(x->rank > y->rank) - (x->rank < y->rank);
+	return x->parent != y->parent ? (x->parent > y->parent) - (x->parent < y->parent)
+				      : (x->rank > y->rank) - (x->rank < y->rank);
 }
 
 static int nodes_link(struct calltree *tree)
@@ -268,7 +267,7 @@ static int nodes_link(struct calltree *tree)
 	for (uint32_t i = tree->n_nodes; i-- > 0;) {
 		struct calltree_node *n = &tree->nodes[i];
 
-		order[i] = (struct order){ n->parent, tree->labels[n->label].rank, i };
+		order[i] = (struct order){n->parent, tree->labels[n->label].rank, i};
 		profile_counts_add(&n->total, &n->own);
 		if (n->parent != PROFILE_NONE)
 			profile_counts_add(&tree->nodes[n->parent].total, &n->total);
@@ -288,11 +287,11 @@ static int nodes_link(struct calltree *tree)
 
 int calltree_init(struct calltree *tree, const struct profile *p, const struct profile_view *view)
 {
-	_cleanup_(build_deinit) struct build b = { .tree = tree };
+	_cleanup_(build_deinit) struct build b = {.tree = tree};
 	uint32_t root;
 	int r;
 
-	*tree = (struct calltree){ .profile = p };
+	*tree = (struct calltree){.profile = p};
 	tree->short_names = short_names_new(p);
 	b.node_of = calloc(p->n_nodes + 1, sizeof(*b.node_of));
 	if (!tree->short_names || !b.node_of)
@@ -313,7 +312,7 @@ void calltree_deinit(struct calltree *tree)
 	free(tree->labels);
 	free(tree->nodes);
 	free(tree->short_names);
-	*tree = (struct calltree){ 0 };
+	*tree = (struct calltree){0};
 }
 
 uint32_t calltree_skip(const struct calltree *tree, uint32_t root, uint32_t node, unsigned *depth)

@@ -21,8 +21,8 @@ struct descendant {
 struct descendants {
 	struct descendant *items;
 	size_t n, room;
-	bool children; /* look for children at all */
-	pid_t own;     /* which of them is our own child, whose end costs little to see; 0: none */
+	bool children;	  /* look for children at all */
+	pid_t own;	  /* which of them is our own child, whose end costs little to see; 0: none */
 	uint64_t scan_ns; /* when to look next */
 	uint64_t full_ns; /* and when even if nothing was born meanwhile */
 	struct births births;

@@ -170,7 +170,8 @@ static void put_frame(const struct dump *d, const struct pyframe *frame)
 		put_locals(d->target, frame, false);
 }
 
-static void put_thread(const struct dump *d, const struct target *t, const struct target_thread *thread, const struct doing *doing)
+static void put_thread(const struct dump *d, const struct target *t, const struct target_thread *thread,
+		       const struct doing *doing)
 {
 	printf("\nThread %d (%s%s)", thread->watch.tid, state_word(doing), thread->py.has_gil ? "+gil" : "");
 	if (thread->py.interpreter)
@@ -213,8 +214,8 @@ static void put_json_frame(const struct dump *d, const struct pyframe *frame, bo
 	printf("}");
 }
 
-static void put_json_thread(const struct dump *d, const struct target *t, const struct target_thread *thread, const struct doing *doing,
-			    bool is_first)
+static void put_json_thread(const struct dump *d, const struct target *t, const struct target_thread *thread,
+			    const struct doing *doing, bool is_first)
 {
 	printf("%s\n  {\"tid\": %d, \"name\": ", is_first ? "" : ",", thread->watch.tid);
 	put_json(thread->name);
@@ -338,7 +339,9 @@ static void put_task(struct dump *d, const struct task_view *v)
 
 	printf("\nTask \"");
 	put_text(v->task.name);
-	printf(v->running ? "\" runs in thread %d" : v->awaited ? "\" waits for " : "\" is to run",
+	printf(v->running   ? "\" runs in thread %d"
+	       : v->awaited ? "\" waits for "
+			    : "\" is to run",
 	       v->running ? v->running->tid : 0);
 	if (v->awaited)
 		put_text(v->awaited);
@@ -567,6 +570,7 @@ int dump(pid_t pid, const struct dump_options *options, struct refusal *refusal)
 	d.target = target;
 	r = dump_threads(&d);
 	if (r < 0 && !refusal_find(pid, REFUSAL_READ, refusal))
-		refusal_python(pid, r == -ENOENT ? "no interpreter is left in it" : "its memory makes no sense", refusal);
+		refusal_python(pid, r == -ENOENT ? "no interpreter is left in it" : "its memory makes no sense",
+			       refusal);
 	return r;
 }

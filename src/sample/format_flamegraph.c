@@ -82,7 +82,7 @@ struct cut {
 
 static struct cut find_cut(const struct calltree *tree)
 {
-	struct cut cut = { .min = tree->nodes[0].total.samples / PRUNE };
+	struct cut cut = {.min = tree->nodes[0].total.samples / PRUNE};
 
 	for (cut.min = cut.min ? cut.min : 1;; cut.min *= 2) {
 		cut.shown = 0;

@@ -10,7 +10,6 @@
 #include "output/json_out.h"
 #include "sample/summary.h"
 
-
 enum { CATEGORY_OTHER, CATEGORY_PYTHON, CATEGORY_NATIVE };
 
 static void put_category(const char *name, const char *color, yajl_gen json)
@@ -187,8 +186,8 @@ static void put_empty_table(const char *key, const char *const *columns, yajl_ge
 
 static void put_shared(const struct profile *p, const struct profile_view *view, yajl_gen json)
 {
-	static const char *const resources[] = { "lib", "name", "host", "type", NULL };
-	static const char *const symbols[] = { "libIndex", "address", "name", "functionSize", NULL };
+	static const char *const resources[] = {"lib", "name", "host", "type", NULL};
+	static const char *const symbols[] = {"libIndex", "address", "name", "functionSize", NULL};
 
 	json_out_object(json, "shared");
 	put_strings(p, json);
@@ -232,7 +231,7 @@ static void put_samples(const struct profile *p, const struct profile_thread *t,
 
 static void put_thread(const struct profile *p, const struct profile_thread *t, yajl_gen json)
 {
-	static const char *const markers[] = { "data", "name", "startTime", "endTime", "phase", "category", NULL };
+	static const char *const markers[] = {"data", "name", "startTime", "endTime", "phase", "category", NULL};
 	const struct profile_process *process = &p->processes[t->process];
 	bool is_main = t->tid == process->pid;
 	char pid[16], name[64];

@@ -67,8 +67,7 @@ static uint64_t gap_before(const struct profile_thread *t, size_t i, uint64_t en
 	return i > 0 && run->time_ns > end && run->time_ns - end > period ? run->time_ns - end : 0;
 }
 
-static void put_samples(const struct profile *p, const struct profile_thread *t, const uint32_t *numbers,
-			yajl_gen json)
+static void put_samples(const struct profile *p, const struct profile_thread *t, const uint32_t *numbers, yajl_gen json)
 {
 	uint64_t end = 0;
 
@@ -104,8 +103,7 @@ static uint64_t put_weights(const struct profile_thread *t, yajl_gen json)
 	return end;
 }
 
-static void put_thread(const struct profile *p, uint32_t thread, uint64_t start, const uint32_t *numbers,
-		       yajl_gen json)
+static void put_thread(const struct profile *p, uint32_t thread, uint64_t start, const uint32_t *numbers, yajl_gen json)
 {
 	const struct profile_thread *t = &p->threads[thread];
 	char name[16384], process[16384];

@@ -5,7 +5,6 @@
 #include "sample/short_name.h"
 #include "sample/summary.h"
 
-
 #define ROWS 25
 
 struct row {

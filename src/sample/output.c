@@ -110,8 +110,8 @@ static int write_stream(const struct profile *p, const struct profile_format *fo
 	return r;
 }
 
-static int write_in_place(const struct profile *p, const struct profile_format *format,
-			  const struct profile_view *view, const char *path)
+static int write_in_place(const struct profile *p, const struct profile_format *format, const struct profile_view *view,
+			  const char *path)
 {
 	int fd = path ? open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY) : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 

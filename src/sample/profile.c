@@ -76,7 +76,7 @@ static int string_add(struct profile *p, const struct string_key *k, uint32_t ha
 /* -ENOSPC: a new string, and there are too many. */
 static int string_id(struct profile *p, const char *text, uint32_t *ret)
 {
-	struct string_key k = { text, strnlen(text, STRING_MAX) };
+	struct string_key k = {text, strnlen(text, STRING_MAX)};
 	uint32_t hash = hash_of(p, text, k.len);
 
 	*ret = id_table_find(&p->private->strings, hash, string_matches, p, &k);
@@ -99,7 +99,7 @@ static bool function_matches(const void *context, uint32_t id, const void *key)
 
 static int function_id(struct profile *p, const struct profile_function *function, uint32_t *ret)
 {
-	const uint32_t words[] = { function->name, function->file, function->native };
+	const uint32_t words[] = {function->name, function->file, function->native};
 	struct profile_private *v = p->private;
 	uint32_t hash = hash_of(p, words, sizeof(words));
 
@@ -142,8 +142,8 @@ static int frame_of_line(struct profile *p, const struct profile_line *line, uin
 
 static int frame_id(struct profile *p, const struct profile_frame *frame, uint32_t *ret)
 {
-	struct profile_function function = { .native = frame->flags & PROFILE_FRAME_NATIVE };
-	struct profile_line line = { .line = frame->line, .flags = frame->flags };
+	struct profile_function function = {.native = frame->flags & PROFILE_FRAME_NATIVE};
+	struct profile_line line = {.line = frame->line, .flags = frame->flags};
 	int r;
 
 	r = string_id(p, frame->function ? frame->function : "?", &function.name);
@@ -185,14 +185,14 @@ static int node_add(struct profile *p, uint32_t parent, uint32_t frame, uint32_t
 	if (array_reserve(&p->nodes, p->n_nodes, &p->private->nodes_allocated, sizeof(*p->nodes)) < 0)
 		return -ENOMEM;
 	*ret = p->n_nodes++;
-	p->nodes[*ret] = (struct profile_node){ .parent = parent, .frame = frame };
+	p->nodes[*ret] = (struct profile_node){.parent = parent, .frame = frame};
 	return 0;
 }
 
 /* -ENOSPC: a new node, and there are too many. */
 static int node_child(struct profile *p, uint32_t parent, uint32_t frame, uint32_t *ret)
 {
-	const uint32_t words[] = { parent, frame };
+	const uint32_t words[] = {parent, frame};
 	struct profile_private *v = p->private;
 	uint32_t hash = hash_of(p, words, sizeof(words));
 	int r;
@@ -232,7 +232,7 @@ static int process_id(struct profile *p, pid_t pid, uint32_t *ret)
 	    id_table_reserve(&v->processes) < 0)
 		return -ENOMEM;
 	*ret = p->n_processes++;
-	p->processes[*ret] = (struct profile_process){ .pid = pid };
+	p->processes[*ret] = (struct profile_process){.pid = pid};
 	id_table_add(&v->processes, hash, *ret);
 	return 0;
 }
@@ -253,7 +253,7 @@ static bool thread_matches(const void *context, uint32_t id, const void *key)
 static int thread_add(struct profile *p, struct thread_key k, uint32_t hash, uint32_t *ret)
 {
 	struct profile_private *v = p->private;
-	struct profile_thread thread = { .tid = k.tid };
+	struct profile_thread thread = {.tid = k.tid};
 	int r;
 
 	r = process_id(p, k.pid, &thread.process);
@@ -283,14 +283,14 @@ static int thread_id(struct profile *p, struct thread_key k, uint32_t *ret)
 		return 0;
 	/* One above the limit joins the rest of its process, or of all processes. */
 	if (p->n_threads >= p->options.max_threads && k.tid != 0)
-		return thread_id(p, (struct thread_key){ k.pid, 0 }, ret);
+		return thread_id(p, (struct thread_key){k.pid, 0}, ret);
 	if (p->n_threads >= p->options.max_threads * 2 && k.pid != 0)
-		return thread_id(p, (struct thread_key){ 0, 0 }, ret);
+		return thread_id(p, (struct thread_key){0, 0}, ret);
 	r = process_id(p, k.pid, &process);
 	if (r < 0)
 		return r;
 	if (p->processes[process].pid != k.pid)
-		return thread_id(p, (struct thread_key){ 0, 0 }, ret);
+		return thread_id(p, (struct thread_key){0, 0}, ret);
 	return thread_add(p, k, hash, ret);
 }
 
@@ -324,10 +324,10 @@ static struct profile_run merge_two(struct profile *p, struct profile_run a, str
 	uint64_t sum = a.weight_ns + b.weight_ns;
 	bool first = sum == 0 || random_next(p->private) % sum < a.weight_ns;
 
-	return (struct profile_run){ .time_ns = a.time_ns,
-				     .weight_ns = sum,
-				     .node = first ? a.node : b.node,
-				     .samples = a.samples + b.samples };
+	return (struct profile_run){.time_ns = a.time_ns,
+				    .weight_ns = sum,
+				    .node = first ? a.node : b.node,
+				    .samples = a.samples + b.samples};
 }
 
 /* Merge neighbours as long as what comes of them spans no more than @p span. */
@@ -482,7 +482,7 @@ int profile_add_ids(struct profile *p, pid_t pid, pid_t tid, const char *thread_
 	uint32_t thread, node;
 	int r;
 
-	r = thread_id(p, (struct thread_key){ pid, tid }, &thread);
+	r = thread_id(p, (struct thread_key){pid, tid}, &thread);
 	if (r < 0)
 		return r;
 	t = &p->threads[thread];
@@ -492,7 +492,7 @@ int profile_add_ids(struct profile *p, pid_t pid, pid_t tid, const char *thread_
 	if (r == 0 && p->processes[t->process].pid != 0)
 		r = name_set(p, &p->processes[t->process].name, process_name);
 	if (r == 0 && p->options.keep_order)
-		r = run_add(p, t, (struct profile_run){ start_ns, weight_ns, node, 1 });
+		r = run_add(p, t, (struct profile_run){start_ns, weight_ns, node, 1});
 	if (r == 0)
 		count_sample(p, t, node, time_ns, weight_ns, flags);
 	return r;
@@ -501,7 +501,7 @@ int profile_add_ids(struct profile *p, pid_t pid, pid_t tid, const char *thread_
 int profile_add_again(struct profile *p, pid_t pid, pid_t tid, uint64_t time_ns, uint64_t weight_ns, unsigned flags)
 {
 	uint64_t start_ns = time_ns > weight_ns ? time_ns - weight_ns : 0;
-	struct thread_key key = { pid, tid };
+	struct thread_key key = {pid, tid};
 	uint32_t thread = id_table_find(&p->private->threads, hash_of(p, &key, sizeof(key)), thread_matches, p, &key);
 	struct profile_thread *t = thread == PROFILE_NONE ? NULL : &p->threads[thread];
 	int r = 0;
@@ -509,7 +509,7 @@ int profile_add_again(struct profile *p, pid_t pid, pid_t tid, uint64_t time_ns,
 	if (!t || !t->samples)
 		return -ENOENT;
 	if (p->options.keep_order)
-		r = run_add(p, t, (struct profile_run){ start_ns, weight_ns, t->last, 1 });
+		r = run_add(p, t, (struct profile_run){start_ns, weight_ns, t->last, 1});
 	if (r == 0)
 		count_sample(p, t, t->last, time_ns, weight_ns, flags);
 	return r;
@@ -560,8 +560,8 @@ static void options_default(struct profile_options *o)
 /* The strings and the frame that stand for what is not known: there before any limit is reached. */
 static int add_unknown(struct profile *p)
 {
-	const struct string_key empty = { "", 0 }, unknown = { "?", 1 };
-	struct profile_frame frame = { 0 };
+	const struct string_key empty = {"", 0}, unknown = {"?", 1};
+	struct profile_frame frame = {0};
 	uint32_t id;
 	int r;
 

@@ -72,7 +72,7 @@ struct profile_node {
 };
 
 struct profile_process {
-	pid_t pid;    /* 0: those above the limit, together */
+	pid_t pid;     /* 0: those above the limit, together */
 	uint32_t name; /* string */
 	uint32_t n_threads;
 	struct profile_counts counts;
@@ -89,9 +89,9 @@ struct profile_run {
 
 struct profile_thread {
 	uint32_t process;
-	pid_t tid;	   /* 0: those above the limit, together */
-	uint32_t name;	   /* string; the last one given that is not empty */
-	uint32_t root;	   /* node */
+	pid_t tid;		    /* 0: those above the limit, together */
+	uint32_t name;		    /* string; the last one given that is not empty */
+	uint32_t root;		    /* node */
 	uint64_t first_ns, last_ns; /* times of samples */
 	uint64_t samples;
 	struct profile_run *runs; /* n_runs, in order of time; none without keep_order */
@@ -101,12 +101,12 @@ struct profile_thread {
 
 /** Limits; 0 in a member takes the default in brackets. */
 struct profile_options {
-	bool keep_order;	/* keep runs */
-	uint32_t max_nodes;	/* [2,000,000], about 120 MB */
-	uint32_t max_frames;	/* [1,000,000] */
-	uint32_t max_threads;	/* [10,000] */
-	uint32_t max_processes; /* [2,000] */
-	size_t max_runs;	/* [4,000,000] of all threads together, about 100 MB */
+	bool keep_order;	 /* keep runs */
+	uint32_t max_nodes;	 /* [2,000,000], about 120 MB */
+	uint32_t max_frames;	 /* [1,000,000] */
+	uint32_t max_threads;	 /* [10,000] */
+	uint32_t max_processes;	 /* [2,000] */
+	size_t max_runs;	 /* [4,000,000] of all threads together, about 100 MB */
 	size_t max_string_bytes; /* [64 MB]; one string is cut at 4,096 bytes */
 };
 

@@ -102,7 +102,7 @@ static void walk_from(struct walk *w, uint32_t root)
 
 int profile_totals(const struct profile *p, const uint32_t *group_of, size_t n_groups, struct profile_total *ret)
 {
-	_cleanup_(walk_deinit) struct walk w = { .p = p, .group_of = group_of, .totals = ret };
+	_cleanup_(walk_deinit) struct walk w = {.p = p, .group_of = group_of, .totals = ret};
 	int r;
 
 	memset(ret, 0, n_groups * sizeof(*ret));
@@ -115,7 +115,6 @@ int profile_totals(const struct profile *p, const uint32_t *group_of, size_t n_g
 }
 
 /* Lines of source files */
-
 
 struct line_frame {
 	const char *file;
@@ -141,12 +140,12 @@ static size_t group_lines(const struct profile *p, struct line_frame *all, uint3
 
 		group_of[i] = PROFILE_NONE;
 		if (f->line && !p->functions[f->function].native)
-			all[n++] = (struct line_frame){ profile_function_file(p, f->function), f->line, i };
+			all[n++] = (struct line_frame){profile_function_file(p, f->function), f->line, i};
 	}
 	qsort(all, n, sizeof(*all), compare_line_frames);
 	for (size_t i = 0; i < n; i++) {
 		if (i == 0 || compare_line_frames(&all[i - 1], &all[i]))
-			lines[n_lines++] = (struct profile_source_line){ .file = all[i].file, .line = all[i].line };
+			lines[n_lines++] = (struct profile_source_line){.file = all[i].file, .line = all[i].line};
 		group_of[all[i].frame] = (uint32_t)(n_lines - 1);
 	}
 	return n_lines;

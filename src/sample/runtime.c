@@ -16,11 +16,10 @@ enum file_symbol {
 	SYMBOL_TYPES, /* from here on: enum pytype */
 };
 
-static const char *const symbol_names[] = {
-	[SYMBOL_CODE_TYPE] = "PyCode_Type",
-	[SYMBOL_NONE] = "_Py_NoneStruct",
+static const char *const symbol_names[] = {[SYMBOL_CODE_TYPE] = "PyCode_Type",
+					   [SYMBOL_NONE] = "_Py_NoneStruct",
 #define X(name) #name,
-	PYTYPES(X)
+					   PYTYPES(X)
 #undef X
 };
 
@@ -227,7 +226,8 @@ static void fill(const struct candidate *c, struct runtime *ret)
 /* Has it an interpreter? */
 static int is_alive(struct remote *remote, const struct candidate *c)
 {
-	uint64_t addr = c->file->py.runtime + c->bias + (uint64_t)c->file->py.layout.runtime.interpreters_head, head = 0;
+	uint64_t addr = c->file->py.runtime + c->bias + (uint64_t)c->file->py.layout.runtime.interpreters_head,
+		 head = 0;
 	int r = remote_read(remote, addr, &head, sizeof(head));
 
 	return r < 0 ? r : head != 0;

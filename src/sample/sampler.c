@@ -19,7 +19,8 @@
 #define RUNS_MAX 64
 #define SHORTEST_SLEEP_NS UINT64_C(30000)
 #define WITHOUT_ANY_NS UINT64_C(1000000) /* between looks, while there is nothing to sample */
-#define LATE_NS UINT64_C(2000000) /* how much later than asked for it may end: to wake up once more costs as much as a sample */
+#define LATE_NS                                                                                                        \
+	UINT64_C(2000000) /* how much later than asked for it may end: to wake up once more costs as much as a sample */
 
 uint64_t sampler_now(void)
 {

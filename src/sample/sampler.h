@@ -18,10 +18,10 @@ struct sampler_options {
 	bool gil;	   /* only threads that hold the GIL */
 	bool idle;	   /* threads that wait as well */
 	bool subprocesses;
-	bool blocking;	/* stop each thread while it is read */
-	bool native;	/* frames of compiled code as well; implies blocking */
-	bool runs;	/* keep what is known of the interpreters */
-	bool async;	/* stacks of tasks of asyncio, in place of those of the threads that run them; not with native */
+	bool blocking; /* stop each thread while it is read */
+	bool native;   /* frames of compiled code as well; implies blocking */
+	bool runs;     /* keep what is known of the interpreters */
+	bool async;    /* stacks of tasks of asyncio, in place of those of the threads that run them; not with native */
 	/** If not NULL, gets each sample, of one frame at least; there need not be a profile then. 0, or -ENOMEM. */
 	int (*on_sample)(void *arg, const struct target *t, const struct pystack *stack);
 	void *arg;
@@ -37,15 +37,16 @@ struct sampler {
 	size_t n_targets, targets_room;
 	uint32_t *ids; /* n_ids, of the frames of a stack */
 	size_t n_ids;
-	pid_t root, child; /* root: 0 with sampler_add(); child: the root, if it is our own child; its end is left to be waited for */
+	pid_t root,
+		child; /* root: 0 with sampler_add(); child: the root, if it is our own child; its end is left to be waited for */
 	uint64_t started_ns, next_ns, last_ns;
-	uint64_t due_ns; /* when the next look is due */
+	uint64_t due_ns;  /* when the next look is due */
 	uint64_t left_ns; /* when sampler_run() returned last; 0: never */
 	uint64_t random;
 	uint64_t samples, torn, unread, late;
 	bool is_punctual;
-	bool was_python; /* the root, or any other */
-	char *cwd;	 /* of the first process sampled: what names of files are relative to; NULL: not known */
+	bool was_python;  /* the root, or any other */
+	char *cwd;	  /* of the first process sampled: what names of files are relative to; NULL: not known */
 	struct run *runs; /* with options.runs: one process of each interpreter */
 	size_t n_runs;
 	struct refusal refusal; /* why the last one that has a Python in it was not entered; reason 0: none was */

@@ -5,7 +5,7 @@
 /* Where the name of a module begins in the path of one that is installed, or NULL. */
 static const char *installed(const char *path)
 {
-	static const char *const marks[] = { "/site-packages/", "/dist-packages/" };
+	static const char *const marks[] = {"/site-packages/", "/dist-packages/"};
 	const char *found = NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)

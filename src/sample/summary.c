@@ -17,8 +17,8 @@ size_t summary_order_title(char *buf, size_t size, const struct profile *p, cons
 	size_t n = summary_title(buf, size, p, view), left = n < size ? size - n : 0;
 
 	if (p->lost.merged)
-		n += (size_t)snprintf(left ? buf + n : NULL, left, " (in the order of time, %" PRIu64 " changes are left out)",
-				      p->lost.merged);
+		n += (size_t)snprintf(left ? buf + n : NULL, left,
+				      " (in the order of time, %" PRIu64 " changes are left out)", p->lost.merged);
 	return n;
 }
 
@@ -45,7 +45,7 @@ __attribute__((format(printf, 2, 3))) static void add(struct text *t, const char
 
 size_t summary_line(char *buf, size_t size, const struct profile *p)
 {
-	struct text t = { buf, size, 0 };
+	struct text t = {buf, size, 0};
 
 	add(&t, "%" PRIu64 " sample%s", p->counts.samples, p->counts.samples == 1 ? "" : "s");
 	if (p->info.duration_ns)
@@ -73,7 +73,7 @@ static void add_loss(struct text *t, uint64_t n, const char *what)
 
 size_t summary_losses(char *buf, size_t size, const struct profile *p)
 {
-	struct text t = { buf, size, 0 };
+	struct text t = {buf, size, 0};
 
 	if (size)
 		buf[0] = '\0';
@@ -89,8 +89,7 @@ size_t summary_losses(char *buf, size_t size, const struct profile *p)
 
 bool summary_is_poor(const struct profile *p)
 {
-	uint64_t lost = p->info.torn + p->info.unread + p->lost.deep + p->lost.nodes + p->lost.names +
-			p->lost.threads;
+	uint64_t lost = p->info.torn + p->info.unread + p->lost.deep + p->lost.nodes + p->lost.names + p->lost.threads;
 
 	return lost > p->counts.samples / 100;
 }

@@ -238,8 +238,8 @@ static int begin_list(struct target *t)
 	t->n_read = 0;
 	if (!t->is_ahead)
 		return mem_windows_begin(&t->windows);
-	return mem_windows_begin_all((struct mem_windows *[]){&t->windows, &last->windows, &last->checks[0],
-							      &last->checks[1]}, 4);
+	return mem_windows_begin_all(
+		(struct mem_windows *[]){&t->windows, &last->windows, &last->checks[0], &last->checks[1]}, 4);
 }
 
 int target_list(struct target *t, uint64_t now_ns)

@@ -36,7 +36,7 @@ struct target {
 	struct pystack stack;
 	struct native *native; /* NULL: not asked for yet */
 	struct async *async;   /* the same */
-	uint64_t sampled_ns; /* when it was sampled last; 0: never */
+	uint64_t sampled_ns;   /* when it was sampled last; 0: never */
 	uint64_t torn, unread;
 };
 

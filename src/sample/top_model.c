@@ -7,7 +7,7 @@
 
 void top_model_init(struct top_model *model, const struct profile *p, uint64_t now_ns)
 {
-	*model = (struct top_model){ .profile = p, .start_ns = now_ns, .before_ns = now_ns };
+	*model = (struct top_model){.profile = p, .start_ns = now_ns, .before_ns = now_ns};
 }
 
 void top_model_deinit(struct top_model *model)
@@ -18,7 +18,7 @@ void top_model_deinit(struct top_model *model)
 	free(model->before);
 	free(model->processes_before);
 	free(model->short_names);
-	*model = (struct top_model){ 0 };
+	*model = (struct top_model){0};
 }
 
 static size_t n_groups(const struct top_model *model)
@@ -43,7 +43,7 @@ static struct profile_total *totals_new(const struct top_model *model, uint32_t 
 /* The numbers of a group at a time in the past: zeros, if it was not there yet. */
 static struct top_past past_of(const struct top_past *past, size_t n, size_t group)
 {
-	return group < n ? past[group] : (struct top_past){ 0 };
+	return group < n ? past[group] : (struct top_past){0};
 }
 
 static double percent_of(uint64_t now, uint64_t before, double interval)
@@ -51,7 +51,8 @@ static double percent_of(uint64_t now, uint64_t before, double interval)
 	return interval > 0 && now > before ? (double)(now - before) / 1e7 / interval : 0;
 }
 
-static bool make_row(const struct top_model *model, const struct profile_total *total, size_t group, struct top_row *row)
+static bool make_row(const struct top_model *model, const struct profile_total *total, size_t group,
+		     struct top_row *row)
 {
 	struct top_past base = past_of(model->base, model->n_base, group);
 	struct top_past before = past_of(model->before, model->n_before, group);
@@ -68,7 +69,7 @@ static int compare_rows(const void *a, const void *b, void *context)
 	const struct top_row *x = a, *y = b;
 	const enum top_column *sort = context;
 	/* Equals are sorted by the other columns, so that rows do not change places without a reason. */
-	const enum top_column order[] = { *sort, TOP_OWN_SECONDS, TOP_TOTAL_SECONDS };
+	const enum top_column order[] = {*sort, TOP_OWN_SECONDS, TOP_TOTAL_SECONDS};
 
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
 		if (x->values[order[i]] != y->values[order[i]])
@@ -111,7 +112,7 @@ static struct top_past *past_new(const struct profile_total *totals, size_t n)
 	struct top_past *past = calloc(n + 1, sizeof(*past));
 
 	for (size_t i = 0; past && i < n; i++)
-		past[i] = (struct top_past){ totals[i].own.weight_ns, totals[i].total.weight_ns };
+		past[i] = (struct top_past){totals[i].own.weight_ns, totals[i].total.weight_ns};
 	return past;
 }
 
@@ -143,8 +144,8 @@ static int processes_make(struct top_model *model)
 	const struct profile *p = model->profile;
 	struct top_process_past *past = calloc(p->n_processes + 1, sizeof(*past));
 	struct top_process *processes = calloc(p->n_processes + 1, sizeof(*processes));
-	const struct top_process_past all = { p->counts.weight_ns, p->counts.cpu_ns, p->counts.gil_ns, p->gil_wait_ns,
-					      p->idle_ns };
+	const struct top_process_past all = {p->counts.weight_ns, p->counts.cpu_ns, p->counts.gil_ns, p->gil_wait_ns,
+					     p->idle_ns};
 
 	if (!past || !processes) {
 		free(past);
@@ -154,11 +155,11 @@ static int processes_make(struct top_model *model)
 	model->n_processes = 0;
 	for (uint32_t i = 0; i < p->n_processes; i++) {
 		const struct profile_process *o = &p->processes[i];
-		const struct top_process_past none = { 0 };
+		const struct top_process_past none = {0};
 		struct top_process *to = &processes[model->n_processes];
 
-		past[i] = (struct top_process_past){ o->counts.weight_ns, o->counts.cpu_ns, o->counts.gil_ns,
-						     o->gil_wait_ns, o->idle_ns };
+		past[i] = (struct top_process_past){o->counts.weight_ns, o->counts.cpu_ns, o->counts.gil_ns,
+						    o->gil_wait_ns, o->idle_ns};
 		to->process = i;
 		to->shares = shares(&past[i], i < model->n_processes_before ? &model->processes_before[i] : &none,
 				    model->interval);

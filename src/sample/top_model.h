@@ -5,9 +5,9 @@
 
 /** Columns, in their order; also what rows are sorted by. */
 enum top_column {
-	TOP_OWN,	  /* percent of the last interval's wall time, innermost */
-	TOP_TOTAL,	  /* the same, anywhere in the stack: of two busy threads together up to 200 % */
-	TOP_OWN_SECONDS,  /* since the start or top_model_reset() */
+	TOP_OWN,	 /* percent of the last interval's wall time, innermost */
+	TOP_TOTAL,	 /* the same, anywhere in the stack: of two busy threads together up to 200 % */
+	TOP_OWN_SECONDS, /* since the start or top_model_reset() */
 	TOP_TOTAL_SECONDS,
 	TOP_N_COLUMNS,
 };
@@ -34,21 +34,21 @@ struct top_model {
 	enum top_column sort;
 	struct top_row *rows; /* sorted, without those that are all zeros */
 	size_t n_rows;
-	struct top_shares shares; /* of all */
+	struct top_shares shares;      /* of all */
 	struct top_process *processes; /* those seen in the interval, by `seen` */
 	size_t n_processes;
-	double seconds;	 /* since the start or reset */
-	double interval; /* seconds; 0: there was none yet */
+	double seconds;		  /* since the start or reset */
+	double interval;	  /* seconds; 0: there was none yet */
 	const char **short_names; /* by function */
 
 	uint64_t start_ns, before_ns;
 	struct top_past {
 		uint64_t own_ns, total_ns;
-	} *base, *before; /* by function or frame: at the reset, and at the beginning of the interval */
+	} * base, *before; /* by function or frame: at the reset, and at the beginning of the interval */
 	size_t n_base, n_before;
 	struct top_process_past {
 		uint64_t seen, cpu, gil, gil_wait, idle;
-	} *processes_before, all_before;
+	} * processes_before, all_before;
 	size_t n_processes_before;
 	uint32_t n_short_names;
 };

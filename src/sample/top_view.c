@@ -79,7 +79,7 @@ static int draw_head(const struct top_view *v)
 	const struct top_shares *s = &v->model.shares;
 	char title[512];
 
-	summary_title(title, sizeof(title), p, &(struct profile_view){ 0 });
+	summary_title(title, sizeof(title), p, &(struct profile_view){0});
 	attron(A_BOLD);
 	put_line(v, 0, "%s", title);
 	attroff(A_BOLD);
@@ -111,8 +111,8 @@ static int draw_processes(const struct top_view *v, int y)
 
 static void draw_columns(const struct top_view *v, int y)
 {
-	static const char *const names[] = { "own%", "total%", "own s", "total s" };
-	static const int widths[] = { 7, 8, 10, 10 };
+	static const char *const names[] = {"own%", "total%", "own s", "total s"};
+	static const int widths[] = {7, 8, 10, 10};
 
 	attron(A_REVERSE);
 	mvhline(y, 0, ' ', COLS);

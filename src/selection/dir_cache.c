@@ -78,8 +78,8 @@ static bool same_time(struct timespec a, struct timespec b)
 
 static bool is_as_it_was(const struct known_dir *dir, const struct stat *st)
 {
-	return dir->is_settled && dir->dev == st->st_dev && dir->ino == st->st_ino && same_time(dir->mtime, st->st_mtim) &&
-	       same_time(dir->ctime, st->st_ctim);
+	return dir->is_settled && dir->dev == st->st_dev && dir->ino == st->st_ino &&
+	       same_time(dir->mtime, st->st_mtim) && same_time(dir->ctime, st->st_ctim);
 }
 
 int dir_cache_read(struct dir_cache *cache, const char *path, int (*wanted)(const struct dirent *entry),

@@ -56,9 +56,8 @@ static int work_out(struct foresight *f, const struct selection *selection, cons
 	_cleanup_interpreter_facts_ struct interpreter_facts facts = {0};
 	_cleanup_foresight_ struct selection_foresight s = {0};
 	_cleanup_free_ char *landmark = NULL;
-	struct interpreter_hints hints = {.major = 3,
-					  .minor = run->hexversion >> 16 & 0xff,
-					  .executable = run->executable};
+	struct interpreter_hints hints = {
+		.major = 3, .minor = run->hexversion >> 16 & 0xff, .executable = run->executable};
 	char root[64];
 	int r;
 

@@ -165,7 +165,7 @@ static bool set_has(const struct glob *glob, const struct token *set, uint32_t c
 
 static void push(struct glob *glob, enum token_kind kind)
 {
-	glob->tokens[glob->n_tokens++] = (struct token){ .kind = kind };
+	glob->tokens[glob->n_tokens++] = (struct token){.kind = kind};
 }
 
 /** Take stars and slashes at *@p at that belong together; false if there is no such group. */
@@ -179,8 +179,7 @@ static bool take_group(struct glob *glob, size_t *at)
 		*at = end + 1;
 		return true;
 	}
-	if (s[*at] == '/' && end > *at + 1 &&
-	    (end == glob->len || (end + 1 == glob->len && s[end] == '\n'))) {
+	if (s[*at] == '/' && end > *at + 1 && (end == glob->len || (end + 1 == glob->len && s[end] == '\n'))) {
 		push(glob, TOKEN_SLASH);
 		push(glob, TOKEN_REST);
 		*at = end;
@@ -251,8 +250,7 @@ static int compile(struct glob *glob, size_t *from, size_t *to)
 }
 
 /** Say what is wrong; it is shown without what cannot be shown in ASCII. */
-static void explain(const struct glob *glob, const char *pattern, size_t from, size_t to,
-		    char *why, size_t size)
+static void explain(const struct glob *glob, const char *pattern, size_t from, size_t to, char *why, size_t size)
 {
 	char part[64];
 	size_t n = 0;
@@ -426,5 +424,5 @@ void glob_list_deinit(struct glob_list *list)
 	for (size_t i = 0; i < list->n; i++)
 		glob_free(list->globs[i]);
 	free(list->globs);
-	*list = (struct glob_list){ 0 };
+	*list = (struct glob_list){0};
 }

@@ -19,40 +19,44 @@ static const struct scheme_row {
 	enum place place;
 } scheme_rows[] = {
 	/* posix_prefix, posix_venv, venv */
-	{ "%b/lib/python%v", STDLIB },
-	{ "%b/lib64/python%v", STDLIB },
-	{ "%p/lib/python%v", STDLIB },
-	{ "%p/lib64/python%v", STDLIB },
-	{ "%p/lib/python%v/site-packages", THIRD_PARTY },
-	{ "%p/lib64/python%v/site-packages", THIRD_PARTY },
-	{ "%p/bin", THIRD_PARTY },
+	{"%b/lib/python%v", STDLIB},
+	{"%b/lib64/python%v", STDLIB},
+	{"%p/lib/python%v", STDLIB},
+	{"%p/lib64/python%v", STDLIB},
+	{"%p/lib/python%v/site-packages", THIRD_PARTY},
+	{"%p/lib64/python%v/site-packages", THIRD_PARTY},
+	{"%p/bin", THIRD_PARTY},
 	/* a venv with system packages: not of sysconfig, but nobody's own code either */
-	{ "%b/lib/python%v/site-packages", THIRD_PARTY },
-	{ "%b/lib64/python%v/site-packages", THIRD_PARTY },
+	{"%b/lib/python%v/site-packages", THIRD_PARTY},
+	{"%b/lib64/python%v/site-packages", THIRD_PARTY},
 	/* posix_home */
-	{ "%b/lib/python", STDLIB },
-	{ "%p/lib/python", THIRD_PARTY },
+	{"%b/lib/python", STDLIB},
+	{"%p/lib/python", THIRD_PARTY},
 	/* posix_user, osx_framework_user */
-	{ "%u/lib/python%v", STDLIB },
-	{ "%u/lib64/python%v", STDLIB },
-	{ "%u/lib/python", STDLIB },
-	{ "%u/lib/python%v/site-packages", THIRD_PARTY },
-	{ "%u/lib64/python%v/site-packages", THIRD_PARTY },
-	{ "%u/lib/python/site-packages", THIRD_PARTY },
-	{ "%u/bin", THIRD_PARTY },
+	{"%u/lib/python%v", STDLIB},
+	{"%u/lib64/python%v", STDLIB},
+	{"%u/lib/python", STDLIB},
+	{"%u/lib/python%v/site-packages", THIRD_PARTY},
+	{"%u/lib64/python%v/site-packages", THIRD_PARTY},
+	{"%u/lib/python/site-packages", THIRD_PARTY},
+	{"%u/bin", THIRD_PARTY},
 	/* Debian: deb_system, posix_local; and its one file of the library outside of it */
-	{ "%p/lib/python3/dist-packages", THIRD_PARTY },
-	{ "%p/local/lib/python%v/dist-packages", THIRD_PARTY },
-	{ "%p/local/bin", THIRD_PARTY },
-	{ "%b/lib/python3/dist-packages", THIRD_PARTY },
-	{ "%b/local/lib/python%v/dist-packages", THIRD_PARTY },
-	{ "/etc/python%v", STDLIB },
+	{"%p/lib/python3/dist-packages", THIRD_PARTY},
+	{"%p/local/lib/python%v/dist-packages", THIRD_PARTY},
+	{"%p/local/bin", THIRD_PARTY},
+	{"%b/lib/python3/dist-packages", THIRD_PARTY},
+	{"%b/local/lib/python%v/dist-packages", THIRD_PARTY},
+	{"/etc/python%v", STDLIB},
 };
 
 /** Files of the standard library that no other directory has below the same name. */
 static const char *const landmarks[] = {
-	"encodings/__init__.py", "importlib/__init__.py", "collections/__init__.py",
-	"lib-dynload/",		 "codecs.py",		  "os.py",
+	"encodings/__init__.py",
+	"importlib/__init__.py",
+	"collections/__init__.py",
+	"lib-dynload/",
+	"codecs.py",
+	"os.py",
 };
 
 static void path_list_deinit(struct path_list *list)
@@ -60,7 +64,7 @@ static void path_list_deinit(struct path_list *list)
 	for (size_t i = 0; i < list->n; i++)
 		free(list->paths[i]);
 	free(list->paths);
-	*list = (struct path_list){ 0 };
+	*list = (struct path_list){0};
 }
 
 bool path_list_covers(const struct path_list *list, const char *path)
@@ -222,15 +226,15 @@ static char *read_home(struct rootpath *root, const char *dir)
 /** The directory at or above @p dir that holds lib/pythonX.Y/os.py; NULL if there is none. */
 static char *find_prefix(struct rootpath *root, const char *dir, const struct interpreter_hints *h)
 {
-	static const char *const libs[] = { "lib", "lib64" };
+	static const char *const libs[] = {"lib", "lib64"};
 	_cleanup_free_ char *at = strdup(dir);
 
 	do {
 		for (size_t i = 0; at && i < ARRAY_SIZE(libs); i++) {
 			char name[64];
 
-			snprintf(name, sizeof(name), "%s/python%u.%u%s/os.py", libs[i], h->major,
-				 h->minor, h->abi ? h->abi : "");
+			snprintf(name, sizeof(name), "%s/python%u.%u%s/os.py", libs[i], h->major, h->minor,
+				 h->abi ? h->abi : "");
 			if (has_file(root, at, name))
 				return take_ptr(at);
 		}
@@ -292,19 +296,19 @@ static int set_prefixes(struct interpreter_facts *facts, const struct interprete
 }
 
 /** What a letter of scheme_rows stands for; NULL if that is unknown. */
-static const char *letter_value(const struct interpreter_facts *facts, char letter,
-				const char *user_base, const char *version)
+static const char *letter_value(const struct interpreter_facts *facts, char letter, const char *user_base,
+				const char *version)
 {
-	const char *value = letter == 'p' ? facts->prefix :
-			    letter == 'b' ? facts->base_prefix :
-			    letter == 'u' ? user_base :
-					    version;
+	const char *value = letter == 'p'   ? facts->prefix
+			    : letter == 'b' ? facts->base_prefix
+			    : letter == 'u' ? user_base
+					    : version;
 
 	return value && !strcmp(value, "/") ? "" : value;
 }
 
-static int add_row(struct interpreter_facts *facts, const struct scheme_row *row,
-		   const char *user_base, const char *version)
+static int add_row(struct interpreter_facts *facts, const struct scheme_row *row, const char *user_base,
+		   const char *version)
 {
 	_cleanup_free_ char *path = NULL;
 	_cleanup_fclose_ FILE *f = NULL;
@@ -327,8 +331,7 @@ static int add_row(struct interpreter_facts *facts, const struct scheme_row *row
 	}
 	if (fflush(f) != 0)
 		return -ENOMEM;
-	return path_list_add(row->place == STDLIB ? &facts->stdlib : &facts->third_party,
-			     &facts->root, path);
+	return path_list_add(row->place == STDLIB ? &facts->stdlib : &facts->third_party, &facts->root, path);
 }
 
 static int add_rows(struct interpreter_facts *facts, const struct interpreter_hints *h)
@@ -352,8 +355,7 @@ static int add_rows(struct interpreter_facts *facts, const struct interpreter_hi
 	return h->stdlib_dir ? path_list_add(&facts->stdlib, &facts->root, h->stdlib_dir) : 0;
 }
 
-int interpreter_facts_set_sys_path(struct interpreter_facts *facts, const char *const *entries,
-				   size_t n)
+int interpreter_facts_set_sys_path(struct interpreter_facts *facts, const char *const *entries, size_t n)
 {
 	path_list_deinit(&facts->sys_path);
 	for (size_t i = 0; i < n; i++) {
@@ -367,8 +369,7 @@ int interpreter_facts_set_sys_path(struct interpreter_facts *facts, const char *
 		int r = 0;
 
 		/* by the name it has in sys.path, as coverage.py looks for pyvenv.cfg */
-		if (entries[i][0] == '/' && has_file(&facts->root, entries[i], ".") &&
-		    is_in_venv(facts, entries[i]))
+		if (entries[i][0] == '/' && has_file(&facts->root, entries[i], ".") && is_in_venv(facts, entries[i]))
 			r = path_list_add(&facts->venv_entries, &facts->root, entries[i]);
 		if (r < 0)
 			return r;
@@ -380,7 +381,7 @@ int interpreter_facts_init(struct interpreter_facts *facts, const struct interpr
 {
 	int r;
 
-	*facts = (struct interpreter_facts){ 0 };
+	*facts = (struct interpreter_facts){0};
 	hash_key_init(&facts->key);
 	r = rootpath_init(&facts->root, hints->root);
 	if (r == 0)
@@ -411,8 +412,7 @@ void interpreter_facts_deinit(struct interpreter_facts *facts)
 
 bool interpreter_facts_is_third_party(struct interpreter_facts *facts, const char *path)
 {
-	if (path_list_covers(&facts->third_party, path) ||
-	    path_list_covers(&facts->venv_entries, path))
+	if (path_list_covers(&facts->third_party, path) || path_list_covers(&facts->venv_entries, path))
 		return true;
 	/* sys.path is not known: the directory of a file is, more often than not, below an entry */
 	if (facts->sys_path.n == 0) {

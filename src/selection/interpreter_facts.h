@@ -15,15 +15,15 @@
 
 /** What is known of a process. Everything but the version may be missing (NULL, 0). */
 struct interpreter_hints {
-	const char *root;	      /* of the process: "/proc/PID/root"; "" or NULL for ours */
+	const char *root; /* of the process: "/proc/PID/root"; "" or NULL for ours */
 	unsigned int major, minor;
-	const char *abi;	      /* "t" for a free-threaded build */
-	const char *executable;	      /* absolute, as started: the link in a venv, not its target */
+	const char *abi;		  /* "t" for a free-threaded build */
+	const char *executable;		  /* absolute, as started: the link in a venv, not its target */
 	const char *prefix, *base_prefix; /* sys.prefix, sys.base_prefix */
-	const char *stdlib_dir;	      /* where encodings/ is: see interpreter_stdlib_of() */
-	const char *home;	      /* $HOME */
-	const char *user_base;	      /* $PYTHONUSERBASE, else ~/.local */
-	const char *const *sys_path;  /* absolute entries; those in a venv are third-party */
+	const char *stdlib_dir;		  /* where encodings/ is: see interpreter_stdlib_of() */
+	const char *home;		  /* $HOME */
+	const char *user_base;		  /* $PYTHONUSERBASE, else ~/.local */
+	const char *const *sys_path;	  /* absolute entries; those in a venv are third-party */
 	size_t n_sys_path;
 };
 
@@ -46,8 +46,7 @@ struct interpreter_facts {
  * Work out the facts. Missing prefixes are looked for as CPython does (Modules/getpath.py):
  * pyvenv.cfg beside or above the executable, then lib/pythonX.Y/os.py upwards from it. -ENOMEM.
  */
-int interpreter_facts_init(struct interpreter_facts *facts,
-			   const struct interpreter_hints *hints) must_check;
+int interpreter_facts_init(struct interpreter_facts *facts, const struct interpreter_hints *hints) must_check;
 void interpreter_facts_deinit(struct interpreter_facts *facts);
 #define _cleanup_interpreter_facts_ _cleanup_(interpreter_facts_deinit)
 
@@ -55,8 +54,7 @@ void interpreter_facts_deinit(struct interpreter_facts *facts);
  * Forget the entries of sys.path, and the third-party directories that came from them, and take
  * these: programs change it while they run.
  */
-int interpreter_facts_set_sys_path(struct interpreter_facts *facts, const char *const *entries,
-				   size_t n) must_check;
+int interpreter_facts_set_sys_path(struct interpreter_facts *facts, const char *const *entries, size_t n) must_check;
 
 /**
  * True if @p path, without links, is in a directory of third-party packages: one of a scheme, or an

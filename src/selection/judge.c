@@ -23,8 +23,7 @@ static const char *package_of(const struct selection *sel, const char *name)
 	for (size_t i = 0; i < sel->packages.n; i++) {
 		size_t len = strlen(sel->packages.items[i]);
 
-		if (!strncmp(name, sel->packages.items[i], len) &&
-		    (name[len] == '\0' || name[len] == '.'))
+		if (!strncmp(name, sel->packages.items[i], len) && (name[len] == '\0' || name[len] == '.'))
 			return sel->packages.items[i];
 	}
 	return NULL;
@@ -108,8 +107,8 @@ static bool is_import_place(const struct interpreter_facts *facts, const char *d
  * Look for the package a module belongs to under all names it may have been imported by: from each
  * entry of sys.path, and from where its packages end. @p name is that last one, for the reason.
  */
-static const char *find_package(const struct selection *sel, struct interpreter_facts *facts,
-				const char *path, char **name, struct match *match)
+static const char *find_package(const struct selection *sel, struct interpreter_facts *facts, const char *path,
+				char **name, struct match *match)
 {
 	_cleanup_free_ char *root = import_root(&facts->root, path);
 	const char *package;
@@ -121,8 +120,7 @@ static const char *find_package(const struct selection *sel, struct interpreter_
 	for (size_t i = 0; i < facts->sys_path.n && !package; i++) {
 		_cleanup_free_ char *other = NULL;
 
-		if (!path_is_within(path, facts->sys_path.paths[i]) ||
-		    !path[strlen(facts->sys_path.paths[i])])
+		if (!path_is_within(path, facts->sys_path.paths[i]) || !path[strlen(facts->sys_path.paths[i])])
 			continue;
 		other = module_name(path, facts->sys_path.paths[i]);
 		package = other ? package_of(sel, other) : NULL;
@@ -147,8 +145,7 @@ static bool is_third_party_dir(struct interpreter_facts *facts, const char *dir)
 }
 
 /** True if the source that @p path belongs to is itself installed as a third-party package. */
-static bool source_is_third_party(const struct selection *sel, struct interpreter_facts *facts,
-				  const char *path)
+static bool source_is_third_party(const struct selection *sel, struct interpreter_facts *facts, const char *path)
 {
 	for (size_t i = 0; i < sel->dirs.n; i++)
 		if (path_is_within(path, sel->dirs.items[i]) && is_third_party_dir(facts, sel->dirs.items[i]))
@@ -156,15 +153,13 @@ static bool source_is_third_party(const struct selection *sel, struct interprete
 	for (size_t i = 0; i < sel->packages.n; i++) {
 		_cleanup_free_ char *place = module_locate(facts, sel->packages.items[i]);
 
-		if (place && path_is_within(path, place) &&
-		    interpreter_facts_is_third_party(facts, place))
+		if (place && path_is_within(path, place) && interpreter_facts_is_third_party(facts, place))
 			return true;
 	}
 	return false;
 }
 
-static bool refuse(struct verdict *verdict, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+static bool refuse(struct verdict *verdict, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static bool refuse(struct verdict *verdict, const char *fmt, ...)
 {
 	va_list ap;
@@ -187,7 +182,7 @@ static bool judge_by_source(const struct selection *sel, struct interpreter_fact
 {
 	_cleanup_free_ char *name = NULL;
 	const char *package = NULL;
-	struct match match = { 0 };
+	struct match match = {0};
 
 	if (sel->packages.n)
 		package = find_package(sel, facts, given, &name, &match);
@@ -195,16 +190,15 @@ static bool judge_by_source(const struct selection *sel, struct interpreter_fact
 	verdict->is_whole = match.is_all;
 	verdict->is_package = match.is_all && !strcmp(strrchr(verdict->path, '/'), "/__init__.py");
 	if (!package && !in_dirs(sel, verdict->path))
-		return name ? refuse(verdict, "module '%s' is outside of --source", name) :
-			      refuse(verdict, "outside of --source");
+		return name ? refuse(verdict, "module '%s' is outside of --source", name)
+			    : refuse(verdict, "outside of --source");
 	if (!match.is_imported_there && interpreter_facts_is_third_party(facts, verdict->path) &&
 	    !source_is_third_party(sel, facts, verdict->path))
 		return refuse(verdict, "inside --source, but third-party");
 	return accept_for(verdict, package ? "in a package of --source" : "inside --source");
 }
 
-static bool judge_by_default(const struct selection *sel, struct interpreter_facts *facts,
-			     struct verdict *verdict)
+static bool judge_by_default(const struct selection *sel, struct interpreter_facts *facts, struct verdict *verdict)
 {
 	/* third-party first: site-packages lies in the standard library's directory */
 	if (interpreter_facts_is_third_party(facts, verdict->path))
@@ -222,8 +216,8 @@ static bool judge_path(const struct selection *sel, struct interpreter_facts *fa
 	if (selection_has_source(sel))
 		in = judge_by_source(sel, facts, given, verdict);
 	else if (sel->include.n)
-		in = glob_list_match(&sel->include, verdict->path) ? accept_for(verdict, "inside --include") :
-								     refuse(verdict, "outside of --include");
+		in = glob_list_match(&sel->include, verdict->path) ? accept_for(verdict, "inside --include")
+								   : refuse(verdict, "outside of --include");
 	else
 		in = judge_by_default(sel, facts, verdict);
 	if (in && glob_list_match(&sel->omit, verdict->path))
@@ -245,8 +239,7 @@ static const char *not_a_path(const char *name)
 	return *name == '/' ? NULL : "a relative name of an unknown directory";
 }
 
-int selection_judge(const struct selection *sel, struct interpreter_facts *facts,
-		    const char *path, struct verdict *ret)
+int selection_judge(const struct selection *sel, struct interpreter_facts *facts, const char *path, struct verdict *ret)
 {
 	const char *reason = not_a_path(path);
 	int r;
@@ -269,5 +262,5 @@ int selection_judge(const struct selection *sel, struct interpreter_facts *facts
 void verdict_deinit(struct verdict *verdict)
 {
 	free(verdict->path);
-	*verdict = (struct verdict){ 0 };
+	*verdict = (struct verdict){0};
 }

@@ -26,8 +26,7 @@ bool module_is_package(const struct rootpath *root, const char *dir)
 }
 
 /** The path that @p fmt makes, without links, if there is such a file or directory; or NULL. */
-static char *existing(struct rootpath *root, bool dir, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+static char *existing(struct rootpath *root, bool dir, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 static char *existing(struct rootpath *root, bool dir, const char *fmt, ...)
 {
 	_cleanup_free_ char *path = NULL, *real = NULL;
@@ -109,11 +108,12 @@ static char *find_in_lists(struct interpreter_facts *facts, const struct path_li
 
 char *module_locate(struct interpreter_facts *facts, const char *name)
 {
-	const struct path_list *const lists[] = { &facts->sys_path, &facts->third_party };
+	const struct path_list *const lists[] = {&facts->sys_path, &facts->third_party};
 
 	return find_in_lists(facts, lists, ARRAY_SIZE(lists), name, module_in);
 }
 
+/* clang-format off */
 /* In every build they are in the program itself (CPython, Modules/Setup.bootstrap.in). */
 static const char *const built_in[] = {
 	"_abc", "_ast", "_codecs", "_collections", "_functools", "_imp", "_io", "_operator", "_signal", "_sre", "_stat",
@@ -127,6 +127,7 @@ static const char *const frozen[] = {
 	"importlib._bootstrap_external", "importlib.machinery", "importlib.util", "io", "ntpath", "os", "posixpath",
 	"runpy", "site", "stat", "zipimport",
 };
+/* clang-format on */
 
 static bool is_one_of(const char *name, const char *const *names, size_t n)
 {
@@ -149,7 +150,7 @@ static char *dynload_in(struct rootpath *root, const char *dir, const char *rela
 
 enum module_kind module_kind_of(struct interpreter_facts *facts, const char *name)
 {
-	const struct path_list *const lists[] = { &facts->sys_path, &facts->third_party, &facts->stdlib };
+	const struct path_list *const lists[] = {&facts->sys_path, &facts->third_party, &facts->stdlib};
 	_cleanup_free_ char *place = find_in_lists(facts, lists, ARRAY_SIZE(lists), name, module_in), *file = NULL;
 
 	if (place && path_list_covers(&facts->stdlib, place) && is_one_of(name, frozen, ARRAY_SIZE(frozen)))
@@ -158,7 +159,7 @@ enum module_kind module_kind_of(struct interpreter_facts *facts, const char *nam
 		return MODULE_SOURCE;
 	if (is_one_of(name, built_in, ARRAY_SIZE(built_in)))
 		return MODULE_COMPILED;
-	file = find_in_lists(facts, lists, ARRAY_SIZE(lists), name, compiled_in) ?:
-	       find_in_lists(facts, lists + 2, 1, name, dynload_in);
+	file = find_in_lists(facts, lists, ARRAY_SIZE(lists), name, compiled_in)
+		       ?: find_in_lists(facts, lists + 2, 1, name, dynload_in);
 	return file ? MODULE_COMPILED : place ? MODULE_NAMESPACE : MODULE_UNKNOWN;
 }

@@ -7,7 +7,7 @@
 
 /** What an import of a module would find. */
 enum module_kind {
-	MODULE_UNKNOWN,	  /* nothing that we know of: sys.path is known in part only */
+	MODULE_UNKNOWN, /* nothing that we know of: sys.path is known in part only */
 	MODULE_SOURCE,
 	MODULE_NAMESPACE, /* a directory without __init__.py */
 	MODULE_COMPILED,  /* no Python in it */

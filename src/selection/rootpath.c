@@ -10,12 +10,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define LINKS_MAX 40	     /* as the kernel, path_resolution(7) */
-#define PENDING_MAX 65536    /* of a path and the links in it */
+#define LINKS_MAX 40	  /* as the kernel, path_resolution(7) */
+#define PENDING_MAX 65536 /* of a path and the links in it */
 
 int rootpath_init(struct rootpath *rp, const char *root)
 {
-	*rp = (struct rootpath){ .root = strdup(root && strcmp(root, "/") ? root : "") };
+	*rp = (struct rootpath){.root = strdup(root && strcmp(root, "/") ? root : "")};
 	return rp->root ? 0 : -ENOMEM;
 }
 
@@ -24,7 +24,7 @@ void rootpath_deinit(struct rootpath *rp)
 	free(rp->root);
 	free(rp->last_dir);
 	free(rp->last_real);
-	*rp = (struct rootpath){ 0 };
+	*rp = (struct rootpath){0};
 }
 
 static char *in_root(const struct rootpath *rp, const char *path)
@@ -57,8 +57,7 @@ bool path_is_within(const char *path, const char *dir)
 {
 	size_t len = strlen(dir);
 
-	return !strncmp(path, dir, len) &&
-	       (path[len] == '\0' || path[len] == '/' || (len > 0 && dir[len - 1] == '/'));
+	return !strncmp(path, dir, len) && (path[len] == '\0' || path[len] == '/' || (len > 0 && dir[len - 1] == '/'));
 }
 
 /** The target of the link @p path; NULL if it is none, does not exist or cannot be read. */

@@ -27,7 +27,7 @@ static void selection_freep(struct selection **sel)
 /** What os.path.realpath() makes of @p path, which may be relative and need not exist. */
 static int real_path(const char *path, char **ret)
 {
-	_cleanup_(rootpath_deinit) struct rootpath rp = { 0 };
+	_cleanup_(rootpath_deinit) struct rootpath rp = {0};
 	_cleanup_free_ char *cwd = NULL, *full = NULL;
 
 	if (path[0] != '/') {
@@ -106,8 +106,7 @@ static int add_sources(struct selection *sel, const char *const *source, char *w
 	int r = 0;
 
 	for (; source && *source && r == 0; source++)
-		r = is_dir(*source) ? add_dir(sel, *source, why, size) :
-				      string_list_push(&sel->packages, *source);
+		r = is_dir(*source) ? add_dir(sel, *source, why, size) : string_list_push(&sel->packages, *source);
 	return r;
 }
 
@@ -128,8 +127,7 @@ int selection_add_patterns(struct glob_list *list, const char *const *patterns, 
 	return r;
 }
 
-int selection_new(const struct selection_options *options, char *why, size_t size,
-		  struct selection **ret)
+int selection_new(const struct selection_options *options, char *why, size_t size, struct selection **ret)
 {
 	_cleanup_(selection_freep) struct selection *sel = calloc(1, sizeof(*sel));
 	int r;
@@ -176,8 +174,7 @@ bool selection_include_is_ignored(const struct selection *sel)
 	return selection_has_source(sel) && sel->include.n;
 }
 
-static int add_but(struct selection_foresight *f, const char *before, const char *name, size_t len,
-		   const char *behind)
+static int add_but(struct selection_foresight *f, const char *before, const char *name, size_t len, const char *behind)
 {
 	if (asprintf(&f->but[f->n_but], "%s%.*s%s", before, (int)len, name, behind) < 0) {
 		f->but[f->n_but] = NULL;

@@ -21,9 +21,10 @@ struct selection_options {
 	const char *const *source_pkgs; /* names only */
 	const char *const *include;	/* ignored when there is a source */
 	const char *const *omit;
-	bool pylib;			/* the standard library too */
-	bool namespace_packages;	/* look for unexecuted files in all directories */
-	const char *const *script_dirs; /* imports there have no package around them, whatever is asked for by `source` */
+	bool pylib;		 /* the standard library too */
+	bool namespace_packages; /* look for unexecuted files in all directories */
+	const char *const
+		*script_dirs; /* imports there have no package around them, whatever is asked for by `source` */
 };
 
 struct selection;
@@ -32,8 +33,7 @@ struct selection;
  * Make a selection. What is relative is so to the working directory of now. -EINVAL: a setting is
  * wrong; @p why, of @p size bytes, names it. -ENOMEM. The strings of @p options are copied.
  */
-int selection_new(const struct selection_options *options, char *why, size_t size,
-		  struct selection **ret) must_check;
+int selection_new(const struct selection_options *options, char *why, size_t size, struct selection **ret) must_check;
 
 /** NULL is accepted. */
 void selection_free(struct selection *sel);
@@ -42,19 +42,19 @@ void selection_free(struct selection *sel);
 
 /** All zeros, or set by selection_judge() before; freed by verdict_deinit(). */
 struct verdict {
-	bool in, is_package; /* the __init__.py of a --source package, also when it is not in */
-	char *path; /* without links; what to record the file as. NULL if the name is no path */
+	bool in, is_package;		   /* the __init__.py of a --source package, also when it is not in */
+	char *path;			   /* without links; what to record the file as. NULL if the name is no path */
 	char reason[SELECTION_REASON_MAX]; /* why, or why not */
-	const char *package; /* of --source, that it is or belongs to, of the selection's; or NULL */
-	bool is_whole;	     /* it is that one's own module, not one below it */
+	const char *package;		   /* of --source, that it is or belongs to, of the selection's; or NULL */
+	bool is_whole;			   /* it is that one's own module, not one below it */
 };
 
 /**
  * Judge the file @p path, absolute as its process sees it, which the interpreter of @p facts ran.
  * -ENOMEM. Keep the verdict: it costs a few system calls.
  */
-int selection_judge(const struct selection *sel, struct interpreter_facts *facts,
-		    const char *path, struct verdict *ret) must_check;
+int selection_judge(const struct selection *sel, struct interpreter_facts *facts, const char *path,
+		    struct verdict *ret) must_check;
 void verdict_deinit(struct verdict *verdict);
 #define _cleanup_verdict_ _cleanup_(verdict_deinit)
 
@@ -62,7 +62,8 @@ void verdict_deinit(struct verdict *verdict);
 
 /** What can be said of files before they are known: those in `dirs` are refused, unless their path holds one of `but`. */
 struct selection_foresight {
-	const char *dirs[SELECTION_FORESEEN_MAX]; /* of the facts, without links; only files that are there without one */
+	const char
+		*dirs[SELECTION_FORESEEN_MAX]; /* of the facts, without links; only files that are there without one */
 	size_t n_dirs;
 	char *but[SELECTION_FORESEEN_MAX]; /* owned */
 	size_t n_but;

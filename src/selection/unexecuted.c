@@ -131,8 +131,8 @@ static int walk_dir(struct walk *walk, const char *dir, bool top)
 
 int selection_unexecuted_files(const struct selection *sel, struct dir_cache *dirs, selection_file_fn fn, void *arg)
 {
-	_cleanup_(rootpath_deinit) struct rootpath ours = { 0 };
-	struct walk walk = { sel, dirs, &ours, fn, arg };
+	_cleanup_(rootpath_deinit) struct rootpath ours = {0};
+	struct walk walk = {sel, dirs, &ours, fn, arg};
 	int r;
 
 	r = rootpath_init(&ours, NULL);
@@ -144,7 +144,7 @@ int selection_unexecuted_files(const struct selection *sel, struct dir_cache *di
 int selection_unexecuted_in(const struct selection *sel, struct dir_cache *dirs, struct interpreter_facts *facts,
 			    const char *dir, selection_file_fn fn, void *arg)
 {
-	struct walk walk = { sel, dirs, &facts->root, fn, arg };
+	struct walk walk = {sel, dirs, &facts->root, fn, arg};
 	int r = walk_dir(&walk, dir, true);
 
 	return r < 0 ? r : 0;

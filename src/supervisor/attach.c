@@ -161,7 +161,7 @@ struct front {
 	pid_t supervisor, latest;
 	size_t n_targets, n_attached, n_refused, n_over, n_left;
 	bool said_waiting;
-	bool told;   /* the supervisor knows that we want to go */
+	bool told; /* the supervisor knows that we want to go */
 	bool finished;
 	bool is_terminal, has_status_line;
 	int64_t start, end; /* CLOCK_MONOTONIC, ms */
@@ -223,9 +223,10 @@ static void on_finished(struct front *f, const struct front_message *m)
 	if (f->n_refused == f->n_targets)
 		return;
 	if (m->pid)
-		snprintf(text, sizeof(text),
-			 "%d process%s asleep: %s undo%s what is left on waking, and what ran until then is added to the file",
-			 m->pid, m->pid == 1 ? " is" : "es are", m->pid == 1 ? "it" : "they", m->pid == 1 ? "es" : "");
+		snprintf(
+			text, sizeof(text),
+			"%d process%s asleep: %s undo%s what is left on waking, and what ran until then is added to the file",
+			m->pid, m->pid == 1 ? " is" : "es are", m->pid == 1 ? "it" : "they", m->pid == 1 ? "es" : "");
 	if (m->pid)
 		say(f, text);
 	if (f->n_left) {
@@ -361,8 +362,9 @@ static int result_of(struct front *f)
 	clear_status(f);
 	wait_for_end(f);
 	if (!f->finished) {
-		log_error("the supervisor was killed: the programs run on, and what they do is written when they end; "
-			  "`pycov-trace repair PID` takes out what is in them");
+		log_error(
+			"the supervisor was killed: the programs run on, and what they do is written when they end; "
+			"`pycov-trace repair PID` takes out what is in them");
 		return EXIT_OWN;
 	}
 	return f->n_refused ? EXIT_OWN : 0;

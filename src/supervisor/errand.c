@@ -27,14 +27,14 @@
 /* ---------------------------------------------------------------------------------------------- threads that run */
 
 struct stopped {
-	int status;	  /* of waitid(2), 0: it has not stopped yet */
+	int status; /* of waitid(2), 0: it has not stopped yet */
 	struct summon_thread thread;
 };
 
 struct stops {
 	struct stopped *list;
 	size_t n;
-	bool complete; /* all threads that run are among them, and stopped */
+	bool complete;	/* all threads that run are among them, and stopped */
 	bool is_in_way; /* a thread of the process is in instructions that are to be changed */
 };
 

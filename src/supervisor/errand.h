@@ -24,7 +24,7 @@ enum errand_state {
 struct errand {
 	enum errand_state state;
 	enum agent_request request;
-	int64_t since, next; /* CLOCK_MONOTONIC, milliseconds: when it began, and when the next step is due */
+	int64_t since, next;   /* CLOCK_MONOTONIC, milliseconds: when it began, and when the next step is due */
 	unsigned int n_missed; /* how many times in a row not all threads that run could be stopped */
 };
 

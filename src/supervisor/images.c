@@ -58,8 +58,8 @@ static int64_t nanoseconds(struct timespec t)
 /* The functions without which the agent cannot do its work at all. */
 static bool has_needed(const struct image *image)
 {
-	static const enum agent_api needed[] = {API_PyEval_EvalCode, API_Py_IncRef,	  API_Py_DecRef,
-						API_PyErr_Fetch,     API_PyErr_Restore,	  API_PyErr_Clear,
+	static const enum agent_api needed[] = {API_PyEval_EvalCode, API_Py_IncRef,	      API_Py_DecRef,
+						API_PyErr_Fetch,     API_PyErr_Restore,	      API_PyErr_Clear,
 						API_PyTuple_New,     API_PyObject_CallObject, API_PyCode_Type,
 						API__Py_NoneStruct};
 
@@ -154,7 +154,8 @@ int images_get(struct images *images, int fd, const struct image **ret)
 
 /* ------------------------------------------------------------------------------------------------------ foreseen */
 
-static int open_below(pid_t pid, const char *origin, size_t origin_len, const char *dir, size_t dir_len, const char *name)
+static int open_below(pid_t pid, const char *origin, size_t origin_len, const char *dir, size_t dir_len,
+		      const char *name)
 {
 	static const char *const variables[] = {"$ORIGIN", "${ORIGIN}"};
 	char path[2 * PATH_MAX];
@@ -163,8 +164,8 @@ static int open_below(pid_t pid, const char *origin, size_t origin_len, const ch
 	for (size_t i = 0; i < ARRAY_SIZE(variables); i++)
 		if (!strncmp(dir, variables[i], strlen(variables[i])))
 			skip = strlen(variables[i]);
-	if (dir_len < skip || snprintf(path, sizeof(path), "/proc/%d/root%.*s%.*s/%s", pid, skip ? (int)origin_len : 0, origin,
-				       (int)(dir_len - skip), dir + skip, name) >= (int)sizeof(path))
+	if (dir_len < skip || snprintf(path, sizeof(path), "/proc/%d/root%.*s%.*s/%s", pid, skip ? (int)origin_len : 0,
+				       origin, (int)(dir_len - skip), dir + skip, name) >= (int)sizeof(path))
 		return -1;
 	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 }
@@ -194,7 +195,8 @@ static const char *needed_library(const struct image *image)
 
 void images_foresee(struct images *images, const struct image *image, pid_t pid)
 {
-	const char *name = image->elf ? needed_library(image) : NULL, *dirs = name ? elf_image_runpath(image->elf) : NULL;
+	const char *name = image->elf ? needed_library(image) : NULL,
+		   *dirs = name ? elf_image_runpath(image->elf) : NULL;
 	_cleanup_free_ char *exe = name ? procfs_link(pid, "exe") : NULL;
 	_cleanup_close_ int fd = -1;
 	const struct image *library;

@@ -20,7 +20,7 @@ struct image {
 	int error;	    /* of cpython_load() and of what we need beyond; 0: can be measured */
 	const char *reason; /* static; why not */
 	struct cpython py;
-	uint64_t api[API_COUNT]; /* vaddrs, 0 for absent */
+	uint64_t api[API_COUNT];  /* vaddrs, 0 for absent */
 	struct agent_traps traps; /* vaddrs instead of addresses */
 	uint64_t unknown_opcode;  /* vaddr of the interpreter loop's unknown-opcode label (3.8 - 3.10) */
 };

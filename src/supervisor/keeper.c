@@ -18,8 +18,8 @@
 #define FIRST_LOOK 6
 #define FIRST_LOOK_AT_ANOTHER 100
 #define LOOK_PERIOD_MAX 5000
-#define LOOK_REST 10 /* how many times as long as a look takes there is none after it */
-#define OUTLIVE_PERIOD 50 /* milliseconds between looks at regions that nobody reports on */
+#define LOOK_REST 10		 /* how many times as long as a look takes there is none after it */
+#define OUTLIVE_PERIOD 50	 /* milliseconds between looks at regions that nobody reports on */
 #define SAMPLED_FILES_MAX 100000 /* of one run, that are not in the record (yet) */
 
 /* -------------------------------------------------------------------------------------------------- the keeper */
@@ -29,7 +29,8 @@ struct kept {
 	struct run run;
 	bool is_dirty; /* a process of it has ended since it was drained */
 	struct drained drained;
-	struct record sampled; /* samples of files that are not in the record yet, by the names that the run has for them */
+	struct record
+		sampled; /* samples of files that are not in the record yet, by the names that the run has for them */
 	int64_t look_at; /* when to drain it in advance */
 	int64_t look_wait;
 	/* --parallel-mode: */
@@ -40,20 +41,20 @@ struct kept {
 struct state {
 	struct recorder *recorder;
 	struct kept *runs;
-	int socket; /* -1: the supervisor is gone */
+	int socket;	  /* -1: the supervisor is gone */
 	int listeners[2]; /* control.h: by the supervisor's pid, and by the data file; -1: none */
 	int message_fd;
 	unsigned int n_measured;
 	uint32_t dropped;
 	bool unsaved;
 	bool had_look;
-	bool is_successor; /* what was before is known in part only */
-	bool is_told;      /* a successor: of all runs that there were */
-	bool has_runs, has_lines; /* there was a program, and a line of any file, in any record */
+	bool is_successor;		/* what was before is known in part only */
+	bool is_told;			/* a successor: of all runs that there were */
+	bool has_runs, has_lines;	/* there was a program, and a line of any file, in any record */
 	char failure[CONTROL_TEXT_MAX]; /* of the latest save; "": none */
-	int resetter; /* who asked for a reset and waits for the answer; 0: nobody */
-	int64_t start; /* CLOCK_MONOTONIC, ms */
-	int64_t next_save; /* --save-every: when it is due */
+	int resetter;			/* who asked for a reset and waits for the answer; 0: nobody */
+	int64_t start;			/* CLOCK_MONOTONIC, ms */
+	int64_t next_save;		/* --save-every: when it is due */
 	int64_t may_save; /* when the next write of the file is due, at the earliest; CLOCK_MONOTONIC, ms */
 };
 
@@ -438,8 +439,8 @@ static ssize_t receive(int socket, struct message *m, int fds[2])
 		struct cmsghdr align;
 	} control;
 	struct iovec iov = {m, sizeof(*m)};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf,
-			     .msg_controllen = sizeof(control.buf)};
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof(control.buf)};
 	ssize_t n = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC);
 	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
 
@@ -653,8 +654,11 @@ static void listen_for_requests(struct state *s, pid_t supervisor)
 
 void keeper_run(int socket, pid_t supervisor, struct recorder *recorder, int message_fd, bool is_successor)
 {
-	struct state s = {.recorder = recorder, .socket = socket, .message_fd = message_fd,
-			  .is_successor = is_successor, .start = clock_ms()};
+	struct state s = {.recorder = recorder,
+			  .socket = socket,
+			  .message_fd = message_fd,
+			  .is_successor = is_successor,
+			  .start = clock_ms()};
 
 	if (is_successor) {
 		recorder_resume(recorder);

@@ -13,7 +13,7 @@
 
 /** The supervisor's end. */
 struct keeper {
-	int socket; /* -1: there is none (any more) */
+	int socket;		   /* -1: there is none (any more) */
 	struct recorder *recorder; /* for another keeper, which has its descriptors; NULL: there will be none */
 	const int *message_fd;	   /* the same; -1: nothing is to be said any more */
 	struct link_run *runs;	   /* that it was told of */

@@ -77,7 +77,7 @@ struct runtime_search {
 	const struct image *but; /* not this one */
 	const struct image *found;
 	uint64_t bias;
-	raddr base; /* of the image at hand */
+	raddr base;	      /* of the image at hand */
 	bool wants_libpython; /* no others */
 	char *path;
 	uint64_t last_ino;
@@ -106,8 +106,7 @@ static int search_map(const struct procfs_map *map, void *arg)
 	s->last_ino = map->ino;
 	s->last_dev = map->dev;
 	fd = procfs_open_map(s->pid, map);
-	if (fd < 0 || images_get(s->images, fd, &image) < 0 || image->presence != CPYTHON_DEFINED ||
-	    image == s->but)
+	if (fd < 0 || images_get(s->images, fd, &image) < 0 || image->presence != CPYTHON_DEFINED || image == s->but)
 		return 0;
 	if (elf_image_bias(image->elf, map->offset, map->start, true, &s->bias) < 0)
 		return 0;
@@ -531,11 +530,11 @@ static int open_target_fd(pid_t pid, int64_t fd)
 }
 
 /* How the agent maps the region at @memfd; the last of them is left out where others close it. */
-#define REGION_CALLS(memfd)                                                                                             \
-	{                                                                                                               \
-		{SYS_mmap, {0, REGION_CHUNK, PROT_READ | PROT_WRITE, MAP_SHARED, (uint64_t)(memfd), 0}, 0},             \
-		{SYS_madvise, {AGENT_ARG_RESULT(0), REGION_CHUNK, MADV_DONTDUMP}, 0},                                   \
-		{SYS_close, {(uint64_t)(memfd)}, 0},                                                                    \
+#define REGION_CALLS(memfd)                                                                                            \
+	{                                                                                                              \
+		{SYS_mmap, {0, REGION_CHUNK, PROT_READ | PROT_WRITE, MAP_SHARED, (uint64_t)(memfd), 0}, 0},            \
+			{SYS_madvise, {AGENT_ARG_RESULT(0), REGION_CHUNK, MADV_DONTDUMP}, 0},                          \
+			{SYS_close, {(uint64_t)(memfd)}, 0},                                                           \
 	}
 
 /* It has one since the boot. */
@@ -711,7 +710,8 @@ static int on_boot_call(struct program *p, const struct remote *r)
 	p->ready_fd = memfd >= 0 ? open_target_fd(r->tid, memfd) : -1;
 	if (p->ready_fd >= 0 && region_create(p->ready_fd) < 0)
 		cleanup_closep(&p->ready_fd), p->ready_fd = -1;
-	ret = boot_finish(&p->boot, r, (const struct agent_call[])REGION_CALLS(memfd), p->ready_fd >= 0 ? 2 : 0, &p->blob);
+	ret = boot_finish(&p->boot, r, (const struct agent_call[])REGION_CALLS(memfd), p->ready_fd >= 0 ? 2 : 0,
+			  &p->blob);
 
 	p->phase = ret == 0 ? PROGRAM_WAITING : PROGRAM_UNTOUCHED;
 	return ret;
@@ -739,10 +739,10 @@ int program_find(struct program *p, pid_t pid, struct images *images)
 
 	if (ret < 0)
 		return ret;
-	p->refusal = reason_of(p)			 ? reason_of(p)
+	p->refusal = reason_of(p)				  ? reason_of(p)
 		     : !p->runtime->api[API_PyEval_RestoreThread] ? "it does not export PyEval_RestoreThread()"
 		     : !seccomp_allows(pid, images) ? "a seccomp filter of its own forbids what measuring needs"
-					    : NULL;
+						    : NULL;
 	return p->refusal ? -ENOTSUP : 0;
 }
 
@@ -843,9 +843,7 @@ static int serve(struct program *p, const struct remote *r, struct images *image
 		return watch_loader(p, r, images);
 	case PROGRAM_HOOKED:
 	case PROGRAM_FORKED:
-		return why == AGENT_AT_FORK   ? on_fork_child(p, r)
-		       : why == AGENT_AT_LOAD ? on_another(p, r, images)
-					      : 0;
+		return why == AGENT_AT_FORK ? on_fork_child(p, r) : why == AGENT_AT_LOAD ? on_another(p, r, images) : 0;
 	default:
 		return 0;
 	}

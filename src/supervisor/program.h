@@ -23,10 +23,10 @@ enum program_phase {
 	PROGRAM_BOOTING,   /* the boot code was entered */
 	PROGRAM_SUMMONED,  /* it runs, and one of its threads is to come by itself (summon.h) */
 	PROGRAM_WAITING,   /* the agent is in, and waits for the entry point or for a library */
-	PROGRAM_MEMORY,    /* a runtime was found, the agent makes what memory is missing */
-	PROGRAM_LOADER,    /* the same, to watch the loader */
-	PROGRAM_HOOKED,    /* the agent works on its own */
-	PROGRAM_FORKED,    /* in a forked child, the agent makes a region of its own */
+	PROGRAM_MEMORY,	   /* a runtime was found, the agent makes what memory is missing */
+	PROGRAM_LOADER,	   /* the same, to watch the loader */
+	PROGRAM_HOOKED,	   /* the agent works on its own */
+	PROGRAM_FORKED,	   /* in a forked child, the agent makes a region of its own */
 };
 
 struct program {
@@ -34,25 +34,25 @@ struct program {
 	enum agent_fork_mode fork_mode; /* kept through program_deinit(), */
 	bool branches;			/* as this is: they are to be recorded */
 	struct boot boot;
-	raddr blob;	      /* the agent; 0: none */
-	int ready_fd; /* a region that it has mapped and does not use yet; -1: none */
-	const struct image *exe; /* the program's file, if it is known to have a runtime, or to be about to */
-	raddr runtime_bias;   /* of `runtime` */
-	const struct image *runtime; /* the image with Python in it; NULL: none was found */
-	struct run run;	      /* once it is hooked; the supervisor hands it to the keeper */
-	raddr runtime_base;   /* where its ELF header is mapped; 0: unknown */
+	raddr blob;		       /* the agent; 0: none */
+	int ready_fd;		       /* a region that it has mapped and does not use yet; -1: none */
+	const struct image *exe;       /* the program's file, if it is known to have a runtime, or to be about to */
+	raddr runtime_bias;	       /* of `runtime` */
+	const struct image *runtime;   /* the image with Python in it; NULL: none was found */
+	struct run run;		       /* once it is hooked; the supervisor hands it to the keeper */
+	raddr runtime_base;	       /* where its ELF header is mapped; 0: unknown */
 	struct hook hooks[HOOK_COUNT]; /* that are set; `patch` 0: none */
 	/* summon.h: */
 	struct arm arm;
-	enum agent_request request; /* what a thread is summoned for; none when it was carried out */
-	raddr waking; /* the function at which threads are met; 0: not looked for yet */
+	enum agent_request request;   /* what a thread is summoned for; none when it was carried out */
+	raddr waking;		      /* the function at which threads are met; 0: not looked for yet */
 	enum agent_summoned summoned; /* what it is */
-	pid_t carrier;		    /* the thread that has come for it; 0: nobody yet */
-	bool is_carried_out;	    /* the latest one was */
-	bool is_to_repeat;	    /* it was not: it is to be asked for again */
-	const char *refusal;  /* why Python code is not measured, or NULL */
-	bool refusal_told;    /* the user knows */
-	const struct image *other; /* one more runtime in the process, which is not measured; or NULL */
+	pid_t carrier;		      /* the thread that has come for it; 0: nobody yet */
+	bool is_carried_out;	      /* the latest one was */
+	bool is_to_repeat;	      /* it was not: it is to be asked for again */
+	const char *refusal;	      /* why Python code is not measured, or NULL */
+	bool refusal_told;	      /* the user knows */
+	const struct image *other;    /* one more runtime in the process, which is not measured; or NULL */
 	bool other_told;
 };
 

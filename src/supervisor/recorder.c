@@ -24,7 +24,7 @@ struct interpreter {
 	char *executable, *library;
 	int root_fd; /* its root directory, or -1: ours */
 	struct interpreter_facts facts;
-	struct hashmap files; /* of struct known_file */
+	struct hashmap files;	     /* of struct known_file */
 	struct string_list packages; /* directories of the packages of --source that it has imported */
 	size_t n_walked;	     /* of those, looked through for files that never ran */
 	size_t n_found;		     /* or in advance */
@@ -119,7 +119,8 @@ void recorder_resume(struct recorder *recorder)
 	struct stat now;
 
 	look_at_file(recorder, &now);
-	if (recorder->options->append || recorder->options->parallel_mode || !now.st_ino || is_as(&now, &recorder->before))
+	if (recorder->options->append || recorder->options->parallel_mode || !now.st_ino ||
+	    is_as(&now, &recorder->before))
 		return;
 	if (read_old(recorder, &recorder->file, &recorder->record) < 0)
 		log_warning("cannot go on from %s: %s", recorder->options->data_file, recorder->file.why);
@@ -452,7 +453,7 @@ struct drain {
 	struct drained *drained;
 	struct drained_file *files; /* sorted by number once all are in */
 	size_t n, room;
-	bool has_gap; /* as of struct drained */
+	bool has_gap;		     /* as of struct drained */
 	uint8_t minor;		     /* of the Python that ran */
 	struct record_file *current; /* NULL: not wanted */
 	uint32_t current_number;
@@ -590,7 +591,8 @@ static int add_arc(void *arg, int32_t from, int32_t to)
 }
 
 /* Each time anew: more ways may have been taken, and more lines have run. */
-static int add_arcs(struct drain *d, struct record_file *file, const struct region_code *code, const unsigned char *table)
+static int add_arcs(struct drain *d, struct record_file *file, const struct region_code *code,
+		    const unsigned char *table)
 {
 	const struct branches_code c = {.minor = d->minor,
 					.linetable_kind = (enum layout_linetable)code->linetable_kind,
@@ -618,8 +620,8 @@ static int add_code(struct drain *d, struct record_file *file, const struct regi
 
 	lineset_init(&c.lines);
 	snprintf(name, sizeof(name), "%.*s", code->name_len, qualname);
-	r = linetable_each_line((enum layout_linetable)code->linetable_kind, table, code->table_len,
-				code->firstlineno, add_line, &c);
+	r = linetable_each_line((enum layout_linetable)code->linetable_kind, table, code->table_len, code->firstlineno,
+				add_line, &c);
 	if (r == -EBADMSG)
 		r = 0; /* a code object made up by the program: its lines are its own affair */
 	if (r == 0)
@@ -680,7 +682,10 @@ static int drain(struct recorder *recorder, const struct run *run, struct record
 		 bool early)
 {
 	char context[CONTEXT_MAX];
-	struct drain d = {.recorder = recorder, .record = record, .context = context, .drained = drained,
+	struct drain d = {.recorder = recorder,
+			  .record = record,
+			  .context = context,
+			  .drained = drained,
 			  .minor = run->hexversion >> 16 & 0xff};
 	struct region_visitor v = {on_file, on_lines, on_code, &d};
 	int r;
@@ -771,8 +776,8 @@ int recorder_add_unexecuted(struct recorder *recorder, struct record *record)
 	recorder->walked = true;
 	for (struct interpreter *it = recorder->interpreters; it && r == 0; it = it->next) {
 		for (size_t i = again ? 0 : it->n_walked; i < it->packages.n && r == 0; i++)
-			r = selection_unexecuted_in(recorder->selection, &recorder->dirs, &it->facts, it->packages.items[i],
-						    add_unexecuted, &u);
+			r = selection_unexecuted_in(recorder->selection, &recorder->dirs, &it->facts,
+						    it->packages.items[i], add_unexecuted, &u);
 		it->n_walked = it->packages.n;
 	}
 	return r;

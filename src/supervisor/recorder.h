@@ -24,17 +24,17 @@ struct recorder {
 	struct selection *selection;
 	struct dir_cache dirs; /* of the source */
 	struct interpreter *interpreters;
-	bool has_old_data; /* that is appended to */
-	struct stat before; /* of the data file, as we began; all zeros: there was none */
-	struct stat last;   /* of it, as we left it last */
-	int last_fd;	    /* of the keeper: open on it, that no other gets its inode; or -1 */
-	bool other_told;    /* that somebody else writes it is known */
-	bool may_have_successor; /* of the keeper, once it is one */
-	bool walked; /* the source directories, for files that never ran */
-	bool found;  /* or in advance */
+	bool has_old_data;	       /* that is appended to */
+	struct stat before;	       /* of the data file, as we began; all zeros: there was none */
+	struct stat last;	       /* of it, as we left it last */
+	int last_fd;		       /* of the keeper: open on it, that no other gets its inode; or -1 */
+	bool other_told;	       /* that somebody else writes it is known */
+	bool may_have_successor;       /* of the keeper, once it is one */
+	bool walked;		       /* the source directories, for files that never ran */
+	bool found;		       /* or in advance */
 	struct package_seen *packages; /* as many as the selection has */
-	char *relative_to; /* with a slash: what names of files are cut off at; or NULL */
-	char why[512];	  /* what was wrong when recorder_init() failed */
+	char *relative_to;	       /* with a slash: what names of files are cut off at; or NULL */
+	char why[512];		       /* what was wrong when recorder_init() failed */
 };
 
 /** On failure recorder->why is a message: an option that is wrong (-EINVAL), or a file that cannot be written. */

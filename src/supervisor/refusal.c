@@ -101,8 +101,8 @@ static bool is_zombie(struct question *q)
 static bool is_kernel_thread(struct question *q)
 {
 	/* Kernels before 6.11 do not say so, but only kthreadd's children and itself are some. */
-	if (!q->theirs.is_kernel_thread && !((q->pid == 2 || q->theirs.ppid == 2) && q->theirs.caught == 0 &&
-					     procfs_check_access(q->pid) == -ENOENT))
+	if (!q->theirs.is_kernel_thread &&
+	    !((q->pid == 2 || q->theirs.ppid == 2) && q->theirs.caught == 0 && procfs_check_access(q->pid) == -ENOENT))
 		return false;
 	say_why(q->ret, REFUSAL_KERNEL_THREAD, "%d (%s) is a thread of the kernel, not a program", q->pid,
 		q->theirs.name);
@@ -117,7 +117,8 @@ static bool is_traced(struct question *q)
 		return false;
 	say_why(q->ret, REFUSAL_TRACED, "process %d (%s) is traced already, by %d (%s)", q->pid, q->theirs.name,
 		q->theirs.tracer, procfs_status(q->theirs.tracer, &tracer) == 0 ? tracer.name : "?");
-	return advise(q->ret, "end the other tracer first; a process can have only one. Sampling (--sample) needs none");
+	return advise(q->ret,
+		      "end the other tracer first; a process can have only one. Sampling (--sample) needs none");
 }
 
 /* ------------------------------------------------------------------------------- why the kernel says no */
@@ -136,12 +137,13 @@ static bool is_other_user(struct question *q)
 	if (same)
 		return false;
 	if (is_privileged(q)) {
-		say_why(q->ret, REFUSAL_SANDBOX, "process %d (%s) belongs to user %u in another user namespace",
-			q->pid, q->theirs.name, q->theirs.uid[0]);
+		say_why(q->ret, REFUSAL_SANDBOX, "process %d (%s) belongs to user %u in another user namespace", q->pid,
+			q->theirs.name, q->theirs.uid[0]);
 		return advise(q->ret, "run pycov-trace outside of the container, or as the process's own user inside");
 	}
-	say_why(q->ret, REFUSAL_OTHER_USER, "process %d (%s) belongs to user %u, group %u, and this is user %u, group %u",
-		q->pid, q->theirs.name, q->theirs.uid[0], q->theirs.gid[0], q->ours.uid[1], q->ours.gid[1]);
+	say_why(q->ret, REFUSAL_OTHER_USER,
+		"process %d (%s) belongs to user %u, group %u, and this is user %u, group %u", q->pid, q->theirs.name,
+		q->theirs.uid[0], q->theirs.gid[0], q->ours.uid[1], q->ours.gid[1]);
 	return advise(q->ret, AS_ROOT ", or as that user (sudo -u '#%u' pycov-trace ...)", q->theirs.uid[0]);
 }
 
@@ -179,13 +181,15 @@ static bool is_under_yama(struct question *q)
 
 	if (scope <= 0 || (is_privileged(q) && scope < 3))
 		return false;
-	say_why(q->ret, REFUSAL_YAMA,
-		"this system lets processes be %s %s (kernel.yama.ptrace_scope is %d)", verb(q),
-		scope == 1 ? "only by their ancestors" : scope == 2 ? "only by root" : "by nobody, until it restarts", scope);
+	say_why(q->ret, REFUSAL_YAMA, "this system lets processes be %s %s (kernel.yama.ptrace_scope is %d)", verb(q),
+		scope == 1   ? "only by their ancestors"
+		: scope == 2 ? "only by root"
+			     : "by nobody, until it restarts",
+		scope);
 	if (scope >= 3)
 		return advise(q->ret, "have pycov-trace start the program: pycov-trace -- COMMAND");
-	return advise(q->ret,
-		      AS_ROOT ", or allow it: sudo sysctl kernel.yama.ptrace_scope=0, or have pycov-trace start the program");
+	return advise(q->ret, AS_ROOT
+		      ", or allow it: sudo sysctl kernel.yama.ptrace_scope=0, or have pycov-trace start the program");
 }
 
 static bool is_root_in_container(void)
@@ -201,10 +205,12 @@ static void explain_permission(struct question *q)
 	say_why(q->ret, REFUSAL_SANDBOX, "process %d (%s) may not be %s, the kernel says", q->pid, q->theirs.name,
 		verb(q));
 	if (is_root_in_container())
-		advise(q->ret, "in a container, start it with the capability SYS_PTRACE (docker run --cap-add SYS_PTRACE; "
-			       "Kubernetes: securityContext.capabilities.add)");
+		advise(q->ret,
+		       "in a container, start it with the capability SYS_PTRACE (docker run --cap-add SYS_PTRACE; "
+		       "Kubernetes: securityContext.capabilities.add)");
 	else
-		advise(q->ret, AS_ROOT "; a security module (SELinux, AppArmor) or a seccomp filter may forbid it as well");
+		advise(q->ret,
+		       AS_ROOT "; a security module (SELinux, AppArmor) or a seccomp filter may forbid it as well");
 }
 
 bool refusal_find(pid_t pid, enum refusal_access access, struct refusal *ret)

@@ -17,14 +17,14 @@ enum refusal_reason {
 	REFUSAL_SELF,
 	REFUSAL_ZOMBIE,
 	REFUSAL_KERNEL_THREAD,
-	REFUSAL_TRACED,	       /* another tracer is there */
+	REFUSAL_TRACED, /* another tracer is there */
 	REFUSAL_OTHER_USER,
-	REFUSAL_UNDUMPABLE,    /* it has asked to be left alone, or changed its user, or its file cannot be read */
-	REFUSAL_CAPABILITIES,  /* it has capabilities that we lack */
-	REFUSAL_YAMA,	       /* /proc/sys/kernel/yama/ptrace_scope */
-	REFUSAL_SANDBOX,       /* something else: a seccomp filter, a security module */
+	REFUSAL_UNDUMPABLE,   /* it has asked to be left alone, or changed its user, or its file cannot be read */
+	REFUSAL_CAPABILITIES, /* it has capabilities that we lack */
+	REFUSAL_YAMA,	      /* /proc/sys/kernel/yama/ptrace_scope */
+	REFUSAL_SANDBOX,      /* something else: a seccomp filter, a security module */
 	REFUSAL_NOT_PYTHON,
-	REFUSAL_PYTHON,	       /* a Python that is not supported */
+	REFUSAL_PYTHON, /* a Python that is not supported */
 };
 
 enum refusal_access {

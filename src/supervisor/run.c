@@ -127,7 +127,8 @@ static char *find_executable(pid_t pid, const char *argv0, const char *path)
 		return strdup(argv0);
 	if (strchr(argv0, '/')) {
 		cwd = procfs_link(pid, "cwd");
-		return cwd && snprintf(full, sizeof(full), "%s/%s", cwd, argv0) < (int)sizeof(full) ? strdup(full) : NULL;
+		return cwd && snprintf(full, sizeof(full), "%s/%s", cwd, argv0) < (int)sizeof(full) ? strdup(full)
+												    : NULL;
 	}
 	for (const char *dir = path; dir && *dir; dir += strcspn(dir, ":"), dir += *dir == ':') {
 		char seen[PATH_MAX + 64];

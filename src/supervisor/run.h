@@ -15,14 +15,14 @@
 struct run {
 	uint32_t id; /* of this supervisor's */
 	uint32_t hexversion;
-	pid_t pid;    /* of the process that exec'd */
-	pid_t ns_pid; /* the same as it sees it itself */
-	char *executable; /* as it was started: a link in a virtual environment, say, not its target */
-	char *library;	  /* the file with the runtime in it */
+	pid_t pid;		/* of the process that exec'd */
+	pid_t ns_pid;		/* the same as it sees it itself */
+	char *executable;	/* as it was started: a link in a virtual environment, say, not its target */
+	char *library;		/* the file with the runtime in it */
 	char *home, *user_base; /* $HOME, $PYTHONUSERBASE */
-	char *command;	  /* arguments, joined by spaces */
-	int root_fd;	  /* its root directory; -1: ours */
-	int region_fd;	  /* attach/region.h; -1: handed over, or none yet */
+	char *command;		/* arguments, joined by spaces */
+	int root_fd;		/* its root directory; -1: ours */
+	int region_fd;		/* attach/region.h; -1: handed over, or none yet */
 };
 
 void run_init(struct run *run);

@@ -42,7 +42,7 @@ struct news {
 struct member {
 	pid_t pid;
 	uint32_t run;
-	char *cwd; /* what relative names of files are below; NULL: not known */
+	char *cwd;	  /* what relative names of files are below; NULL: not known */
 	struct run about; /* its interpreter; hexversion 0: not noted yet */
 };
 
@@ -61,7 +61,7 @@ struct sampling {
 	struct hash_key key;
 	/* The thread's: */
 	struct options options;	 /* the user's, but for --debug: verdicts are told by the keeper */
-	struct recorder judge; /* of files */
+	struct recorder judge;	 /* of files */
 	struct profile *profile; /* or NULL */
 	struct member *members;
 	size_t n_members;

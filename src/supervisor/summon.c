@@ -40,7 +40,8 @@ static int search_agent(const struct procfs_map *map, void *arg)
 		if (remote_read(s->r, map->start + at, bytes, n) < 0)
 			return 0;
 		/* The first word is the magic one, which the image in the file does not have. */
-		if (at == 0 && (memcmp(bytes, &(uint32_t){AGENT_MAGIC}, 4) || memcmp(bytes + 4, (char *)ours + 4, n - 4)))
+		if (at == 0 &&
+		    (memcmp(bytes, &(uint32_t){AGENT_MAGIC}, 4) || memcmp(bytes + 4, (char *)ours + 4, n - 4)))
 			return 0;
 		if (at && memcmp(bytes, (char *)ours + at, n))
 			return 0;
@@ -61,8 +62,7 @@ static int search_errno(const struct procfs_map *map, void *arg)
 	if (!map->executable || !map->ino || (!strstr(map->path, "libc") && !strstr(map->path, "ld-musl")))
 		return 0;
 	fd = procfs_open_map(s->r->tid, map);
-	if (fd < 0 || elf_image_new(fd, &elf, &reason) < 0 ||
-	    elf_symbol_find(elf, "__errno_location", &symbol) < 0 ||
+	if (fd < 0 || elf_image_new(fd, &elf, &reason) < 0 || elf_symbol_find(elf, "__errno_location", &symbol) < 0 ||
 	    elf_image_bias(elf, map->offset, map->start, true, &bias) < 0)
 		return 0;
 	s->found = symbol.vaddr + bias;
@@ -275,7 +275,8 @@ static int write_int(const struct remote *r, raddr at, int32_t value)
  * the contents of the stack are exchanged a moment before the state is: then something else is there. They form a list,
  * the innermost first, up to one in the thread state.
  */
-static bool cframe_is_there(const struct program *p, const struct remote *r, const struct holder *h, raddr cframe, raddr sp)
+static bool cframe_is_there(const struct program *p, const struct remote *r, const struct holder *h, raddr cframe,
+			    raddr sp)
 {
 	const struct layout *l = &p->runtime->py.layout;
 	raddr below = sp;
@@ -339,7 +340,8 @@ static bool pending_is_free(const struct program *p, const struct remote *r, con
 	uint64_t busy, lock;
 	uint32_t value;
 
-	if (!read_word(r, q->at + (raddr)l->pending.busy, &busy) || !read_word(r, q->at + (raddr)l->pending.lock, &lock))
+	if (!read_word(r, q->at + (raddr)l->pending.busy, &busy) ||
+	    !read_word(r, q->at + (raddr)l->pending.lock, &lock))
 		return false;
 	if (l->tstate.eval_breaker > 0)
 		return !busy && !(lock & 0xff);
@@ -558,7 +560,8 @@ static void take_back_call(const struct program *p, const struct remote *r)
 	raddr interp;
 
 	if (l->has_monitoring &&
-	    read_word(r, runtime_addr(p, p->runtime->py.runtime) + (raddr)l->runtime.interpreters_main, &interp) && interp)
+	    read_word(r, runtime_addr(p, p->runtime->py.runtime) + (raddr)l->runtime.interpreters_main, &interp) &&
+	    interp)
 		unqueue_call(p, r, interp);
 }
 

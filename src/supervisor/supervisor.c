@@ -171,8 +171,7 @@ static void end_program(struct supervisor *s, struct process *p, bool execs)
 	if (p->program.run.id)
 		tell_sampling(s, p->pid, 0);
 	if (p->program.run.id && !p->is_borrowed)
-		tell_end(s, p->program.run.id, execs && p->is_copy ? 0 : p->pid,
-			   !run_goes_on(s, p->program.run.id, p));
+		tell_end(s, p->program.run.id, execs && p->is_copy ? 0 : p->pid, !run_goes_on(s, p->program.run.id, p));
 }
 
 /* A copy of a process for whose agent somebody is to come waits for that as well. */
@@ -601,9 +600,10 @@ static int refuse(struct process *p, int error, char why[CONTROL_TEXT_MAX])
 	if (!text)
 		text = error == -ENOENT	   ? "there is no room in it for a few instructions"
 		       : error == -ENOTSUP ? "this build of Python cannot be entered"
-		       : error == -EEXIST  ? "a pycov-trace of another build records in it, and was killed: end that first, by "
-					     "the `pycov-trace repair` of that build"
-					   : strerror(-error);
+		       : error == -EEXIST
+			       ? "a pycov-trace of another build records in it, and was killed: end that first, by "
+				 "the `pycov-trace repair` of that build"
+			       : strerror(-error);
 	snprintf(why, CONTROL_TEXT_MAX, "%s", text);
 	return error;
 }
@@ -616,8 +616,9 @@ static int refuse_seizure(pid_t pid, int error, char why[CONTROL_TEXT_MAX])
 	if (refusal_find(pid, REFUSAL_TRACE, &refusal))
 		snprintf(why, CONTROL_TEXT_MAX, "%.500s", refusal.why);
 	else if (error == -EPERM)
-		snprintf(why, CONTROL_TEXT_MAX, "tracing is refused to us, as by the seccomp profile of a container: start that "
-						"with one that allows it, or sample (pycov-trace sample), which needs none");
+		snprintf(why, CONTROL_TEXT_MAX,
+			 "tracing is refused to us, as by the seccomp profile of a container: start that "
+			 "with one that allows it, or sample (pycov-trace sample), which needs none");
 	else
 		snprintf(why, CONTROL_TEXT_MAX, "%s", strerror(-error));
 	return error;

@@ -32,14 +32,14 @@ struct supervisor {
 	bool is_held;	   /* --wait: the command has ended, and its parent is not told before the others have */
 	int message_fd;	   /* where messages go while the command runs */
 	bool python_ran;
-	int front;	   /* attach.h: a socket to the process in the foreground; -1: none */
-	int front_heard;   /* the same, until it has said that we are to go */
+	int front;			    /* attach.h: a socket to the process in the foreground; -1: none */
+	int front_heard;		    /* the same, until it has said that we are to go */
 	unsigned int n_attached, n_refused; /* who was named, and of these who could not be prepared after all */
-	bool is_leaving;   /* no more is to be recorded */
-	int64_t patient_since; /* how long we have waited for those who are to come; CLOCK_MONOTONIC, ms */
-	unsigned int n_alone; /* who had not come when we left */
-	bool is_resetting; /* the keeper waits for all to be reset */
-	unsigned int n_to_reset; /* who has not been yet */
+	bool is_leaving;		    /* no more is to be recorded */
+	int64_t patient_since;		    /* how long we have waited for those who are to come; CLOCK_MONOTONIC, ms */
+	unsigned int n_alone;		    /* who had not come when we left */
+	bool is_resetting;		    /* the keeper waits for all to be reset */
+	unsigned int n_to_reset;	    /* who has not been yet */
 };
 
 /** What the process in the foreground is told (attach.c). */

@@ -3,7 +3,7 @@
 #include "attach/instruction.h"
 #include "symbols/elf_symbol.h"
 
-#define FIRST_MAX 64  /* PyEval_RestoreThread() calls it soon */
+#define FIRST_MAX 64 /* PyEval_RestoreThread() calls it soon */
 #define WITHIN_MAX 512
 
 /* Where @i, which is at @vaddr, calls or jumps to; 0: it does not. */

@@ -9,7 +9,8 @@
 #include "symbols/dispatch.h"
 #include "symbols/opcodes.h"
 
-_Static_assert((int)AGENT_OP_BRANCH_TO == (int)BRANCHES_OP_BRANCH_TO && (int)AGENT_OP_JUMP_TO == (int)BRANCHES_OP_JUMP_TO &&
+_Static_assert((int)AGENT_OP_BRANCH_TO == (int)BRANCHES_OP_BRANCH_TO &&
+		       (int)AGENT_OP_JUMP_TO == (int)BRANCHES_OP_JUMP_TO &&
 		       (int)AGENT_OP_RAISE == (int)BRANCHES_OP_RAISE && (int)AGENT_OP_RESUME == (int)BRANCHES_OP_RESUME,
 	       "the same in both");
 
@@ -28,8 +29,8 @@ static bool can_be_hooked(const struct elf_image *elf, const struct dispatch *d)
 	return detour_plan(code + at, segment->filesz - at, d->unknown, d->unknown + (512u << 20), &detour) == 0 &&
 	       detour_check_landings(&detour, code, segment->filesz, segment->vaddr, d->targets,
 				     ARRAY_SIZE(d->targets)) == 0 &&
-	       detour_check_boundary(code, segment->filesz, segment->vaddr,
-				     dispatch_label_before(d, d->switch_head), d->switch_head) == 0;
+	       detour_check_boundary(code, segment->filesz, segment->vaddr, dispatch_label_before(d, d->switch_head),
+				     d->switch_head) == 0;
 }
 
 int traps_config_load(struct image *image, const char **reason)

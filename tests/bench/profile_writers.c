@@ -29,7 +29,7 @@ static const char *const files[] = {
 	"/usr/lib/python3.12/threading.py",
 };
 
-static const char *const verbs[] = { "get", "render", "find", "load", "encode", "resolve", "iterate", "compile" };
+static const char *const verbs[] = {"get", "render", "find", "load", "encode", "resolve", "iterate", "compile"};
 
 static uint64_t state = 88172645463325252;
 
@@ -62,13 +62,13 @@ static size_t make_stack(struct profile_frame *frames, char names[][64], uint32_
 
 		path = path * 5 + choice;
 		make_name(names[n - 1 - i], path % 96);
-		frames[n - 1 - i] = (struct profile_frame){ .function = names[n - 1 - i],
-							    .file = files[(path / 3 + depth) % 10],
-							    .line = 10 + path % 300 + draw_hot(3) };
+		frames[n - 1 - i] = (struct profile_frame){.function = names[n - 1 - i],
+							   .file = files[(path / 3 + depth) % 10],
+							   .line = 10 + path % 300 + draw_hot(3)};
 	}
 	if (draw(4) == 0)
-		frames[0] = (struct profile_frame){ "_PyEval_EvalFrameDefault", "/usr/lib/libpython3.12.so.1.0", 0,
-						    PROFILE_FRAME_NATIVE };
+		frames[0] = (struct profile_frame){"_PyEval_EvalFrameDefault", "/usr/lib/libpython3.12.so.1.0", 0,
+						   PROFILE_FRAME_NATIVE};
 	return n;
 }
 
@@ -113,9 +113,9 @@ static int fill(struct profile *p, uint64_t samples, uint32_t stacks)
 
 static int write_one(const struct profile *p, const struct profile_format *format, const char *directory)
 {
-	const struct profile_view view = { .threads = getenv("THREADS") != NULL };
+	const struct profile_view view = {.threads = getenv("THREADS") != NULL};
 	_cleanup_free_ char *path = NULL;
-	struct stat st = { 0 };
+	struct stat st = {0};
 	double start = now();
 	int r;
 
@@ -132,7 +132,7 @@ static int write_one(const struct profile *p, const struct profile_format *forma
 int main(int argc, char **argv)
 {
 	_cleanup_profile_ struct profile *p = NULL;
-	const struct profile_options options = { .keep_order = true };
+	const struct profile_options options = {.keep_order = true};
 	double start = now();
 	uint64_t samples;
 	int r;
@@ -144,10 +144,10 @@ int main(int argc, char **argv)
 	if (r == 0)
 		r = fill(p, samples, (uint32_t)strtoul(argv[2], NULL, 10));
 	if (r == 0)
-		r = profile_set_info(p, &(struct profile_info){ .rate = 1000,
-								.started_unix_ns = UINT64_C(1700000000000000000),
-								.duration_ns = samples / THREADS * PERIOD,
-								.what = "python -m shop" });
+		r = profile_set_info(p, &(struct profile_info){.rate = 1000,
+							       .started_unix_ns = UINT64_C(1700000000000000000),
+							       .duration_ns = samples / THREADS * PERIOD,
+							       .what = "python -m shop"});
 	printf("%-12s %6.2f s  %u nodes, %zu runs, peak %ld MB\n", "add", now() - start, r == 0 ? p->n_nodes : 0,
 	       r == 0 ? p->n_runs : 0, peak_kib() / 1024);
 	for (size_t i = 0; profile_formats[i] && r == 0; i++) {

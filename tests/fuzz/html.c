@@ -9,7 +9,8 @@ static size_t count(const struct page *page, const char *what)
 {
 	size_t n = 0, length = strlen(what);
 
-	for (const char *at = page->text, *end = at + page->n; (at = memmem(at, (size_t)(end - at), what, length)); at += length)
+	for (const char *at = page->text, *end = at + page->n; (at = memmem(at, (size_t)(end - at), what, length));
+	     at += length)
 		n++;
 	return n;
 }
@@ -35,7 +36,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct record_context contexts[2] = {{.name = (char *)"</script>\""}, {.name = (char *)"", .id = 1}};
 	struct record_lines lines[2] = {{.context = &contexts[0]}, {.context = &contexts[1]}};
 	struct record_sample samples[] = {{1, 1}, {3, INT64_MAX}};
-	struct record_file file = {.path = (char *)"/<x>", .lines = lines, .n_lines = 2, .samples = samples, .n_samples = 2};
+	struct record_file file = {
+		.path = (char *)"/<x>", .lines = lines, .n_lines = 2, .samples = samples, .n_samples = 2};
 	const struct analyzer with = {.has_arcs = true};
 	struct page page = {0};
 	uint32_t ran = fuzz_word(&in);

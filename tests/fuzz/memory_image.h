@@ -53,7 +53,7 @@ static inline void image_parse(struct memory_image *image)
 	while (at + 16 < image->size && image->n < IMAGE_PIECES_MAX) {
 		struct image_piece *piece = &image->pieces[image->n++];
 
-		*piece = (struct image_piece){ image_u64(image, at), image_u64(image, at + 8), at + 16 };
+		*piece = (struct image_piece){image_u64(image, at), image_u64(image, at + 8), at + 16};
 		if (piece->len > image->size - piece->at)
 			piece->len = image->size - piece->at;
 		at = piece->at + piece->len;
@@ -101,7 +101,7 @@ static inline ssize_t image_record(void *arg, const struct mem_range *ranges, si
 	ssize_t done = image->live->read(image->live->arg, ranges, n);
 
 	for (ssize_t i = 0; i < done; i++) {
-		uint64_t head[2] = { ranges[i].addr, ranges[i].len };
+		uint64_t head[2] = {ranges[i].addr, ranges[i].len};
 
 		image_append(image, head, sizeof(head));
 		image_append(image, ranges[i].buf, ranges[i].len);
@@ -129,8 +129,8 @@ static inline struct pyruntime image_python(const struct memory_image *image)
 static inline size_t image_walk(struct memory_image *image, struct mem_reader reader)
 {
 	struct pyruntime python = image_python(image);
-	struct mem_windows list = { .reader = &reader }, windows = { .reader = &reader }, check = { .reader = &reader };
-	struct pythreads threads = { 0 };
+	struct mem_windows list = {.reader = &reader}, windows = {.reader = &reader}, check = {.reader = &reader};
+	struct pythreads threads = {0};
 	struct pycodes codes;
 	struct pystack stack;
 	size_t frames = 0;

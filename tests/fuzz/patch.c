@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (patch_read(in, &patch, &line) == 0)
 		for (size_t i = 0; i < patch.n; i++)
-			if ((i && strcmp(patch.files[i - 1].path, patch.files[i].path) >= 0) || patch.files[i].added.count > size)
+			if ((i && strcmp(patch.files[i - 1].path, patch.files[i].path) >= 0) ||
+			    patch.files[i].added.count > size)
 				abort();
 	patch_deinit(&patch);
 	fclose(in);

@@ -41,15 +41,15 @@ static void sample(struct fuzz_input *in, struct profile *p, uint64_t *time)
 	for (int i = 0; i < n; i++) {
 		const char *function = name(in, text[2 + 2 * i]), *file = name(in, text[3 + 2 * i]);
 
-		frames[i] = (struct profile_frame){ function, file, fuzz_word(in), fuzz_byte(in) };
+		frames[i] = (struct profile_frame){function, file, fuzz_word(in), fuzz_byte(in)};
 	}
 	check(profile_add(p, who & 3, who >> 2, thread, process, *time, weight, flags & 15, frames, n) == 0);
 }
 
 static struct profile *profile(struct fuzz_input *in)
 {
-	struct profile_options options = { .keep_order = true };
-	struct profile_info info = { 0 };
+	struct profile_options options = {.keep_order = true};
+	struct profile_info info = {0};
 	char what[NAME_MAX_];
 	struct profile *p;
 	uint64_t time = 0;
@@ -122,9 +122,9 @@ static void check_folded(const char *text, uint64_t samples)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct fuzz_input in = { data, size };
+	struct fuzz_input in = {data, size};
 	uint8_t flags = fuzz_byte(&in);
-	const struct profile_view view = { .threads = flags & 1, .functions = flags & 2, .full_filenames = flags & 4 };
+	const struct profile_view view = {.threads = flags & 1, .functions = flags & 2, .full_filenames = flags & 4};
 	struct profile *p = profile(&in);
 	struct profile_source_line *lines;
 	size_t n;

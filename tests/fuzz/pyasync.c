@@ -7,7 +7,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct memory_image image = { .is_typed = true };
+	static struct memory_image image = {.is_typed = true};
 	static struct task_walk walk;
 
 	image.bytes = (uint8_t *)data;

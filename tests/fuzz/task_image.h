@@ -69,8 +69,8 @@ static inline void image_running(struct task_walk *w, const struct pyruntime *py
 static inline void image_tasks(struct memory_image *image, struct mem_reader reader, struct task_walk *w)
 {
 	struct pyruntime python = image_python(image);
-	struct mem_windows list = { .reader = &reader };
-	struct pythreads threads = { 0 };
+	struct mem_windows list = {.reader = &reader};
+	struct pythreads threads = {0};
 	uint64_t interp = 0;
 
 	memset(w, 0, sizeof(*w));

@@ -85,14 +85,14 @@ static void run(const char *mode, const char *path)
 		char command[4096];
 
 		snprintf(command, sizeof(command), "exec(compile(open('%s').read(), '%s', 'exec'))\n", path, path);
-		check(API(PyObject *, PyRun_StringFlags, const char *, int, PyObject *, PyObject *, void *)(
-			command, PY_FILE_INPUT, g, g, NULL));
+		check(API(PyObject *, PyRun_StringFlags, const char *, int, PyObject *, PyObject *,
+			  void *)(command, PY_FILE_INPUT, g, g, NULL));
 	} else if (!strcmp(mode, "run_file")) {
 		FILE *f = fopen(path, "r");
 		PyObject *g = globals();
 
-		check(API(PyObject *, PyRun_FileExFlags, FILE *, const char *, int, PyObject *, PyObject *, int, void *)(
-			f, path, PY_FILE_INPUT, g, g, 1, NULL));
+		check(API(PyObject *, PyRun_FileExFlags, FILE *, const char *, int, PyObject *, PyObject *, int,
+			  void *)(f, path, PY_FILE_INPUT, g, g, 1, NULL));
 	} else {
 		exit(105);
 	}

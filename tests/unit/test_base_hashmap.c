@@ -16,7 +16,7 @@ static void test_add_and_find(void **state)
 {
 	enum { N = 5000 };
 	static char names[N][8];
-	struct hashmap map = { 0 };
+	struct hashmap map = {0};
 	struct hash_key key;
 
 	hash_key_init(&key);
@@ -27,8 +27,7 @@ static void test_add_and_find(void **state)
 		assert_int_equal(hashmap_add(&map, hash_bytes(&key, names[i], len), names[i]), 0);
 	}
 	for (int i = 0; i < N; i++)
-		assert_ptr_equal(hashmap_find(&map, hash_bytes(&key, names[i], strlen(names[i])),
-					      same, names[i]),
+		assert_ptr_equal(hashmap_find(&map, hash_bytes(&key, names[i], strlen(names[i])), same, names[i]),
 				 names[i]);
 	assert_null(hashmap_find(&map, hash_bytes(&key, "n0", 2), same, "other"));
 	assert_int_equal(map.count, N);
@@ -37,7 +36,7 @@ static void test_add_and_find(void **state)
 
 static void test_equal_hashes(void **state)
 {
-	struct hashmap map = { 0 };
+	struct hashmap map = {0};
 	char a[] = "a", b[] = "b";
 
 	assert_int_equal(hashmap_add(&map, 7, a), 0);
@@ -50,7 +49,7 @@ static void test_equal_hashes(void **state)
 
 static void test_hash(void **state)
 {
-	struct hash_key a = { { 1, 2 } }, b = { { 1, 3 } };
+	struct hash_key a = {{1, 2}}, b = {{1, 3}};
 
 	assert_int_equal(hash_bytes(&a, "12345678x", 9), hash_bytes(&a, "12345678x", 9));
 	assert_true(hash_bytes(&a, "x", 1) != hash_bytes(&b, "x", 1));

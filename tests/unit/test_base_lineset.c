@@ -29,7 +29,7 @@ static void assert_lines(const struct lineset *set, const uint32_t *lines, size_
 
 static void test_empty(void **state)
 {
-	struct lineset set, other = { 0 };
+	struct lineset set, other = {0};
 	char buf[4] = "abc";
 
 	lineset_init(&set);
@@ -48,11 +48,11 @@ static void test_empty(void **state)
 
 static void test_add_and_iterate(void **state)
 {
-	static const uint32_t in[] = { 70000, 1, 1023, 1024, LINESET_MAX, 1025, 131071, 131072,
-				       63, 64, 16777215, 16777216, 1 };
-	static const uint32_t sorted[] = { 1, 63, 64, 1023, 1024, 1025, 70000, 131071, 131072,
-					   16777215, 16777216, LINESET_MAX };
-	_cleanup_lineset_ struct lineset set = { 0 };
+	static const uint32_t in[] = {70000,  1,  1023, 1024,	  LINESET_MAX, 1025, 131071,
+				      131072, 63, 64,	16777215, 16777216,    1};
+	static const uint32_t sorted[] = {1,	 63,	 64,	 1023,	   1024,     1025,
+					  70000, 131071, 131072, 16777215, 16777216, LINESET_MAX};
+	_cleanup_lineset_ struct lineset set = {0};
 
 	add_all(&set, in, ARRAY_SIZE(in));
 	assert_lines(&set, sorted, ARRAY_SIZE(sorted));
@@ -67,9 +67,9 @@ static void test_add_and_iterate(void **state)
 
 static void test_or(void **state)
 {
-	static const uint32_t low[] = { 1, 2, 900 }, high[] = { 2, 5000, 200000 };
-	static const uint32_t both[] = { 1, 2, 900, 5000, 200000 };
-	_cleanup_lineset_ struct lineset a = { 0 }, b = { 0 };
+	static const uint32_t low[] = {1, 2, 900}, high[] = {2, 5000, 200000};
+	static const uint32_t both[] = {1, 2, 900, 5000, 200000};
+	_cleanup_lineset_ struct lineset a = {0}, b = {0};
 
 	add_all(&a, low, ARRAY_SIZE(low));
 	add_all(&b, high, ARRAY_SIZE(high));
@@ -84,9 +84,9 @@ static void test_or(void **state)
 
 static void test_equal_in_any_order(void **state)
 {
-	static const uint32_t up[] = { 7, 5000, 5001, 3000000 }, down[] = { 3000000, 5001, 5000, 7 };
-	static const uint32_t far[] = { 3000000, 3000001 };
-	_cleanup_lineset_ struct lineset a = { 0 }, b = { 0 }, c = { 0 };
+	static const uint32_t up[] = {7, 5000, 5001, 3000000}, down[] = {3000000, 5001, 5000, 7};
+	static const uint32_t far[] = {3000000, 3000001};
+	_cleanup_lineset_ struct lineset a = {0}, b = {0}, c = {0};
 
 	add_all(&a, up, ARRAY_SIZE(up));
 	add_all(&b, down, ARRAY_SIZE(down));
@@ -103,9 +103,9 @@ static void test_equal_in_any_order(void **state)
 
 static void test_or_bits(void **state)
 {
-	static const uint8_t bits[] = { 0x01, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x10 };
-	static const uint32_t aligned[] = { 15, 76 }, from_three[] = { 3, 18, 79 };
-	_cleanup_lineset_ struct lineset a = { 0 }, b = { 0 }, c = { 0 };
+	static const uint8_t bits[] = {0x01, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x10};
+	static const uint32_t aligned[] = {15, 76}, from_three[] = {3, 18, 79};
+	_cleanup_lineset_ struct lineset a = {0}, b = {0}, c = {0};
 
 	assert_int_equal(lineset_or_bits(&a, 0, bits, sizeof(bits)), 0);
 	assert_lines(&a, aligned, ARRAY_SIZE(aligned));
@@ -119,9 +119,9 @@ static void test_or_bits(void **state)
 
 static void test_numbits(void **state)
 {
-	static const uint32_t lines[] = { 1, 8, 8191, 8192, 40000 };
-	_cleanup_lineset_ struct lineset set = { 0 }, back = { 0 }, parts = { 0 };
-	uint8_t whole[6000], window[7], expected[6000] = { 0 };
+	static const uint32_t lines[] = {1, 8, 8191, 8192, 40000};
+	_cleanup_lineset_ struct lineset set = {0}, back = {0}, parts = {0};
+	uint8_t whole[6000], window[7], expected[6000] = {0};
 	size_t size;
 
 	add_all(&set, lines, ARRAY_SIZE(lines));
@@ -144,7 +144,7 @@ static void test_numbits(void **state)
 
 static void test_numbits_end(void **state)
 {
-	_cleanup_lineset_ struct lineset set = { 0 };
+	_cleanup_lineset_ struct lineset set = {0};
 	uint8_t byte = 0x80, line_zero = 0x01, last[2];
 
 	assert_int_equal(lineset_or_numbits(&set, 0, &line_zero, 1), 0);
@@ -162,7 +162,7 @@ static void test_random(void **state)
 {
 	enum { LINES = 300000 };
 	static uint8_t plain[LINES + 1];
-	_cleanup_lineset_ struct lineset set = { 0 };
+	_cleanup_lineset_ struct lineset set = {0};
 	uint32_t x = 1, line = 0, count = 0;
 
 	for (int i = 0; i < 100000; i++) {
@@ -186,14 +186,10 @@ static void test_random(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_empty),
-		cmocka_unit_test(test_add_and_iterate),
-		cmocka_unit_test(test_or),
-		cmocka_unit_test(test_equal_in_any_order),
-		cmocka_unit_test(test_or_bits),
-		cmocka_unit_test(test_numbits),
-		cmocka_unit_test(test_numbits_end),
-		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_empty),	    cmocka_unit_test(test_add_and_iterate),
+		cmocka_unit_test(test_or),	    cmocka_unit_test(test_equal_in_any_order),
+		cmocka_unit_test(test_or_bits),	    cmocka_unit_test(test_numbits),
+		cmocka_unit_test(test_numbits_end), cmocka_unit_test(test_random),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,7 +39,10 @@ static void test_short_of_room(void **state)
 	assert_int_equal(printable(buf, 5, "abc\n"), 7);
 	assert_string_equal(buf, "abc");
 	/* Nothing behind what had no room, though it would fit. */
-	assert_int_equal(printable(buf, 4, "a\xe2\x82\xac" "b"), 5);
+	assert_int_equal(printable(buf, 4,
+				   "a\xe2\x82\xac"
+				   "b"),
+			 5);
 	assert_string_equal(buf, "a");
 }
 

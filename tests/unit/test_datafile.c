@@ -181,7 +181,7 @@ static void test_prepared(void **state)
 	datafile_prepare(&f->file, NULL);
 	signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
-	limit = (struct rlimit){ 5000, old.rlim_max };
+	limit = (struct rlimit){5000, old.rlim_max};
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	assert_int_equal(datafile_write(&f->file, &f->rec, false), -EFBIG);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
@@ -311,10 +311,11 @@ static void test_tables(void **state)
 				      compare_with_schema, text, NULL),
 			 SQLITE_OK);
 	sqlite3_close(db);
-	assert_string_equal(text, "coverage_schema\nmeta\nfile\ncontext\nline_bits\narc\ntracer\n"
-				  "pycov_trace_executable\npycov_trace_function\n"
-				  "7\nhas_arcs0\n1/srv/a.py\n2/srv/b.py\n3/srv/never.py\n"
-				  "1\n2another\n3test_a\n1 308\n0\n0\nok\n");
+	assert_string_equal(text,
+			    "coverage_schema\nmeta\nfile\ncontext\nline_bits\narc\ntracer\n"
+			    "pycov_trace_executable\npycov_trace_function\n"
+			    "7\nhas_arcs0\n1/srv/a.py\n2/srv/b.py\n3/srv/never.py\n"
+			    "1\n2another\n3test_a\n1 308\n0\n0\nok\n");
 }
 
 static void test_huge_line(void **state)
@@ -389,7 +390,7 @@ static void test_check_writable(void **state)
 {
 	struct fixture *f = *state;
 	char longer[300];
-	_cleanup_datafile_ struct datafile file = { 0 };
+	_cleanup_datafile_ struct datafile file = {0};
 
 	assert_int_equal(mkdir(f->path, 0755), 0);
 	assert_int_equal(datafile_check_writable(&f->file), -EISDIR);
@@ -506,7 +507,7 @@ static void test_disk_full(void **state)
 	signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
 	for (rlim_t size = 0; size < 200000; size += 50000) {
-		limit = (struct rlimit){ size, old.rlim_max };
+		limit = (struct rlimit){size, old.rlim_max};
 		assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 		assert_int_equal(datafile_write(&f->file, &f->rec, false), -EFBIG);
 		assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
@@ -584,9 +585,10 @@ static void test_read_other_schemas(void **state)
 	assert_read(f, -EBADMSG);
 	sql(f, "drop table context");
 	assert_read(f, -EBADMSG);
-	sql(f, "drop table line_bits; create view line_bits as"
-	       " with recursive r(n) as (select 1 union all select n + 1 from r)"
-	       " select n file_id, 1 context_id, x'02' numbits from r");
+	sql(f,
+	    "drop table line_bits; create view line_bits as"
+	    " with recursive r(n) as (select 1 union all select n + 1 from r)"
+	    " select n file_id, 1 context_id, x'02' numbits from r");
 	assert_read(f, -EBADMSG);
 	sql(f, "update meta set value = '1' where key = 'has_arcs'");
 	assert_read(f, -ENOTSUP);
@@ -616,8 +618,9 @@ static void test_read_without_our_tables(void **state)
 	_cleanup_record_ struct record back;
 
 	record_init(&back);
-	sql(f, "drop table pycov_trace_function; drop table pycov_trace_executable;"
-	       "insert into line_bits values (3, 1, x'')");
+	sql(f,
+	    "drop table pycov_trace_function; drop table pycov_trace_executable;"
+	    "insert into line_bits values (3, 1, x'')");
 	assert_int_equal(datafile_read(&f->file, &back), 0);
 	assert_int_equal(back.files.count, 3);
 	assert_int_equal(lines_of(record_file_find(&back, "/srv/never.py"), "")->count, 0);
@@ -690,8 +693,7 @@ static void test_coverage_reads_it(void **state)
 	add_line(&f->rec, source, "", 2);
 	add_line(&f->rec, source, "ctx", 3);
 	assert_int_equal(lineset_add(&get_file(&f->rec, source)->executable, 5), 0);
-	assert_int_equal(record_file_add_function(&f->rec, get_file(&f->rec, source), "f", 1, NULL),
-			 0);
+	assert_int_equal(record_file_add_function(&f->rec, get_file(&f->rec, source), "f", 1, NULL), 0);
 	get_file(&f->rec, other);
 	for (char *python = strtok(pythons, " "); python; python = strtok(NULL, " ")) {
 		assert_int_equal(datafile_write(&f->file, &f->rec, false), 0);

@@ -76,11 +76,10 @@ __asm__(".pushsection .detour_text, \"ax\", @progbits\n"
 	"detour_pointer: .quad detour_helper\n"
 	".popsection\n");
 
-extern int detour_plain(int), detour_endbr(int), detour_rip(int), detour_rip_imm(int),
-	detour_jcc(int), detour_jcc_near(int), detour_jcc_long(int), detour_call(int),
-	detour_tail(int), detour_tail_short(int), detour_far_call(int), detour_ret(int),
-	detour_jrcxz(int), detour_self(int), detour_getpc(int), detour_callreg(int),
-	detour_int3(int), detour_loop(int), detour_loop_long(int);
+extern int detour_plain(int), detour_endbr(int), detour_rip(int), detour_rip_imm(int), detour_jcc(int),
+	detour_jcc_near(int), detour_jcc_long(int), detour_call(int), detour_tail(int), detour_tail_short(int),
+	detour_far_call(int), detour_ret(int), detour_jrcxz(int), detour_self(int), detour_getpc(int),
+	detour_callreg(int), detour_int3(int), detour_loop(int), detour_loop_long(int);
 extern const uint8_t detour_text_end[];
 
 static const struct target {
@@ -89,20 +88,20 @@ static const struct target {
 	int argument, result;
 	bool needs_near; /* addresses data relative to itself */
 } targets[] = {
-	{ "plain", detour_plain, 4, 5, false },
-	{ "endbr", detour_endbr, 4, 6, false },
-	{ "rip", detour_rip, 4, 1004, true },
-	{ "rip_imm", detour_rip_imm, 4, 5, true },
-	{ "jcc taken", detour_jcc, 0, 6, false },
-	{ "jcc", detour_jcc, 1, 5, false },
-	{ "jcc_near taken", detour_jcc_near, 0, 6, false },
-	{ "jcc_near", detour_jcc_near, 1, 5, false },
-	{ "jcc_long taken", detour_jcc_long, 4, 8, false },
-	{ "jcc_long", detour_jcc_long, 3, 7, false },
-	{ "call", detour_call, 4, 104, false },
-	{ "tail", detour_tail, 4, 104, false },
-	{ "tail_short", detour_tail_short, 4, 104, false },
-	{ "far_call", detour_far_call, 4, 104, true },
+	{"plain", detour_plain, 4, 5, false},
+	{"endbr", detour_endbr, 4, 6, false},
+	{"rip", detour_rip, 4, 1004, true},
+	{"rip_imm", detour_rip_imm, 4, 5, true},
+	{"jcc taken", detour_jcc, 0, 6, false},
+	{"jcc", detour_jcc, 1, 5, false},
+	{"jcc_near taken", detour_jcc_near, 0, 6, false},
+	{"jcc_near", detour_jcc_near, 1, 5, false},
+	{"jcc_long taken", detour_jcc_long, 4, 8, false},
+	{"jcc_long", detour_jcc_long, 3, 7, false},
+	{"call", detour_call, 4, 104, false},
+	{"tail", detour_tail, 4, 104, false},
+	{"tail_short", detour_tail_short, 4, 104, false},
+	{"far_call", detour_far_call, 4, 104, true},
 };
 
 static uint64_t address(int (*function)(int))
@@ -135,11 +134,11 @@ static volatile int counter;
 /** Write at @p p what counts a visit and jumps to @p to. */
 static void write_stub(uint8_t *p, uint64_t to)
 {
-	static const uint8_t stub[] = { 0x50,                               /* push %rax */
-					0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, /* mov $0, %rax */
-					0xff, 0x00,                         /* incl (%rax) */
-					0x58,                               /* pop %rax */
-					0xff, 0x25, 0, 0, 0, 0 };           /* jmp *0(%rip) */
+	static const uint8_t stub[] = {0x50,				   /* push %rax */
+				       0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, /* mov $0, %rax */
+				       0xff, 0x00,			   /* incl (%rax) */
+				       0x58,				   /* pop %rax */
+				       0xff, 0x25, 0, 0, 0, 0};		   /* jmp *0(%rip) */
 	uint64_t at = (uint64_t)(uintptr_t)&counter;
 
 	memcpy(p, stub, sizeof(stub));
@@ -152,9 +151,7 @@ static void make_writable(void)
 	uint64_t start = address(detour_plain) & ~0xfffull;
 	uint64_t end = (uint64_t)(uintptr_t)detour_text_end;
 
-	assert_int_equal(mprotect((void *)(uintptr_t)start, end - start,
-				  PROT_READ | PROT_WRITE | PROT_EXEC),
-			 0);
+	assert_int_equal(mprotect((void *)(uintptr_t)start, end - start, PROT_READ | PROT_WRITE | PROT_EXEC), 0);
 }
 
 static void run_detoured(const struct target *target, uint8_t *stub, uint8_t *copy)
@@ -163,9 +160,7 @@ static void run_detoured(const struct target *target, uint8_t *stub, uint8_t *co
 	uint8_t jump[DETOUR_JUMP_SIZE];
 	struct detour detour;
 
-	assert_int_equal(detour_plan(bytes_of(target->function), READ_SIZE,
-				     address(target->function), to, &detour),
-			 0);
+	assert_int_equal(detour_plan(bytes_of(target->function), READ_SIZE, address(target->function), to, &detour), 0);
 	assert_in_range(detour.covered, DETOUR_JUMP_SIZE, DETOUR_COVERED_MAX);
 	memcpy(copy, detour.bytes, detour.copy_size);
 	write_stub(stub, to);
@@ -200,8 +195,7 @@ static void test_run_with_far_copy(void **state)
 			run_detoured(&targets[i], stub, copy);
 			continue;
 		}
-		assert_int_equal(detour_plan(bytes_of(targets[i].function), READ_SIZE,
-					     address(targets[i].function),
+		assert_int_equal(detour_plan(bytes_of(targets[i].function), READ_SIZE, address(targets[i].function),
 					     (uint64_t)(uintptr_t)copy, &detour),
 				 -ERANGE);
 	}
@@ -211,19 +205,19 @@ static void test_run_with_far_copy(void **state)
 
 static void test_refuses(void **state)
 {
-	int (*const functions[])(int) = { detour_ret,   detour_jrcxz,   detour_self,
-					  detour_getpc, detour_callreg, detour_int3 };
+	int (*const functions[])(int) = {detour_ret,   detour_jrcxz,   detour_self,
+					 detour_getpc, detour_callreg, detour_int3};
 	struct detour detour;
 
 	for (size_t i = 0; i < ARRAY_SIZE(functions); i++)
-		assert_int_equal(detour_plan(bytes_of(functions[i]), READ_SIZE,
-					     address(functions[i]), address(detour_plain), &detour),
+		assert_int_equal(detour_plan(bytes_of(functions[i]), READ_SIZE, address(functions[i]),
+					     address(detour_plain), &detour),
 				 -ENOTSUP);
 }
 
 static void test_refuses_what_is_no_code(void **state)
 {
-	const uint8_t invalid[READ_SIZE] = { 0x06 }, cut[] = { 0x55, 0x48, 0x89 };
+	const uint8_t invalid[READ_SIZE] = {0x06}, cut[] = {0x55, 0x48, 0x89};
 	struct detour detour;
 
 	assert_int_equal(detour_plan(invalid, sizeof(invalid), 0x1000, 0x2000, &detour), -EBADMSG);
@@ -247,8 +241,7 @@ static void test_translate(void **state)
 	/* push %rbp; mov %rsp, %rbp; lea 1(%rdi), %eax */
 	struct detour detour;
 
-	assert_int_equal(detour_plan(bytes_of(detour_plain), READ_SIZE, 0x1000, 0x9000, &detour),
-			 0);
+	assert_int_equal(detour_plan(bytes_of(detour_plain), READ_SIZE, 0x1000, 0x9000, &detour), 0);
 	assert_int_equal(detour.covered, 7);
 	assert_int_equal(detour_translate(&detour, 0x1000), 0x1000);
 	assert_int_equal(detour_translate(&detour, 0x1001), 0x9001);
@@ -264,11 +257,9 @@ static int check_landings(int (*function)(int))
 	const uint8_t *start = bytes_of(detour_plain);
 	struct detour detour;
 
-	assert_int_equal(detour_plan(bytes_of(function), READ_SIZE, address(function),
-				     address(function) + 0x10000, &detour),
-			 0);
-	return detour_check_landings(&detour, start, (size_t)(detour_text_end - start),
-				     address(detour_plain), NULL, 0);
+	assert_int_equal(
+		detour_plan(bytes_of(function), READ_SIZE, address(function), address(function) + 0x10000, &detour), 0);
+	return detour_check_landings(&detour, start, (size_t)(detour_text_end - start), address(detour_plain), NULL, 0);
 }
 
 static void test_landings(void **state)
@@ -283,8 +274,7 @@ static void test_landings(void **state)
 	assert_int_equal(detour_plan(bytes_of(detour_plain), READ_SIZE, address(detour_plain),
 				     address(detour_plain) + 0x10000, &detour),
 			 0);
-	assert_int_equal(detour_check_landings(&detour, bytes_of(detour_plain), 32,
-					       address(detour_plain), &label, 1),
+	assert_int_equal(detour_check_landings(&detour, bytes_of(detour_plain), 32, address(detour_plain), &label, 1),
 			 -ENOTSUP);
 }
 
@@ -309,38 +299,30 @@ static void check_unknown_label(const struct elf_image *image, const struct disp
 	uint64_t start = dispatch_label_before(dispatch, dispatch->switch_head);
 	struct detour detour;
 
-	assert_int_equal(detour_plan(code + offset, READ_SIZE, dispatch->unknown,
-				     dispatch->unknown + (512 << 20), &detour),
+	assert_int_equal(
+		detour_plan(code + offset, READ_SIZE, dispatch->unknown, dispatch->unknown + (512 << 20), &detour), 0);
+	assert_int_equal(detour_check_landings(&detour, code, segment->filesz, segment->vaddr, dispatch->targets,
+					       ARRAY_SIZE(dispatch->targets)),
 			 0);
-	assert_int_equal(detour_check_landings(&detour, code, segment->filesz, segment->vaddr,
-					       dispatch->targets, ARRAY_SIZE(dispatch->targets)),
-			 0);
-	assert_int_equal(detour_check_boundary(code, segment->filesz, segment->vaddr, start,
-					       dispatch->switch_head),
-			 0);
+	assert_int_equal(detour_check_boundary(code, segment->filesz, segment->vaddr, start, dispatch->switch_head), 0);
 }
 
 static void check_functions(const struct elf_image *image)
 {
-	static const char *const names[] = { "PyEval_EvalCode", "PyEval_EvalCodeEx",
-					     "PyFunction_New", "PyEval_RestoreThread" };
+	static const char *const names[] = {"PyEval_EvalCode", "PyEval_EvalCodeEx", "PyFunction_New",
+					    "PyEval_RestoreThread"};
 	uint64_t vaddrs[ARRAY_SIZE(names)];
 	struct detour detour;
 
-	assert_int_equal(cpython_resolve(image, names, ARRAY_SIZE(names), vaddrs),
-			 ARRAY_SIZE(names));
+	assert_int_equal(cpython_resolve(image, names, ARRAY_SIZE(names), vaddrs), ARRAY_SIZE(names));
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		const struct elf_segment *segment = elf_image_code_segment(image, vaddrs[i]);
 		const uint8_t *code = elf_image_at(image, vaddrs[i], READ_SIZE);
 
-		assert_int_equal(detour_plan(code, READ_SIZE, vaddrs[i], vaddrs[i] + (512 << 20),
-					     &detour),
+		assert_int_equal(detour_plan(code, READ_SIZE, vaddrs[i], vaddrs[i] + (512 << 20), &detour), 0);
+		assert_int_equal(detour_check_landings(&detour, elf_image_at(image, segment->vaddr, segment->filesz),
+						       segment->filesz, segment->vaddr, NULL, 0),
 				 0);
-		assert_int_equal(
-			detour_check_landings(&detour,
-					      elf_image_at(image, segment->vaddr, segment->filesz),
-					      segment->filesz, segment->vaddr, NULL, 0),
-			0);
 	}
 }
 

@@ -54,8 +54,10 @@ static void *run(void *arg)
 	for (;;) {
 		int n = s->f();
 
-		atomic_fetch_add_explicit(n == PLAIN ? &s->plain : n == HOOKED ? &s->hooked : &s->wrong, 1,
-					  memory_order_relaxed);
+		atomic_fetch_add_explicit(n == PLAIN	? &s->plain
+					  : n == HOOKED ? &s->hooked
+							: &s->wrong,
+					  1, memory_order_relaxed);
 	}
 	return NULL;
 }
@@ -144,7 +146,8 @@ static void test_across_words(void **state)
 	(void)state;
 	assert_int_equal(remote_open(&r, getpid()), 0);
 	assert_false(hook_is_in_word((raddr)(uintptr_t)hooked_word + 4));
-	assert_int_equal(hook_prepare_word(&r, &page, (raddr)(uintptr_t)hooked_word + 4, (raddr)(uintptr_t)instead, &hook),
+	assert_int_equal(hook_prepare_word(&r, &page, (raddr)(uintptr_t)hooked_word + 4, (raddr)(uintptr_t)instead,
+					   &hook),
 			 -ENOTSUP);
 }
 

@@ -171,8 +171,8 @@ static void test_endless_prefixes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_interpreters), cmocka_unit_test(test_libc),
-		cmocka_unit_test(test_any_bytes),    cmocka_unit_test(test_cut_off),
+		cmocka_unit_test(test_interpreters),	 cmocka_unit_test(test_libc),
+		cmocka_unit_test(test_any_bytes),	 cmocka_unit_test(test_cut_off),
 		cmocka_unit_test(test_endless_prefixes),
 	};
 

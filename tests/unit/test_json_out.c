@@ -28,9 +28,10 @@ static void test_all_kinds(void **state)
 	yajl_gen_map_close(json);
 	yajl_gen_map_close(json);
 	fclose(f);
-	assert_string_equal(text, "{\"name\":\"a\\\"b\\\\c\\\\x0ad</script>\\\\xff\\\\u202e\xc3\xa9\","
-				  "\"least\":-9223372036854775808,\"yes\":true,"
-				  "\"times\":[0,1,1.500001,18446744073709.551615,10],\"none\":{}}");
+	assert_string_equal(text,
+			    "{\"name\":\"a\\\"b\\\\c\\\\x0ad</script>\\\\xff\\\\u202e\xc3\xa9\","
+			    "\"least\":-9223372036854775808,\"yes\":true,"
+			    "\"times\":[0,1,1.500001,18446744073709.551615,10],\"none\":{}}");
 }
 
 static void test_long_string(void **state)

@@ -105,7 +105,8 @@ static void test_signals(void **state)
 
 static void test_seconds(void **state)
 {
-	static const char *const bad[] = {"0", "-1", "x", "1x", "nan", "inf", "1e3", "0x10", "+1", " 1", ".", "1000001"};
+	static const char *const bad[] = {"0",	 "-1",	 "x",  "1x", "nan", "inf",
+					  "1e3", "0x10", "+1", " 1", ".",   "1000001"};
 	struct options o;
 
 	(void)state;
@@ -136,8 +137,8 @@ static void test_wrong(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_command), cmocka_unit_test(test_lists), cmocka_unit_test(test_sampling), cmocka_unit_test(test_signals),
-		cmocka_unit_test(test_seconds), cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_command), cmocka_unit_test(test_lists),	cmocka_unit_test(test_sampling),
+		cmocka_unit_test(test_signals), cmocka_unit_test(test_seconds), cmocka_unit_test(test_wrong),
 	};
 
 	log_set_fd(-1);

@@ -81,23 +81,27 @@ static void test_hunks(void **state)
 static void test_files(void **state)
 {
 	expect("--- x.py\t2026-01-01 00:00:00\n+++ x.py\t2026-01-02 00:00:00\n@@ -1 +1 @@\n-a\n+b\n", "x.py: 1");
-	expect(HEAD "@@ -1 +1 @@\n-a\n+b\ndiff --git a/a.py b/a.py\nnew file mode 100644\n--- /dev/null\n+++ b/a.py\n"
-		    "@@ -0,0 +1,2 @@\n+a\n+b\n",
+	expect(HEAD
+	       "@@ -1 +1 @@\n-a\n+b\ndiff --git a/a.py b/a.py\nnew file mode 100644\n--- /dev/null\n+++ b/a.py\n"
+	       "@@ -0,0 +1,2 @@\n+a\n+b\n",
 	       "a.py: 1 2; x.py: 1");
-	expect("diff --git a/x b/x\n--- a/x\n+++ /dev/null\n@@ -1,2 +0,0 @@\n-a\n--- a/z\n" HEAD "@@ -1 +1 @@\n-a\n+b\n",
+	expect("diff --git a/x b/x\n--- a/x\n+++ /dev/null\n@@ -1,2 +0,0 @@\n-a\n--- a/z\n" HEAD
+	       "@@ -1 +1 @@\n-a\n+b\n",
 	       "x.py: 1");
 	expect("diff --git a/x b/y\nsimilarity index 100%\nrename from x\nrename to y\n", "");
 	expect("diff --git a/x b/x\nBinary files a/x and b/x differ\n" HEAD "@@ -1 +1 @@\n-a\n+b\n", "x.py: 1");
 	/* the same file in two patches */
 	expect(HEAD "@@ -1 +1 @@\n-a\n+b\n" HEAD "@@ -5 +5 @@\n-a\n+b\n", "x.py: 1 5");
-	expect("From: me\nSubject: @@ -1 @@\n\n@@ nonsense\n---\n x | 1 +\n\n" HEAD "@@ -1 +1 @@\n-a\n+b\n-- \n2.39\n\n",
+	expect("From: me\nSubject: @@ -1 @@\n\n@@ nonsense\n---\n x | 1 +\n\n" HEAD
+	       "@@ -1 +1 @@\n-a\n+b\n-- \n2.39\n\n",
 	       "x.py: 1");
 }
 
 static void test_names(void **state)
 {
 	expect("--- a/a b.py\t\n+++ b/a b.py\t\n@@ -0,0 +1 @@\n+a\n", "a b.py: 1");
-	expect("--- \"a/\\303\\244\\n\\\".py\"\n+++ \"b/\\303\\244\\n\\\".py\"\n@@ -0,0 +1 @@\n+a\n", "\303\244\n\".py: 1");
+	expect("--- \"a/\\303\\244\\n\\\".py\"\n+++ \"b/\\303\\244\\n\\\".py\"\n@@ -0,0 +1 @@\n+a\n",
+	       "\303\244\n\".py: 1");
 	expect("--- i/x.py\n+++ w/x.py\n@@ -0,0 +1 @@\n+a\n", "x.py: 1");
 	expect("--- b/x.py\n+++ b/x.py\n@@ -0,0 +1 @@\n+a\n", "b/x.py: 1"); /* no prefixes */
 	expect("--- /dev/null\n+++ src/x.py\n@@ -0,0 +1 @@\n+a\n", "src/x.py: 1");
@@ -127,8 +131,9 @@ static void test_damaged(void **state)
 /* Any cut and any changed byte of a good diff: an answer, and no read or write outside (under ASan). */
 static void test_any_damage(void **state)
 {
-	static const char good[] = HEAD "@@ -1,2 +1,2 @@ f\n a\n-b\n+c\ndiff --cc \"b\\\n--- \"a/\\303\\244\"\n+++ \"b/\\303\\244\"\n"
-					"@@@ -1,1 -1,1 +1,3 @@@\n  a\n++b\n +\n";
+	static const char good[] = HEAD
+		"@@ -1,2 +1,2 @@ f\n a\n-b\n+c\ndiff --cc \"b\\\n--- \"a/\\303\\244\"\n+++ \"b/\\303\\244\"\n"
+		"@@@ -1,1 -1,1 +1,3 @@@\n  a\n++b\n +\n";
 	static const char bytes[] = "@+- \n\"\\,90\t\377";
 	char text[sizeof(good)];
 	struct patch patch;
@@ -149,7 +154,7 @@ static void test_any_damage(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hunks),    cmocka_unit_test(test_files),   cmocka_unit_test(test_names),
+		cmocka_unit_test(test_hunks),	 cmocka_unit_test(test_files),	 cmocka_unit_test(test_names),
 		cmocka_unit_test(test_combined), cmocka_unit_test(test_damaged), cmocka_unit_test(test_any_damage),
 	};
 

@@ -69,7 +69,7 @@ static void test_functions(void **state)
 {
 	_cleanup_record_ struct record rec;
 	_cleanup_free_ struct record_function **functions = NULL;
-	_cleanup_(lineset_deinit) struct lineset a = { 0 }, b = { 0 };
+	_cleanup_(lineset_deinit) struct lineset a = {0}, b = {0};
 	struct record_file *file;
 	size_t n;
 
@@ -137,9 +137,8 @@ static void test_many_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_files),	  cmocka_unit_test(test_contexts),
-		cmocka_unit_test(test_functions), cmocka_unit_test(test_merge),
-		cmocka_unit_test(test_many_files),
+		cmocka_unit_test(test_files), cmocka_unit_test(test_contexts),	 cmocka_unit_test(test_functions),
+		cmocka_unit_test(test_merge), cmocka_unit_test(test_many_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -199,12 +199,12 @@ static void test_shared(void **state)
 
 static void test_lies(void **state)
 {
-	static const uint32_t values[] = {0, 1, 3, 0x7fffffff, 0x80000000, 0xffffffff, REGION_SIZE, REGION_SIZE - 4, FIRST};
+	static const uint32_t values[] = {0,	1, 3, 0x7fffffff, 0x80000000, 0xffffffff, REGION_SIZE, REGION_SIZE - 4,
+					  FIRST};
 
 	(void)state;
 	/* Each word of the records in turn, and of the header's beginning, is a lie. */
-	for (size_t at = offsetof(struct region_header, used); at < FIRST + 256 + 300;
-	     at = at == 28 ? FIRST : at + 4) {
+	for (size_t at = offsetof(struct region_header, used); at < FIRST + 256 + 300; at = at == 28 ? FIRST : at + 4) {
 		for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
 			int fd = new_region(), r;
 			struct seen s;
@@ -252,8 +252,8 @@ static void test_not_a_region(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_empty),   cmocka_unit_test(test_walk),  cmocka_unit_test(test_is_over),
-		cmocka_unit_test(test_cycle),   cmocka_unit_test(test_lies),  cmocka_unit_test(test_noise),
+		cmocka_unit_test(test_empty),	     cmocka_unit_test(test_walk),   cmocka_unit_test(test_is_over),
+		cmocka_unit_test(test_cycle),	     cmocka_unit_test(test_lies),   cmocka_unit_test(test_noise),
 		cmocka_unit_test(test_not_a_region), cmocka_unit_test(test_shared),
 	};
 

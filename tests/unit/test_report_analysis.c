@@ -130,16 +130,17 @@ static void test_examples(void **state)
 	}
 }
 
-static const char program[] = "def f(a):\n"	 /* 1 */
-			      "  if a:\n"	 /* 2 */
-			      "    b = [1,\n"	 /* 3 */
-			      "         2]\n"	 /* 4 */
-			      "    return b\n"	 /* 5 */
-			      "  class B:\n"	 /* 6 */
-			      "    def m(self):\n" /* 7 */
-			      "      pass\n"	 /* 8 */
-			      "\n"		 /* 9 */
-			      "f(0)\n";		 /* 10 */
+static const char program[] =
+	"def f(a):\n"	     /* 1 */
+	"  if a:\n"	     /* 2 */
+	"    b = [1,\n"	     /* 3 */
+	"         2]\n"	     /* 4 */
+	"    return b\n"     /* 5 */
+	"  class B:\n"	     /* 6 */
+	"    def m(self):\n" /* 7 */
+	"      pass\n"	     /* 8 */
+	"\n"		     /* 9 */
+	"f(0)\n";	     /* 10 */
 
 static void test_missing(void **state)
 {
@@ -199,8 +200,8 @@ static void test_regions(void **state)
 static void test_branches(void **state)
 {
 	struct record_arc arcs[] = {{-1, 1}, {1, 10}, {10, -1}, {-1, 2}, {2, 6}};
-	struct record_lines lines = {.context = &(struct record_context){.name = (char *)""}, .arcs = arcs,
-				     .n_arcs = ARRAY_SIZE(arcs)};
+	struct record_lines lines = {
+		.context = &(struct record_context){.name = (char *)""}, .arcs = arcs, .n_arcs = ARRAY_SIZE(arcs)};
 	struct record_file file = {.path = (char *)"/x.py", .lines = &lines, .n_lines = 1};
 	struct analyzer with = {.has_arcs = true};
 	_cleanup_free_ char *text = NULL;
@@ -251,7 +252,7 @@ static void test_percent(void **state)
 		int precision;
 		const char *text;
 	} all[] = {
-		{0, 0, "0"},	    {0.001, 0, "1"},	   {99.999, 0, "99"},	   {100, 0, "100"}, {50.5, 0, "50"},
+		{0, 0, "0"},	       {0.001, 0, "1"},	    {99.999, 0, "99"},	    {100, 0, "100"},	{50.5, 0, "50"},
 		{66.6666, 2, "66.67"}, {0.0001, 2, "0.01"}, {99.9999, 3, "99.999"}, {100, 2, "100.00"},
 	};
 	char text[PERCENT_TEXT_MAX];
@@ -275,8 +276,7 @@ static void test_fail_under(void **state)
 
 static void test_names(void **state)
 {
-	static const char *const sorted[] = {"",      "1.py", "2.py", "10.py", "a1b",
-					     "a01b2", "a2",   "a10",  "a.py",  "b"};
+	static const char *const sorted[] = {"", "1.py", "2.py", "10.py", "a1b", "a01b2", "a2", "a10", "a.py", "b"};
 	_cleanup_free_ char *shown = name_printable("a\033[31m\n\xc3\xa4\xff\xe2\x80\xa8.py");
 
 	assert_string_equal(shown, "a?[31m?\xc3\xa4??.py");
@@ -383,12 +383,12 @@ static void test_compiler(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_examples),      cmocka_unit_test(test_missing),
-		cmocka_unit_test(test_inner_line),    cmocka_unit_test(test_regions),
-		cmocka_unit_test(test_branches),      cmocka_unit_test(test_no_source),
-		cmocka_unit_test(test_percent),	      cmocka_unit_test(test_fail_under),
-		cmocka_unit_test(test_names),	      cmocka_unit_test(test_regex),
-		cmocka_unit_test(test_wrong_regex),   cmocka_unit_test(test_endless_regex),
+		cmocka_unit_test(test_examples),    cmocka_unit_test(test_missing),
+		cmocka_unit_test(test_inner_line),  cmocka_unit_test(test_regions),
+		cmocka_unit_test(test_branches),    cmocka_unit_test(test_no_source),
+		cmocka_unit_test(test_percent),	    cmocka_unit_test(test_fail_under),
+		cmocka_unit_test(test_names),	    cmocka_unit_test(test_regex),
+		cmocka_unit_test(test_wrong_regex), cmocka_unit_test(test_endless_regex),
 		cmocka_unit_test(test_compiler),
 	};
 

@@ -22,29 +22,29 @@ static void add(struct profile *p, pid_t pid, pid_t tid, uint64_t ms, const stru
 			 0);
 }
 
-static const struct profile_frame main_frame = { "<module>", "/srv/app/app.py", 3, 0 };
-static const struct profile_frame work_frame = { "work", "/srv/app/lib/work.py", 10, 0 };
-static const struct profile_frame work_frame_2 = { "work", "/srv/app/lib/work.py", 11, 0 };
-static const struct profile_frame copy_frame = { "memcpy", "/usr/lib/libc.so.6", 0, PROFILE_FRAME_NATIVE };
-static const struct profile_frame hostile_frame = { HOSTILE, "/srv/app/" HOSTILE ".py", 7, 0 };
+static const struct profile_frame main_frame = {"<module>", "/srv/app/app.py", 3, 0};
+static const struct profile_frame work_frame = {"work", "/srv/app/lib/work.py", 10, 0};
+static const struct profile_frame work_frame_2 = {"work", "/srv/app/lib/work.py", 11, 0};
+static const struct profile_frame copy_frame = {"memcpy", "/usr/lib/libc.so.6", 0, PROFILE_FRAME_NATIVE};
+static const struct profile_frame hostile_frame = {HOSTILE, "/srv/app/" HOSTILE ".py", 7, 0};
 
 static struct profile *small(void)
 {
 	struct profile *p;
 
-	assert_int_equal(profile_new(&(struct profile_options){ .keep_order = true }, &p), 0);
-	add(p, 10, 11, 5, (struct profile_frame[]){ work_frame, main_frame }, 2);
-	add(p, 10, 11, 6, (struct profile_frame[]){ work_frame, main_frame }, 2);
-	add(p, 10, 11, 7, (struct profile_frame[]){ copy_frame, work_frame_2, main_frame }, 3);
+	assert_int_equal(profile_new(&(struct profile_options){.keep_order = true}, &p), 0);
+	add(p, 10, 11, 5, (struct profile_frame[]){work_frame, main_frame}, 2);
+	add(p, 10, 11, 6, (struct profile_frame[]){work_frame, main_frame}, 2);
+	add(p, 10, 11, 7, (struct profile_frame[]){copy_frame, work_frame_2, main_frame}, 3);
 	add(p, 10, 11, 9, &hostile_frame, 1);
 	add(p, 10, 12, 6, &main_frame, 1);
 	add(p, 10, 12, 7, NULL, 0);
-	assert_int_equal(profile_set_info(p, &(struct profile_info){ .rate = 1000,
-								     .started_unix_ns = 1700000000000 * MS,
-								     .started_ns = 4 * MS,
-								     .duration_ns = 5 * MS,
-								     .torn = 2,
-								     .what = "app " HOSTILE }),
+	assert_int_equal(profile_set_info(p, &(struct profile_info){.rate = 1000,
+								    .started_unix_ns = 1700000000000 * MS,
+								    .started_ns = 4 * MS,
+								    .duration_ns = 5 * MS,
+								    .torn = 2,
+								    .what = "app " HOSTILE}),
 			 0);
 	return p;
 }
@@ -70,6 +70,8 @@ static void check(const char *format, const struct profile_view *view, const cha
 	assert_string_equal(text, expected);
 }
 
+/* What is expected is laid out as it is written. */
+/* clang-format off */
 #define SHOWN "</script><b>&\"';\\x0a\\x1b[2J\\xff\\u202e"
 #define SHOWN_FOLDED "</script><b>&\"'\\x3b\\x0a\\x1b[2J\\xff\\u202e"
 #define SHOWN_JSON "</script><b>&\\\"';\\\\x0a\\\\x1b[2J\\\\xff\\\\u202e"
@@ -466,6 +468,8 @@ static int remove_directory(void **state)
 {
 	return rmdir(directory);
 }
+
+/* clang-format on */
 
 int main(void)
 {

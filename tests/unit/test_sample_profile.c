@@ -24,20 +24,19 @@ static void add(struct profile *p, pid_t tid, uint64_t ms, unsigned flags, size_
 }
 
 #define STACK(...)                                                                                                     \
-	sizeof((struct profile_frame[]){ __VA_ARGS__ }) / sizeof(struct profile_frame),                                \
-		(struct profile_frame[])                                                                               \
+	sizeof((struct profile_frame[]){__VA_ARGS__}) / sizeof(struct profile_frame), (struct profile_frame[])         \
 	{                                                                                                              \
 		__VA_ARGS__                                                                                            \
 	}
 
 static void test_tree(void **state)
 {
-	_cleanup_profile_ struct profile *p = new_profile((struct profile_options){ 0 });
+	_cleanup_profile_ struct profile *p = new_profile((struct profile_options){0});
 
-	add(p, 11, 0, PROFILE_ON_CPU | PROFILE_GIL, STACK({ "b", "m.py", 5, 0 }, { "a", "m.py", 2, 0 }));
-	add(p, 11, 1, PROFILE_ON_CPU, STACK({ "b", "m.py", 6, 0 }, { "a", "m.py", 2, 0 }));
-	add(p, 11, 2, PROFILE_IDLE, STACK({ "a", "m.py", 2, 0 }));
-	add(p, 12, 2, PROFILE_GIL_WAIT, STACK({ "a", "m.py", 2, 0 }));
+	add(p, 11, 0, PROFILE_ON_CPU | PROFILE_GIL, STACK({"b", "m.py", 5, 0}, {"a", "m.py", 2, 0}));
+	add(p, 11, 1, PROFILE_ON_CPU, STACK({"b", "m.py", 6, 0}, {"a", "m.py", 2, 0}));
+	add(p, 11, 2, PROFILE_IDLE, STACK({"a", "m.py", 2, 0}));
+	add(p, 12, 2, PROFILE_GIL_WAIT, STACK({"a", "m.py", 2, 0}));
 	add(p, 11, 3, 0, 0, NULL);
 
 	assert_int_equal(p->n_threads, 2);
@@ -62,15 +61,15 @@ static void test_tree(void **state)
 
 static void test_source_lines(void **state)
 {
-	_cleanup_profile_ struct profile *p = new_profile((struct profile_options){ 0 });
+	_cleanup_profile_ struct profile *p = new_profile((struct profile_options){0});
 	_cleanup_free_ struct profile_source_line *lines = NULL;
 	size_t n;
 
 	/* Line 2 of a recursive function counts once; one line of two functions is one line. */
-	add(p, 11, 0, 0, STACK({ "r", "m.py", 2, 0 }, { "r", "m.py", 2, 0 }, { "r", "m.py", 3, 0 }));
-	add(p, 11, 1, 0, STACK({ "r", "m.py", 3, 0 }, { "r", "m.py", 2, 0 }, { "<lambda>", "m.py", 2, 0 }));
-	add(p, 11, 2, 0, STACK({ "memcpy", "libc.so", 7, PROFILE_FRAME_NATIVE }, { "z", "a.py", 9, 0 }));
-	add(p, 11, 3, 0, STACK({ "z", "a.py", 0, 0 }));
+	add(p, 11, 0, 0, STACK({"r", "m.py", 2, 0}, {"r", "m.py", 2, 0}, {"r", "m.py", 3, 0}));
+	add(p, 11, 1, 0, STACK({"r", "m.py", 3, 0}, {"r", "m.py", 2, 0}, {"<lambda>", "m.py", 2, 0}));
+	add(p, 11, 2, 0, STACK({"memcpy", "libc.so", 7, PROFILE_FRAME_NATIVE}, {"z", "a.py", 9, 0}));
+	add(p, 11, 3, 0, STACK({"z", "a.py", 0, 0}));
 
 	assert_int_equal(profile_source_lines(p, &lines, &n), 0);
 	assert_int_equal(n, 3);
@@ -89,14 +88,14 @@ static void test_source_lines(void **state)
 
 static void test_order(void **state)
 {
-	_cleanup_profile_ struct profile *p = new_profile((struct profile_options){ .keep_order = true });
+	_cleanup_profile_ struct profile *p = new_profile((struct profile_options){.keep_order = true});
 	const struct profile_thread *t;
 
-	add(p, 11, 0, 0, STACK({ "a", "m.py", 1, 0 }));
-	add(p, 11, 1, 0, STACK({ "a", "m.py", 1, 0 }));
-	add(p, 11, 2, 0, STACK({ "a", "m.py", 2, 0 }));
-	add(p, 11, 3, 0, STACK({ "a", "m.py", 1, 0 }));
-	add(p, 11, 50, 0, STACK({ "a", "m.py", 1, 0 })); /* not seen for a while: not the same run */
+	add(p, 11, 0, 0, STACK({"a", "m.py", 1, 0}));
+	add(p, 11, 1, 0, STACK({"a", "m.py", 1, 0}));
+	add(p, 11, 2, 0, STACK({"a", "m.py", 2, 0}));
+	add(p, 11, 3, 0, STACK({"a", "m.py", 1, 0}));
+	add(p, 11, 50, 0, STACK({"a", "m.py", 1, 0})); /* not seen for a while: not the same run */
 	t = &p->threads[0];
 	assert_int_equal(t->n_runs, 4);
 	assert_int_equal(t->runs[0].samples, 2);
@@ -111,11 +110,11 @@ static void test_order_bounded(void **state)
 {
 	enum { N = 100000 };
 	_cleanup_profile_ struct profile *p =
-		new_profile((struct profile_options){ .keep_order = true, .max_runs = 1000 });
+		new_profile((struct profile_options){.keep_order = true, .max_runs = 1000});
 	uint64_t weight = 0, of_one = 0, before = 0;
 
 	for (uint64_t i = 0; i < N; i++)
-		add(p, 11, i, 0, STACK({ "a", "m.py", 1 + (i % 4 == 0), 0 }));
+		add(p, 11, i, 0, STACK({"a", "m.py", 1 + (i % 4 == 0), 0}));
 	assert_true(p->n_runs <= 1000);
 	assert_true(p->lost.merged > 0);
 	for (size_t i = 0; i < p->threads[0].n_runs; i++) {
@@ -133,20 +132,20 @@ static void test_order_bounded(void **state)
 
 static void test_limits(void **state)
 {
-	_cleanup_profile_ struct profile *p =
-		new_profile((struct profile_options){ .max_nodes = 50, .max_frames = 40, .max_threads = 5,
-						      .max_processes = 3, .max_string_bytes = 3000 });
+	_cleanup_profile_ struct profile *p = new_profile((struct profile_options){
+		.max_nodes = 50, .max_frames = 40, .max_threads = 5, .max_processes = 3, .max_string_bytes = 3000});
 	char name[16];
 
 	for (int i = 0; i < 200; i++) {
 		snprintf(name, sizeof(name), "f%d", i);
-		add(p, 11, 0, 0, STACK({ name, "m.py", 1, 0 }, { "a", "m.py", 1, 0 }));
+		add(p, 11, 0, 0, STACK({name, "m.py", 1, 0}, {"a", "m.py", 1, 0}));
 	}
 	assert_true(p->lost.names > 0);
 	assert_int_equal(p->lost.nodes, 0);
 	for (uint32_t i = 0; i < 100; i++)
-		add(p, 11, 0, 0, STACK({ "f1", "m.py", 1, 0 }, { i % 2 ? "f2" : "f3", "m.py", 1, 0 },
-				       { i % 3 ? "f4" : "f5", "m.py", 1, 0 }, { i % 5 ? "f6" : "f7", "m.py", 1, 0 }));
+		add(p, 11, 0, 0,
+		    STACK({"f1", "m.py", 1, 0}, {i % 2 ? "f2" : "f3", "m.py", 1, 0},
+			  {i % 3 ? "f4" : "f5", "m.py", 1, 0}, {i % 5 ? "f6" : "f7", "m.py", 1, 0}));
 	assert_true(p->lost.nodes > 0);
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(profile_add(p, 20 + i, 20 + i, NULL, "p", 0, MS, 0, NULL, 0), 0);
@@ -160,13 +159,13 @@ static void test_limits(void **state)
 static void test_deep(void **state)
 {
 	enum { N = PROFILE_DEPTH_MAX + 10 };
-	_cleanup_profile_ struct profile *p = new_profile((struct profile_options){ 0 });
+	_cleanup_profile_ struct profile *p = new_profile((struct profile_options){0});
 	_cleanup_free_ struct profile_frame *frames = calloc(N, sizeof(*frames));
 	_cleanup_free_ struct profile_source_line *lines = NULL;
 	size_t n;
 
 	for (int i = 0; i < N; i++)
-		frames[i] = (struct profile_frame){ "f", "m.py", 3, 0 };
+		frames[i] = (struct profile_frame){"f", "m.py", 3, 0};
 	add(p, 11, 0, 0, N, frames);
 	assert_int_equal(p->lost.deep, 1);
 	assert_int_equal(p->n_nodes, PROFILE_DEPTH_MAX + 1);
@@ -177,13 +176,13 @@ static void test_deep(void **state)
 
 static void test_long_names(void **state)
 {
-	_cleanup_profile_ struct profile *p = new_profile((struct profile_options){ 0 });
+	_cleanup_profile_ struct profile *p = new_profile((struct profile_options){0});
 	_cleanup_free_ char *name = malloc(100001);
 
 	memset(name, 'x', 100000);
 	name[100000] = '\0';
-	add(p, 11, 0, 0, STACK({ name, NULL, 1, 0 }));
-	add(p, 11, 0, 0, STACK({ name, NULL, 1, 0 }));
+	add(p, 11, 0, 0, STACK({name, NULL, 1, 0}));
+	add(p, 11, 0, 0, STACK({name, NULL, 1, 0}));
 	assert_int_equal(p->n_functions, 2);
 	assert_int_equal(strlen(profile_function_name(p, 1)), 4096);
 	assert_string_equal(profile_function_file(p, 1), "?");
@@ -191,8 +190,8 @@ static void test_long_names(void **state)
 
 static void test_ids(void **state)
 {
-	_cleanup_profile_ struct profile *p = new_profile((struct profile_options){ 0 });
-	const struct profile_frame frame = { "f", "m.py", 3, 0 };
+	_cleanup_profile_ struct profile *p = new_profile((struct profile_options){0});
+	const struct profile_frame frame = {"f", "m.py", 3, 0};
 	uint32_t id, wrong = 1000;
 
 	assert_int_equal(profile_frame_id(p, &frame, &id), 0);
@@ -205,28 +204,22 @@ static void test_ids(void **state)
 
 static void test_info(void **state)
 {
-	_cleanup_profile_ struct profile *p = new_profile((struct profile_options){ 0 });
+	_cleanup_profile_ struct profile *p = new_profile((struct profile_options){0});
 	char what[] = "pid 1";
 
-	assert_int_equal(profile_set_info(p, &(struct profile_info){ .rate = 100, .what = what }), 0);
+	assert_int_equal(profile_set_info(p, &(struct profile_info){.rate = 100, .what = what}), 0);
 	what[0] = 'x';
 	assert_string_equal(p->info.what, "pid 1");
-	assert_int_equal(profile_set_info(p, &(struct profile_info){ .rate = 101, .what = "b" }), 0);
+	assert_int_equal(profile_set_info(p, &(struct profile_info){.rate = 101, .what = "b"}), 0);
 	assert_int_equal(p->info.rate, 101);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_tree),
-		cmocka_unit_test(test_source_lines),
-		cmocka_unit_test(test_order),
-		cmocka_unit_test(test_order_bounded),
-		cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_deep),
-		cmocka_unit_test(test_long_names),
-		cmocka_unit_test(test_ids),
-		cmocka_unit_test(test_info),
+		cmocka_unit_test(test_tree),	      cmocka_unit_test(test_source_lines), cmocka_unit_test(test_order),
+		cmocka_unit_test(test_order_bounded), cmocka_unit_test(test_limits),	   cmocka_unit_test(test_deep),
+		cmocka_unit_test(test_long_names),    cmocka_unit_test(test_ids),	   cmocka_unit_test(test_info),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,7 @@
 
 static void add(struct profile *p, pid_t pid, uint64_t ns, unsigned flags, const char *inner, const char *outer)
 {
-	const struct profile_frame frames[] = { { inner, "/srv/a.py", 2, 0 }, { outer, "/srv/a.py", 1, 0 } };
+	const struct profile_frame frames[] = {{inner, "/srv/a.py", 2, 0}, {outer, "/srv/a.py", 1, 0}};
 
 	assert_int_equal(profile_add(p, pid, pid, NULL, NULL, 0, ns, flags, frames, outer ? 2 : 1), 0);
 }

@@ -16,65 +16,65 @@ static const struct {
 	const char *pattern, *path;
 	char verdict;
 } globs[] = {
-	{ "a.py", "/x/a.py", '1' },
-	{ "a.py", "a.py", '1' },
-	{ "a.py", "/x/ba.py", '0' },
-	{ "a.py", "/x/a.py/b", '0' },
-	{ "*.py", "/x/y/a.py", '1' },
-	{ "*.py", "/x/y/a.pyc", '0' },
-	{ "", "/x/", '1' },
-	{ "", "/x", '0' },
-	{ "*", "/x/y", '1' },
-	{ "?.py", "/x/\xc3\xa9.py", '1' },
-	{ "?.py", "/x/\xff.py", '1' },
-	{ "?.py", "/x/ab.py", '0' },
-	{ "/x/*.py", "/x/a.py", '1' },
-	{ "/x/*.py", "/x/y/a.py", '0' },
-	{ "/x/?/a.py", "/x/y/a.py", '1' },
-	{ "/x?a.py", "/x/a.py", '0' },
-	{ "/x/*", "/x/y/z/a.py", '1' },
-	{ "/x/*", "/x/", '1' },
-	{ "/x/*", "/x", '0' },
-	{ "/x/**", "/x/y/z/a.py", '1' },
-	{ "*/y/*", "/x/y/a.py", '1' },
-	{ "*/y/*", "y/a.py", '1' },
-	{ "*/y/*", "/w/x/y/z/a.py", '1' },
-	{ "*/y/*", "/w/xy/z/a.py", '0' },
-	{ "**/y/a.py", "y/a.py", '1' },
-	{ "**/y/a.py", "/x/y/a.py", '1' },
-	{ "/x/**/a.py", "/x/a.py", '1' },
-	{ "/x/**/a.py", "/x/y/z/a.py", '1' },
-	{ "/x/**/a.py", "/x/y/za.py", '0' },
-	{ "/x/*/a.py", "/x/y/z/a.py", '0' },
-	{ "x/y", "/x/y", '0' },
-	{ "x\\y", "x/y", '1' },
-	{ "x/y", "x\\y", '1' },
-	{ "[ab].py", "/x/a.py", '1' },
-	{ "[ab].py", "/x/c.py", '0' },
-	{ "[a-c]x", "bx", '1' },
-	{ "[^a].py", "/x/b.py", '1' },
-	{ "[^a].py", "/x/a.py", '0' },
-	{ "[!a].py", "/x/!.py", '1' },
-	{ "[!a].py", "/x/b.py", '0' },
-	{ "[a-]x", "-x", '1' },
-	{ "[-a]x", "-x", '1' },
-	{ "a.b", "axb", '0' },
-	{ "a+(b)", "a+(b)", '1' },
-	{ "*/", "/x/", '1' },
-	{ "*/**", "/x/y", '1' },
-	{ "***", "", 'E' },
-	{ "**", "", 'E' },
-	{ "x**", "", 'E' },
-	{ "**x", "", 'E' },
-	{ "x/**y", "", 'E' },
-	{ "**/**", "", 'E' },
-	{ "a/**/**/b", "", 'E' },
-	{ "[a", "", 'E' },
-	{ "a]", "", 'E' },
-	{ "[c-a]", "", 'E' },
+	{"a.py", "/x/a.py", '1'},
+	{"a.py", "a.py", '1'},
+	{"a.py", "/x/ba.py", '0'},
+	{"a.py", "/x/a.py/b", '0'},
+	{"*.py", "/x/y/a.py", '1'},
+	{"*.py", "/x/y/a.pyc", '0'},
+	{"", "/x/", '1'},
+	{"", "/x", '0'},
+	{"*", "/x/y", '1'},
+	{"?.py", "/x/\xc3\xa9.py", '1'},
+	{"?.py", "/x/\xff.py", '1'},
+	{"?.py", "/x/ab.py", '0'},
+	{"/x/*.py", "/x/a.py", '1'},
+	{"/x/*.py", "/x/y/a.py", '0'},
+	{"/x/?/a.py", "/x/y/a.py", '1'},
+	{"/x?a.py", "/x/a.py", '0'},
+	{"/x/*", "/x/y/z/a.py", '1'},
+	{"/x/*", "/x/", '1'},
+	{"/x/*", "/x", '0'},
+	{"/x/**", "/x/y/z/a.py", '1'},
+	{"*/y/*", "/x/y/a.py", '1'},
+	{"*/y/*", "y/a.py", '1'},
+	{"*/y/*", "/w/x/y/z/a.py", '1'},
+	{"*/y/*", "/w/xy/z/a.py", '0'},
+	{"**/y/a.py", "y/a.py", '1'},
+	{"**/y/a.py", "/x/y/a.py", '1'},
+	{"/x/**/a.py", "/x/a.py", '1'},
+	{"/x/**/a.py", "/x/y/z/a.py", '1'},
+	{"/x/**/a.py", "/x/y/za.py", '0'},
+	{"/x/*/a.py", "/x/y/z/a.py", '0'},
+	{"x/y", "/x/y", '0'},
+	{"x\\y", "x/y", '1'},
+	{"x/y", "x\\y", '1'},
+	{"[ab].py", "/x/a.py", '1'},
+	{"[ab].py", "/x/c.py", '0'},
+	{"[a-c]x", "bx", '1'},
+	{"[^a].py", "/x/b.py", '1'},
+	{"[^a].py", "/x/a.py", '0'},
+	{"[!a].py", "/x/!.py", '1'},
+	{"[!a].py", "/x/b.py", '0'},
+	{"[a-]x", "-x", '1'},
+	{"[-a]x", "-x", '1'},
+	{"a.b", "axb", '0'},
+	{"a+(b)", "a+(b)", '1'},
+	{"*/", "/x/", '1'},
+	{"*/**", "/x/y", '1'},
+	{"***", "", 'E'},
+	{"**", "", 'E'},
+	{"x**", "", 'E'},
+	{"**x", "", 'E'},
+	{"x/**y", "", 'E'},
+	{"**/**", "", 'E'},
+	{"a/**/**/b", "", 'E'},
+	{"[a", "", 'E'},
+	{"a]", "", 'E'},
+	{"[c-a]", "", 'E'},
 	/* no error there, but a set that swallows what coverage.py puts behind it */
-	{ "[]", "", 'E' },
-	{ "[^]", "", 'E' },
+	{"[]", "", 'E'},
+	{"[^]", "", 'E'},
 };
 
 static void test_globs(void **state)
@@ -144,9 +144,10 @@ static void put_together(uint32_t *state, const char *const *pieces, size_t n, c
 
 static void write_random_rows(FILE *f, size_t n)
 {
-	static const char *const parts[] = { "*", "**", "*", "?", "/", "/", "/", "**/", "a", "b", "A", ".py", "[ab]",
-					     "[^a]", "[!b]", "[a-c]", "\\", "-", "\xc3\xa9", "." };
-	static const char *const names[] = { "/", "/", "/", "a", "b", "A", "c", ".py", "\xc3\xa9", "\xff", "\\", "-", "!", "\n" };
+	static const char *const parts[] = {"*", "**",	"*",	"?",	"/",	"/",	 "/",  "**/", "a",	  "b",
+					    "A", ".py", "[ab]", "[^a]", "[!b]", "[a-c]", "\\", "-",   "\xc3\xa9", "."};
+	static const char *const names[] = {"/",   "/",	       "/",    "a",  "b", "A", "c",
+					    ".py", "\xc3\xa9", "\xff", "\\", "-", "!", "\n"};
 	uint32_t state = 11;
 
 	for (size_t i = 0; i < n; i++) {
@@ -271,19 +272,19 @@ static void test_real_paths(void **state)
 	static const struct {
 		const char *path, *real;
 	} rows[] = {
-		{ "/", "/" },
-		{ "/srv/app/prog.py", "/srv/app/prog.py" },
-		{ "//srv/./app/../app//prog.py", "/srv/app/prog.py" },
-		{ "/srv/app/link/a.py", "/srv/app/pkg/a.py" },
-		{ "/srv/app/link", "/srv/app/pkg" },
-		{ "/srv/app/link/../prog.py", "/srv/app/prog.py" },
-		{ "/srv/app/pkg/h.py", "/srv/app/prog.py" },
-		{ "/srv/app/rootlink/srv/app/link/a.py", "/srv/app/pkg/a.py" },
-		{ "/srv/app/rootlink", "/" },
-		{ "/srv/app/up/python3.11", "/etc/python3.11" },
-		{ "/../../srv", "/srv" },
-		{ "/nowhere/x/../y.py", "/nowhere/y.py" },
-		{ "/usr/lib/python3.11/sitecustomize.py", "/etc/python3.11/sitecustomize.py" },
+		{"/", "/"},
+		{"/srv/app/prog.py", "/srv/app/prog.py"},
+		{"//srv/./app/../app//prog.py", "/srv/app/prog.py"},
+		{"/srv/app/link/a.py", "/srv/app/pkg/a.py"},
+		{"/srv/app/link", "/srv/app/pkg"},
+		{"/srv/app/link/../prog.py", "/srv/app/prog.py"},
+		{"/srv/app/pkg/h.py", "/srv/app/prog.py"},
+		{"/srv/app/rootlink/srv/app/link/a.py", "/srv/app/pkg/a.py"},
+		{"/srv/app/rootlink", "/"},
+		{"/srv/app/up/python3.11", "/etc/python3.11"},
+		{"/../../srv", "/srv"},
+		{"/nowhere/x/../y.py", "/nowhere/y.py"},
+		{"/usr/lib/python3.11/sitecustomize.py", "/etc/python3.11/sitecustomize.py"},
 	};
 	struct fixture *f = *state;
 	_cleanup_free_ char *loop = NULL;
@@ -329,13 +330,13 @@ static void test_stdlib_of(void **state)
 	static const struct {
 		const char *path, *stdlib;
 	} rows[] = {
-		{ "/usr/lib/python3.11/encodings/__init__.py", "/usr/lib/python3.11" },
-		{ "/x/python3.11/lib/python3.11/os.py", "/x/python3.11/lib/python3.11" },
-		{ "/o/lib/python3.11t/lib-dynload/_ssl.so", "/o/lib/python3.11t" },
-		{ "/usr/lib/python3.11/site-packages/os.py", NULL },
-		{ "/usr/lib/python3.12/os.py", NULL },
-		{ "/home/u/python3.11/prog.py", NULL },
-		{ "python3.11/os.py", NULL },
+		{"/usr/lib/python3.11/encodings/__init__.py", "/usr/lib/python3.11"},
+		{"/x/python3.11/lib/python3.11/os.py", "/x/python3.11/lib/python3.11"},
+		{"/o/lib/python3.11t/lib-dynload/_ssl.so", "/o/lib/python3.11t"},
+		{"/usr/lib/python3.11/site-packages/os.py", NULL},
+		{"/usr/lib/python3.12/os.py", NULL},
+		{"/home/u/python3.11/prog.py", NULL},
+		{"python3.11/os.py", NULL},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -370,21 +371,16 @@ static void test_default(void **state)
 {
 	struct fixture *f = *state;
 
-	use(f, &(struct selection_options){ 0 });
+	use(f, &(struct selection_options){0});
 	assert_string_equal(judge(f, "/srv/app/link/a.py"), "");
 	assert_string_equal(f->verdict.path, "/srv/app/pkg/a.py");
 	assert_string_equal(judge(f, "/usr/lib/python3.11/os.py"), "in the standard library");
-	assert_string_equal(judge(f, "/usr/lib/python3.11/sitecustomize.py"),
-			    "in the standard library");
-	assert_string_equal(judge(f, "/usr/lib/python3.11/site-packages/x.py"),
-			    "a third-party module");
-	assert_string_equal(judge(f, "/usr/lib/python3/dist-packages/dj/__init__.py"),
-			    "a third-party module");
-	assert_string_equal(judge(f, "/usr/local/lib/python3.11/dist-packages/x.py"),
-			    "a third-party module");
+	assert_string_equal(judge(f, "/usr/lib/python3.11/sitecustomize.py"), "in the standard library");
+	assert_string_equal(judge(f, "/usr/lib/python3.11/site-packages/x.py"), "a third-party module");
+	assert_string_equal(judge(f, "/usr/lib/python3/dist-packages/dj/__init__.py"), "a third-party module");
+	assert_string_equal(judge(f, "/usr/local/lib/python3.11/dist-packages/x.py"), "a third-party module");
 	assert_string_equal(judge(f, "/usr/bin/tool"), "a third-party module");
-	assert_string_equal(judge(f, "/home/u/.local/lib/python3.11/site-packages/x.py"),
-			    "a third-party module");
+	assert_string_equal(judge(f, "/home/u/.local/lib/python3.11/site-packages/x.py"), "a third-party module");
 	assert_string_equal(judge(f, "/home/u/x.py"), "");
 	assert_string_equal(judge(f, "/usr/share/x.py"), "");
 	assert_string_equal(judge(f, "<string>"), "not the name of a file");
@@ -393,17 +389,17 @@ static void test_default(void **state)
 	assert_string_equal(judge(f, "memory:x"), "in memory, not a file");
 	assert_string_equal(judge(f, "x.py"), "a relative name of an unknown directory");
 	assert_string_equal(judge(f, "/srv/\xff.py"), "its name is not UTF-8");
-	use(f, &(struct selection_options){ .pylib = true });
+	use(f, &(struct selection_options){.pylib = true});
 	assert_string_equal(judge(f, "/usr/lib/python3.11/os.py"), "");
 	assert_string_equal(judge(f, "/usr/bin/tool"), "a third-party module");
 }
 
 static void test_venv(void **state)
 {
-	static const char *const entries[] = { "/srv/app", "/venv/project", "/nowhere" };
+	static const char *const entries[] = {"/srv/app", "/venv/project", "/nowhere"};
 	struct fixture *f = *state;
 
-	use(f, &(struct selection_options){ 0 });
+	use(f, &(struct selection_options){0});
 	/* sys.path unknown */
 	assert_string_equal(judge(f, "/venv/project/p.py"), "a third-party module");
 	assert_int_equal(interpreter_facts_set_sys_path(&f->facts, entries, 1), 0);
@@ -415,24 +411,24 @@ static void test_venv(void **state)
 
 static void test_include_and_omit(void **state)
 {
-	static const char *const include[] = { "/srv/*", "prog.py", NULL };
-	static const char *const omit[] = { "*/sub/*", NULL };
+	static const char *const include[] = {"/srv/*", "prog.py", NULL};
+	static const char *const omit[] = {"*/sub/*", NULL};
 	struct fixture *f = *state;
 
-	use(f, &(struct selection_options){ .include = include, .omit = omit });
+	use(f, &(struct selection_options){.include = include, .omit = omit});
 	assert_string_equal(judge(f, "/srv/app/pkg/a.py"), "");
 	assert_string_equal(judge(f, "/usr/lib/python3.11/prog.py"), "");
 	assert_string_equal(judge(f, "/home/u/x.py"), "outside of --include");
 	assert_string_equal(judge(f, "/srv/app/pkg/sub/b.py"), "inside --omit");
-	use(f, &(struct selection_options){ .omit = omit });
+	use(f, &(struct selection_options){.omit = omit});
 	assert_string_equal(judge(f, "/home/u/x.py"), "");
 	assert_string_equal(judge(f, "/srv/app/pkg/sub/b.py"), "inside --omit");
 }
 
 static void test_source_packages(void **state)
 {
-	static const char *const source[] = { "pkg.sub", "ns", "inst", NULL };
-	static const char *const entries[] = { "/srv/app" };
+	static const char *const source[] = {"pkg.sub", "ns", "inst", NULL};
+	static const char *const entries[] = {"/srv/app"};
 	struct fixture *f = *state;
 	struct interpreter_hints hints = {
 		.root = f->root,
@@ -445,12 +441,11 @@ static void test_source_packages(void **state)
 
 	interpreter_facts_deinit(&f->facts);
 	assert_int_equal(interpreter_facts_init(&f->facts, &hints), 0);
-	use(f, &(struct selection_options){ .source = source });
+	use(f, &(struct selection_options){.source = source});
 	assert_true(selection_has_source(f->sel));
 	assert_string_equal(judge(f, "/srv/app/pkg/sub/b.py"), "");
 	assert_string_equal(judge(f, "/srv/app/pkg/sub/__init__.py"), "");
-	assert_string_equal(judge(f, "/srv/app/pkg/a.py"),
-			    "module 'pkg.a' is outside of --source");
+	assert_string_equal(judge(f, "/srv/app/pkg/a.py"), "module 'pkg.a' is outside of --source");
 	assert_string_equal(judge(f, "/srv/app/ns/deep/m.py"), "");
 	assert_string_equal(judge(f, "/venv/lib/python3.11/site-packages/inst/__init__.py"), "");
 	assert_string_equal(judge(f, "/usr/lib/python3.11/encodings/__init__.py"),
@@ -461,9 +456,12 @@ static void test_source_dirs(void **state)
 {
 	struct fixture *f = *state;
 	char dir[128], in[128], third[192];
-	const char *const source[] = { dir, NULL };
+	const char *const source[] = {dir, NULL};
 	struct interpreter_hints hints = {
-		.major = 3, .minor = 11, .prefix = third, .base_prefix = "/usr",
+		.major = 3,
+		.minor = 11,
+		.prefix = third,
+		.base_prefix = "/usr",
 	};
 
 	/* in our own root this time: that is where --source looks for directories */
@@ -471,7 +469,7 @@ static void test_source_dirs(void **state)
 	snprintf(third, sizeof(third), "%s/srv/app/pkg", f->root);
 	interpreter_facts_deinit(&f->facts);
 	assert_int_equal(interpreter_facts_init(&f->facts, &hints), 0);
-	use(f, &(struct selection_options){ .source = source, .include = source });
+	use(f, &(struct selection_options){.source = source, .include = source});
 	assert_true(selection_include_is_ignored(f->sel));
 	snprintf(in, sizeof(in), "%s/srv/app/link/a.py", f->root);
 	assert_string_equal(judge(f, in), "outside of --source");
@@ -488,10 +486,10 @@ static void test_wrong_settings(void **state)
 		struct selection_options options;
 		const char *named;
 	} rows[] = {
-		{ { .source_dirs = (const char *const[]){ "/nowhere", NULL } }, "/nowhere" },
-		{ { .source = (const char *const[]){ "/", NULL } }, "/" },
-		{ { .include = (const char *const[]){ "a**b", NULL } }, "a**b" },
-		{ { .omit = (const char *const[]){ "x.py", "[c-a]", NULL } }, "[c-a]" },
+		{{.source_dirs = (const char *const[]){"/nowhere", NULL}}, "/nowhere"},
+		{{.source = (const char *const[]){"/", NULL}}, "/"},
+		{{.include = (const char *const[]){"a**b", NULL}}, "a**b"},
+		{{.omit = (const char *const[]){"x.py", "[c-a]", NULL}}, "[c-a]"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -518,26 +516,27 @@ static int stop(void *arg, const char *path)
 
 static void test_unexecuted_files(void **state)
 {
-	static const char *const packages[] = { "pkg", "pkg.a", "ns", "nowhere", NULL };
-	static const char *const omit[] = { "a.py", NULL };
-	static const char *const entries[] = { "/srv/app" };
+	static const char *const packages[] = {"pkg", "pkg.a", "ns", "nowhere", NULL};
+	static const char *const omit[] = {"a.py", NULL};
+	static const char *const entries[] = {"/srv/app"};
 	struct fixture *f = *state;
 	char dir[128], text[2000] = "";
-	const char *const source[] = { dir, NULL };
+	const char *const source[] = {dir, NULL};
 	_cleanup_dir_cache_ struct dir_cache dirs;
 
 	dir_cache_init(&dirs);
 	snprintf(dir, sizeof(dir), "%s/srv/app", f->root);
-	use(f, &(struct selection_options){ .source = source, .omit = omit });
+	use(f, &(struct selection_options){.source = source, .omit = omit});
 	assert_int_equal(selection_unexecuted_files(f->sel, &dirs, collect, text), 0);
 	/* a link to a file counts, one with an absolute target leads nowhere here */
-	assert_string_equal(text, "/srv/app/prog.py /srv/app/pkg/__init__.py /srv/app/pkg/g.pyw "
-				  "/srv/app/prog.py /srv/app/pkg/sub/__init__.py "
-				  "/srv/app/pkg/sub/b.py ");
+	assert_string_equal(text,
+			    "/srv/app/prog.py /srv/app/pkg/__init__.py /srv/app/pkg/g.pyw "
+			    "/srv/app/prog.py /srv/app/pkg/sub/__init__.py "
+			    "/srv/app/pkg/sub/b.py ");
 	assert_int_equal(selection_unexecuted_files(f->sel, &dirs, stop, NULL), -ECANCELED);
 	text[0] = '\0';
 	assert_int_equal(interpreter_facts_set_sys_path(&f->facts, entries, 1), 0);
-	use(f, &(struct selection_options){ .source_pkgs = packages, .namespace_packages = true });
+	use(f, &(struct selection_options){.source_pkgs = packages, .namespace_packages = true});
 	assert_int_equal(selection_unexecuted_files(f->sel, &dirs, collect, text), 0);
 	assert_string_equal(text, "");
 	assert_string_equal(judge(f, "/srv/app/pkg/__init__.py"), "");
@@ -545,9 +544,10 @@ static void test_unexecuted_files(void **state)
 	assert_string_equal(judge(f, "/srv/app/pkg/a.py"), "");
 	assert_false(f->verdict.is_package);
 	assert_int_equal(selection_unexecuted_in(f->sel, &dirs, &f->facts, "/srv/app/pkg", collect, text), 0);
-	assert_string_equal(text, "/srv/app/pkg/__init__.py /srv/app/pkg/a.py /srv/app/pkg/g.pyw "
-				  "/srv/app/prog.py /srv/app/pkg/data/c.py "
-				  "/srv/app/pkg/sub/__init__.py /srv/app/pkg/sub/b.py ");
+	assert_string_equal(text,
+			    "/srv/app/pkg/__init__.py /srv/app/pkg/a.py /srv/app/pkg/g.pyw "
+			    "/srv/app/prog.py /srv/app/pkg/data/c.py "
+			    "/srv/app/pkg/sub/__init__.py /srv/app/pkg/sub/b.py ");
 }
 
 static int any_entry(const struct dirent *entry)
@@ -601,20 +601,13 @@ static void test_dir_cache(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_globs),
-		cmocka_unit_test(test_globs_of_coverage),
-		cmocka_unit_test(test_glob_time),
-		fixture_test(test_real_paths),
-		fixture_test(test_prefixes),
-		cmocka_unit_test(test_stdlib_of),
-		fixture_test(test_default),
-		fixture_test(test_venv),
-		fixture_test(test_include_and_omit),
-		fixture_test(test_source_packages),
-		fixture_test(test_source_dirs),
-		cmocka_unit_test(test_wrong_settings),
-		fixture_test(test_unexecuted_files),
-		cmocka_unit_test(test_dir_cache),
+		cmocka_unit_test(test_globs),	     cmocka_unit_test(test_globs_of_coverage),
+		cmocka_unit_test(test_glob_time),    fixture_test(test_real_paths),
+		fixture_test(test_prefixes),	     cmocka_unit_test(test_stdlib_of),
+		fixture_test(test_default),	     fixture_test(test_venv),
+		fixture_test(test_include_and_omit), fixture_test(test_source_packages),
+		fixture_test(test_source_dirs),	     cmocka_unit_test(test_wrong_settings),
+		fixture_test(test_unexecuted_files), cmocka_unit_test(test_dir_cache),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,8 +35,8 @@ static const uint8_t bytecode[] = {128, 0, 84, 0, 100, 3, 28, 0, 94, 1, 112, 1, 
 static const uint8_t table[] = {0xe8, 0, 0xea, 2, 0xe9, 2, 0xe9, 2};
 
 /* Resolve it with the ways @ways of unit 2 and @returned of unit 7, when lines @first to @last ran. */
-static int resolve(struct seen *s, struct branches_code change, unsigned int branch, unsigned int returned, uint32_t first,
-		   uint32_t last)
+static int resolve(struct seen *s, struct branches_code change, unsigned int branch, unsigned int returned,
+		   uint32_t first, uint32_t last)
 {
 	const uint8_t ways[] = {(uint8_t)(branch << 4), (uint8_t)(returned << 6)};
 	struct branches_code code = change;

@@ -96,7 +96,8 @@ static inline void image_spoil(struct memory_image *image, uint64_t *state)
 		case 0:
 			break;
 		case 1:
-			value = image_u64(image, image_head(image) + value % (image->size - image_head(image) - 8) / 8 * 8);
+			value = image_u64(image,
+					  image_head(image) + value % (image->size - image_head(image) - 8) / 8 * 8);
 			break;
 		case 2:
 			value = image->pieces[value % image->n].addr;

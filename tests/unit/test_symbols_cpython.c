@@ -32,8 +32,7 @@ static struct elf_image *open_fd(int fd)
 
 static void check_interpreter(const struct test_python *expected)
 {
-	static const char *const names[] = { "PyEval_EvalCode", "PyCode_Type", "Py_NoSuchThing",
-					     "Py_IncRef" };
+	static const char *const names[] = {"PyEval_EvalCode", "PyCode_Type", "Py_NoSuchThing", "Py_IncRef"};
 	_cleanup_elf_image_ struct elf_image *image = test_open_image(expected->image);
 	char version[CPYTHON_VERSION_SIZE];
 	uint64_t vaddrs[ARRAY_SIZE(names)];
@@ -119,12 +118,11 @@ static void test_unsupported(void **state)
 	static const struct {
 		const char *path, *reason; /* path from the home directory */
 	} old[] = {
-		{ ".pyenv/versions/2.7.18/lib/libpython2.7.so.1.0",
-		  "Python 2 is not supported: 3.8 or later is needed" },
-		{ ".pyenv/versions/3.6.15/lib/libpython3.6m.so.1.0",
-		  "Python 3.6 is not supported: 3.8 or later is needed" },
-		{ ".pyenv/versions/3.7.16/lib/libpython3.7m.so.1.0",
-		  "Python 3.7 is not supported: 3.8 or later is needed" },
+		{".pyenv/versions/2.7.18/lib/libpython2.7.so.1.0", "Python 2 is not supported: 3.8 or later is needed"},
+		{".pyenv/versions/3.6.15/lib/libpython3.6m.so.1.0",
+		 "Python 3.6 is not supported: 3.8 or later is needed"},
+		{".pyenv/versions/3.7.16/lib/libpython3.7m.so.1.0",
+		 "Python 3.7 is not supported: 3.8 or later is needed"},
 	};
 	char path[PATH_MAX];
 
@@ -158,8 +156,8 @@ static void test_probe(void **state)
 /* ---- contradictions ---- */
 
 /** Open a copy of @p path in which the @p len bytes at @p name + @p offset are others. */
-static struct elf_image *open_changed(const char *path, const char *name, uint64_t offset,
-				      const void *bytes, size_t len)
+static struct elf_image *open_changed(const char *path, const char *name, uint64_t offset, const void *bytes,
+				      size_t len)
 {
 	_cleanup_elf_image_ struct elf_image *original = test_open_image(path);
 	_cleanup_close_ int fd = test_copy_file(path);
@@ -168,8 +166,7 @@ static struct elf_image *open_changed(const char *path, const char *name, uint64
 	return open_fd(fd);
 }
 
-static void check_changed(const char *python, const char *name, uint64_t offset, uint64_t value,
-			  int error)
+static void check_changed(const char *python, const char *name, uint64_t offset, uint64_t value, int error)
 {
 	const struct test_python *which = test_python_find(python);
 	_cleanup_elf_image_ struct elf_image *image = NULL;
@@ -204,7 +201,7 @@ static void test_without_version(void **state)
 {
 	const struct test_python *which = test_python_find("pyenv-3.8");
 	_cleanup_elf_image_ struct elf_image *image = NULL;
-	static const uint8_t nothing[64] = { 0 };
+	static const uint8_t nothing[64] = {0};
 	struct cpython ignored;
 	const char *reason;
 
@@ -269,13 +266,12 @@ static void test_versions(void **state)
 		uint32_t hexversion;
 		const char *canonical;
 	} good[] = {
-		{ "3.8.18", 0x030812f0, "3.8.18" },       { "3.9.2+", 0x030902f0, "3.9.2" },
-		{ "3.14.0rc2", 0x030e00c2, "3.14.0rc2" }, { "3.15.0a5+", 0x030f00a5, "3.15.0a5" },
-		{ "3.12.0b1", 0x030c00b1, "3.12.0b1" },   { "2.7.18", 0x020712f0, "2.7.18" },
+		{"3.8.18", 0x030812f0, "3.8.18"},	{"3.9.2+", 0x030902f0, "3.9.2"},
+		{"3.14.0rc2", 0x030e00c2, "3.14.0rc2"}, {"3.15.0a5+", 0x030f00a5, "3.15.0a5"},
+		{"3.12.0b1", 0x030c00b1, "3.12.0b1"},	{"2.7.18", 0x020712f0, "2.7.18"},
 	};
-	static const char *const bad[] = { "",          "3",      "3.8",     "3.8.",    "3.8.1.2",
-					   "3.08.1",    "3.8.1 ", "3.8.256", "3.8.1rc", "3.8.1x1",
-					   "3.8.1rc99", "v3.8.1", "1234.1.1" };
+	static const char *const bad[] = {"",	     "3",	"3.8",	   "3.8.",	"3.8.1.2", "3.08.1",  "3.8.1 ",
+					  "3.8.256", "3.8.1rc", "3.8.1x1", "3.8.1rc99", "v3.8.1",  "1234.1.1"};
 	char buf[CPYTHON_VERSION_SIZE];
 	uint32_t hexversion;
 
@@ -290,7 +286,7 @@ static void test_versions(void **state)
 
 static void test_debug_offsets_header(void **state)
 {
-	uint64_t header[3] = { 0, 0x030e00f0, 1 };
+	uint64_t header[3] = {0, 0x030e00f0, 1};
 	struct debug_offsets offsets;
 	struct layout layout = *layout_find(14);
 

@@ -32,18 +32,15 @@ static uint64_t table_symbol(const struct elf_image *image)
 	return 0;
 }
 
-static void check_targets(const struct elf_image *image, const struct opcodes *opcodes,
-			  const struct dispatch *dispatch)
+static void check_targets(const struct elf_image *image, const struct opcodes *opcodes, const struct dispatch *dispatch)
 {
 	for (unsigned int op = 0; op < 256; op++) {
 		assert_non_null(elf_image_code_segment(image, dispatch->targets[op]));
-		assert_int_equal(dispatch->targets[op] != dispatch->unknown,
-				 opcodes_is_used(opcodes, (uint8_t)op));
+		assert_int_equal(dispatch->targets[op] != dispatch->unknown, opcodes_is_used(opcodes, (uint8_t)op));
 	}
 }
 
-static void check_switch(const struct elf_image *image, const struct opcodes *opcodes,
-			 const struct dispatch *dispatch)
+static void check_switch(const struct elf_image *image, const struct opcodes *opcodes, const struct dispatch *dispatch)
 {
 	const uint8_t *head = elf_image_at(image, dispatch->switch_head, 7);
 	unsigned int extended = dispatch->switch_register / 8;
@@ -95,8 +92,7 @@ static void test_all_interpreters(void **state)
 /* ---- builds that differ ---- */
 
 /** What dispatch_find() says of a copy of @p which with @p len other bytes at @p vaddr. */
-static const char *refusal(const struct test_python *which, uint64_t vaddr, const void *bytes,
-			   size_t len)
+static const char *refusal(const struct test_python *which, uint64_t vaddr, const void *bytes, size_t len)
 {
 	_cleanup_elf_image_ struct elf_image *original = test_open_image(which->image);
 	_cleanup_elf_image_ struct elf_image *image = NULL;
@@ -124,7 +120,7 @@ static int find_dispatch(const struct test_python *which, struct dispatch *ret)
 static void test_no_computed_gotos(void **state)
 {
 	const struct test_python *which = test_python_find("debian-3.11");
-	const uint64_t nothing[4] = { 0 };
+	const uint64_t nothing[4] = {0};
 	struct dispatch dispatch;
 
 	if (!which)
@@ -142,18 +138,17 @@ static void test_two_tables(void **state)
 	if (!which)
 		skip();
 	assert_int_equal(find_dispatch(which, &dispatch), 0);
-	assert_string_equal(refusal(which, dispatch.table + sizeof(dispatch.targets),
-				    dispatch.targets, sizeof(dispatch.targets)),
+	assert_string_equal(refusal(which, dispatch.table + sizeof(dispatch.targets), dispatch.targets,
+				    sizeof(dispatch.targets)),
 			    "this Python has several interpreter loops");
 }
 
 static void test_other_switch(void **state)
 {
-	static const char expected[] =
-		"the interpreter loop of this Python has no switch of a known form";
+	static const char expected[] = "the interpreter loop of this Python has no switch of a known form";
 	const struct test_python *which = test_python_find("pyenv-3.8");
-	const uint8_t max = 0xa4, ja[] = { 0x0f, 0x87 };
-	uint8_t second[12] = { 0x81, 0xf9, 0xa3, 0, 0, 0, 0x0f, 0x87 };
+	const uint8_t max = 0xa4, ja[] = {0x0f, 0x87};
+	uint8_t second[12] = {0x81, 0xf9, 0xa3, 0, 0, 0, 0x0f, 0x87};
 	struct dispatch dispatch;
 	uint32_t distance;
 
@@ -172,7 +167,7 @@ static void test_other_switch(void **state)
 
 static void check_opcodes_line(const struct opcodes *opcodes, char *line)
 {
-	bool named[256] = { 0 };
+	bool named[256] = {0};
 	char name[64];
 	int op, caches, n;
 
@@ -188,8 +183,8 @@ static void check_opcodes_line(const struct opcodes *opcodes, char *line)
 			assert_int_equal(op, opcodes->extended_arg);
 		if (strcmp(name, "RESUME") == 0)
 			assert_int_equal(op, opcodes->resume);
-		if (strcmp(name, "YIELD_FROM") == 0 || strcmp(name, "SEND") == 0 ||
-		    strcmp(name, "RESUME") == 0 || strcmp(name, "GEN_START") == 0)
+		if (strcmp(name, "YIELD_FROM") == 0 || strcmp(name, "SEND") == 0 || strcmp(name, "RESUME") == 0 ||
+		    strcmp(name, "GEN_START") == 0)
 			assert_false(opcodes_is_plantable(opcodes, (uint8_t)op));
 	}
 	assert_true(named[opcodes->nop] && named[opcodes->extended_arg]);
@@ -240,8 +235,7 @@ static void test_trap_opcodes(void **state)
 		for (int i = 0; i < 2; i++) {
 			uint8_t op = i ? opcodes->spare : opcodes->trap;
 
-			assert_int_equal(opcodes_is_used(opcodes, op),
-					 row->traps == LAYOUT_TRAPS_REPOINT);
+			assert_int_equal(opcodes_is_used(opcodes, op), row->traps == LAYOUT_TRAPS_REPOINT);
 			assert_int_equal(opcodes_base(opcodes, op), op);
 			assert_int_equal(opcodes_quickened(opcodes, op), op);
 			assert_int_equal(opcodes_cache_units(opcodes, op), 0);
@@ -263,7 +257,7 @@ static void test_forms(void **state)
 		assert_int_equal(opcodes_base(opcodes, opcodes_base(opcodes, (uint8_t)op)),
 				 opcodes_base(opcodes, (uint8_t)op));
 	}
-	assert_int_equal(opcodes_quickened(opcodes, 140), 38);  /* JUMP_BACKWARD_QUICK */
+	assert_int_equal(opcodes_quickened(opcodes, 140), 38);	/* JUMP_BACKWARD_QUICK */
 	assert_int_equal(opcodes_cache_units(opcodes, 59), 10); /* LOAD_METHOD_NO_DICT */
 }
 

@@ -62,16 +62,11 @@ static void toy_init_symbols(struct toy *toy)
 {
 	const unsigned char global = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC);
 
-	toy->sym[1] = (Elf64_Sym){ .st_name = toy_string("dlopen"), .st_info = global };
-	toy->sym[2] = (Elf64_Sym){ .st_name = toy_string("Py_Main"), .st_info = global };
-	toy->sym[3] = (Elf64_Sym){ .st_name = toy_string("alpha"),
-				   .st_info = global,
-				   .st_shndx = 1,
-				   .st_value = ALPHA,
-				   .st_size = 8 };
-	toy->sym[4] = (Elf64_Sym){
-		.st_name = toy_string("beta"), .st_info = global, .st_shndx = 1, .st_value = BETA
-	};
+	toy->sym[1] = (Elf64_Sym){.st_name = toy_string("dlopen"), .st_info = global};
+	toy->sym[2] = (Elf64_Sym){.st_name = toy_string("Py_Main"), .st_info = global};
+	toy->sym[3] = (Elf64_Sym){
+		.st_name = toy_string("alpha"), .st_info = global, .st_shndx = 1, .st_value = ALPHA, .st_size = 8};
+	toy->sym[4] = (Elf64_Sym){.st_name = toy_string("beta"), .st_info = global, .st_shndx = 1, .st_value = BETA};
 	toy->hash.n_buckets = 1;
 	toy->hash.n_chains = 5;
 	toy->hash.buckets[0] = 1;
@@ -88,9 +83,9 @@ static void toy_init_symbols(struct toy *toy)
 
 static void toy_init_pointers(struct toy *toy)
 {
-	toy->rela[0] = (Elf64_Rela){ AT(pointers[0]), ELF64_R_INFO(0, R_X86_64_RELATIVE), 0x42 };
-	toy->rela[1] = (Elf64_Rela){ AT(pointers[1]), ELF64_R_INFO(4, R_X86_64_64), 2 };
-	toy->rela[2] = (Elf64_Rela){ AT(pointers[2]), ELF64_R_INFO(1, R_X86_64_GLOB_DAT), 0 };
+	toy->rela[0] = (Elf64_Rela){AT(pointers[0]), ELF64_R_INFO(0, R_X86_64_RELATIVE), 0x42};
+	toy->rela[1] = (Elf64_Rela){AT(pointers[1]), ELF64_R_INFO(4, R_X86_64_64), 2};
+	toy->rela[2] = (Elf64_Rela){AT(pointers[2]), ELF64_R_INFO(1, R_X86_64_GLOB_DAT), 0};
 	toy->pointers[2] = 1;
 	toy->pointers[3] = 0x77; /* as a DT_RELR relocation leaves it */
 }
@@ -98,15 +93,15 @@ static void toy_init_pointers(struct toy *toy)
 static void toy_init_dynamic(struct toy *toy, bool gnu)
 {
 	const Elf64_Dyn dynamic[] = {
-		{ DT_NEEDED, { toy_string("libpython3.8.so.1.0") } },
-		{ DT_SONAME, { toy_string("libtoy.so") } },
-		{ gnu ? DT_GNU_HASH : DT_HASH, { gnu ? AT(gnu_hash) : AT(hash) } },
-		{ DT_SYMTAB, { AT(sym) } },
-		{ DT_STRTAB, { AT(strings) } },
-		{ DT_STRSZ, { sizeof(toy->strings) } },
-		{ DT_RELA, { AT(rela) } },
-		{ DT_RELASZ, { sizeof(toy->rela) } },
-		{ DT_NULL, { 0 } },
+		{DT_NEEDED, {toy_string("libpython3.8.so.1.0")}},
+		{DT_SONAME, {toy_string("libtoy.so")}},
+		{gnu ? DT_GNU_HASH : DT_HASH, {gnu ? AT(gnu_hash) : AT(hash)}},
+		{DT_SYMTAB, {AT(sym)}},
+		{DT_STRTAB, {AT(strings)}},
+		{DT_STRSZ, {sizeof(toy->strings)}},
+		{DT_RELA, {AT(rela)}},
+		{DT_RELASZ, {sizeof(toy->rela)}},
+		{DT_NULL, {0}},
 	};
 
 	memcpy(toy->dynamic, dynamic, sizeof(dynamic));
@@ -114,7 +109,7 @@ static void toy_init_dynamic(struct toy *toy, bool gnu)
 
 static void toy_init(struct toy *toy, bool gnu)
 {
-	*toy = (struct toy){ 0 };
+	*toy = (struct toy){0};
 	memcpy(toy->ehdr.e_ident, ELFMAG, SELFMAG);
 	toy->ehdr.e_ident[EI_CLASS] = ELFCLASS64;
 	toy->ehdr.e_ident[EI_DATA] = ELFDATA2LSB;
@@ -124,15 +119,13 @@ static void toy_init(struct toy *toy, bool gnu)
 	toy->ehdr.e_phoff = AT(phdr);
 	toy->ehdr.e_phentsize = sizeof(Elf64_Phdr);
 	toy->ehdr.e_phnum = 2;
-	toy->phdr[0] = (Elf64_Phdr){ .p_type = PT_LOAD,
-				     .p_flags = PF_R | PF_X,
-				     .p_filesz = sizeof(*toy),
-				     .p_memsz = sizeof(*toy) + 16 };
-	toy->phdr[1] = (Elf64_Phdr){ .p_type = PT_DYNAMIC,
-				     .p_vaddr = AT(dynamic),
-				     .p_offset = AT(dynamic),
-				     .p_filesz = sizeof(toy->dynamic),
-				     .p_memsz = sizeof(toy->dynamic) };
+	toy->phdr[0] = (Elf64_Phdr){
+		.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_filesz = sizeof(*toy), .p_memsz = sizeof(*toy) + 16};
+	toy->phdr[1] = (Elf64_Phdr){.p_type = PT_DYNAMIC,
+				    .p_vaddr = AT(dynamic),
+				    .p_offset = AT(dynamic),
+				    .p_filesz = sizeof(toy->dynamic),
+				    .p_memsz = sizeof(toy->dynamic)};
 	memcpy(toy->strings, toy_strings, sizeof(toy_strings));
 	toy_init_symbols(toy);
 	toy_init_pointers(toy);
@@ -227,7 +220,7 @@ static void test_gnu_hash(void **state)
 
 static void test_pointers(void **state)
 {
-	const uint64_t expected[] = { 0x42, BETA + 2, 0, 0x77 };
+	const uint64_t expected[] = {0x42, BETA + 2, 0, 0x77};
 	_cleanup_elf_image_ struct elf_image *image = NULL;
 	uint64_t pointers[ARRAY_SIZE(expected)], tail[2];
 	struct toy toy;
@@ -256,7 +249,7 @@ static void test_kinds(void **state)
 	assert_int_equal(toy_open(&toy, &exec), 0);
 	assert_int_equal(exec->kind, ELF_IMAGE_EXEC);
 	toy.ehdr.e_type = ET_DYN;
-	toy.dynamic[8] = (Elf64_Dyn){ DT_FLAGS_1, { DF_1_PIE } };
+	toy.dynamic[8] = (Elf64_Dyn){DT_FLAGS_1, {DF_1_PIE}};
 	assert_int_equal(toy_open(&toy, &pie), 0);
 	assert_int_equal(pie->kind, ELF_IMAGE_PIE);
 }
@@ -291,12 +284,12 @@ static void test_bias(void **state)
 	toy_init(&toy, true);
 	/* code in the first page, data behind it in the file but with a hole in memory */
 	toy.ehdr.e_phnum = 3;
-	toy.phdr[2] = (Elf64_Phdr){ .p_type = PT_LOAD,
-				    .p_flags = PF_R | PF_W,
-				    .p_offset = 0xf00,
-				    .p_vaddr = 0x3f00,
-				    .p_filesz = 0x80,
-				    .p_memsz = 0x80 };
+	toy.phdr[2] = (Elf64_Phdr){.p_type = PT_LOAD,
+				   .p_flags = PF_R | PF_W,
+				   .p_offset = 0xf00,
+				   .p_vaddr = 0x3f00,
+				   .p_filesz = 0x80,
+				   .p_memsz = 0x80};
 	assert_int_equal(toy_open(&toy, &image), 0);
 	assert_int_equal(elf_image_bias(image, 0, 0x7f0000000000, true, &bias), 0);
 	assert_int_equal(bias, 0x7f0000000000);
@@ -327,11 +320,11 @@ static void test_broken_headers(void **state)
 	struct toy good, toy;
 
 	toy_init(&good, true);
-#define BREAK(statement)                                                                           \
-	do {                                                                                       \
-		toy = good;                                                                        \
-		statement;                                                                         \
-		assert_int_equal(toy_open(&toy, &image), -EBADMSG);                                \
+#define BREAK(statement)                                                                                               \
+	do {                                                                                                           \
+		toy = good;                                                                                            \
+		statement;                                                                                             \
+		assert_int_equal(toy_open(&toy, &image), -EBADMSG);                                                    \
 	} while (0)
 	BREAK(toy.ehdr.e_phnum = 0);
 	BREAK(toy.ehdr.e_phnum = 65535);
@@ -421,7 +414,7 @@ static void test_file_that_shrinks(void **state)
 /* Each byte of the headers and tables in turn becomes each of some telling values. */
 static void test_every_byte_wrong(void **state)
 {
-	static const uint8_t values[] = { 0x00, 0x01, 0x7f, 0x80, 0xff };
+	static const uint8_t values[] = {0x00, 0x01, 0x7f, 0x80, 0xff};
 	struct toy good, toy;
 
 	for (size_t i = 0; i < AT(rest) * 2 * ARRAY_SIZE(values); i++) {
@@ -437,8 +430,8 @@ static void test_every_byte_wrong(void **state)
 
 /* ---- this program and its C library, which are loaded ---- */
 
-static int (*const own_pointers[])(const char *) = { atoi, puts, NULL };
-static void (*const own_tests[])(void **) = { test_bias, test_hash, NULL };
+static int (*const own_pointers[])(const char *) = {atoi, puts, NULL};
+static void (*const own_tests[])(void **) = {test_bias, test_hash, NULL};
 
 static int find_bias(struct dl_phdr_info *info, size_t size, void *arg)
 {
@@ -457,22 +450,18 @@ static void test_own_program(void **state)
 	assert_true(elf_symbol_is_imported(image, "_cmocka_run_group_tests"));
 	assert_true(elf_symbol_is_prefix_imported(image, "_cmocka_run_"));
 	assert_false(elf_symbol_is_imported(image, "_cmocka_run_"));
-	assert_int_equal(elf_image_read_pointers(image, (uint64_t)(uintptr_t)own_tests - bias,
-						 pointers, 3),
-			 0);
+	assert_int_equal(elf_image_read_pointers(image, (uint64_t)(uintptr_t)own_tests - bias, pointers, 3), 0);
 	assert_int_equal(pointers[0] + bias, (uint64_t)(uintptr_t)test_bias);
 	assert_int_equal(pointers[1] + bias, (uint64_t)(uintptr_t)test_hash);
 	assert_int_equal(pointers[2], 0);
 	/* of another image */
-	assert_int_equal(elf_image_read_pointers(image, (uint64_t)(uintptr_t)own_pointers - bias,
-						 pointers, 1),
-			 0);
+	assert_int_equal(elf_image_read_pointers(image, (uint64_t)(uintptr_t)own_pointers - bias, pointers, 1), 0);
 	assert_int_equal(pointers[0], 0);
 }
 
 static void test_own_library(void **state)
 {
-	static const char *const names[] = { "malloc", "qsort", "getpid", "dlopen", "environ" };
+	static const char *const names[] = {"malloc", "qsort", "getpid", "dlopen", "environ"};
 	struct link_map *map;
 	void *libc = dlopen("libc.so.6", RTLD_NOW);
 	struct elf_image *image;

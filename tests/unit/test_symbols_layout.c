@@ -8,9 +8,9 @@
 
 #define SCRIPT "test_symbols_layout_check.py" /* beside this file */
 
-#define FIELD(member)                                                                              \
-	{                                                                                          \
-#member, offsetof(struct layout, member)                                           \
+#define FIELD(member)                                                                                                  \
+	{                                                                                                              \
+#member, offsetof(struct layout, member)                                                               \
 	}
 
 /* What the script has a check for. */
@@ -78,8 +78,8 @@ static char *make_command(const struct test_python *python, const struct layout 
 	size_t size = 0;
 	FILE *out = open_memstream(&command, &size);
 
-	fprintf(out, "'%s' -W ignore '%.*s%s'", python->command,
-		(int)(strrchr(__FILE__, '/') + 1 - __FILE__), __FILE__, SCRIPT);
+	fprintf(out, "'%s' -W ignore '%.*s%s'", python->command, (int)(strrchr(__FILE__, '/') + 1 - __FILE__), __FILE__,
+		SCRIPT);
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
 		int32_t offset = *(const int32_t *)((const char *)layout + fields[i].offset);
 
@@ -132,10 +132,8 @@ static void test_rows(void **state)
 		assert_true(row->has_monitoring == (row->traps == LAYOUT_TRAPS_NONE));
 		assert_true(row->code_is_inline == (row->code.co_code == LAYOUT_ABSENT));
 		assert_true(row->code_is_inline != (row->code.co_code_adaptive == LAYOUT_ABSENT));
-		assert_true(row->frames != LAYOUT_FRAMES_CFRAME ||
-			    row->tstate.cframe != LAYOUT_ABSENT);
-		assert_true(row->frames != LAYOUT_FRAMES_CURRENT ||
-			    row->tstate.current_frame != LAYOUT_ABSENT);
+		assert_true(row->frames != LAYOUT_FRAMES_CFRAME || row->tstate.cframe != LAYOUT_ABSENT);
+		assert_true(row->frames != LAYOUT_FRAMES_CURRENT || row->tstate.current_frame != LAYOUT_ABSENT);
 		assert_true((row->runtime.gil == LAYOUT_ABSENT) == row->gil_is_pointer);
 		assert_true(row->runtime.gc != LAYOUT_ABSENT || row->interp.gc != LAYOUT_ABSENT);
 	}

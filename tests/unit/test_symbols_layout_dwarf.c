@@ -23,8 +23,7 @@ static void complain(void *arg, const struct layout_check *check)
 	if (check->found == LAYOUT_ABSENT)
 		print_message("%s: %s is not in the debug information\n", python->name, check->name);
 	else if (check->found != check->expected)
-		print_error("%s: %s is at %d, not %d\n", python->name, check->name, check->found,
-			    check->expected);
+		print_error("%s: %s is at %d, not %d\n", python->name, check->name, check->found, check->expected);
 }
 
 static void check_python(const struct test_python *python, unsigned int *n_checked)
@@ -44,8 +43,8 @@ static void check_python(const struct test_python *python, unsigned int *n_check
 		return;
 	}
 	assert_int_equal(layout_dwarf_check(debug, &py.layout, complain, (void *)python, &result), 0);
-	print_message("%s (%s): %u right, %u wrong, %u not found\n", python->name, found, result.right,
-		      result.wrong, result.missing);
+	print_message("%s (%s): %u right, %u wrong, %u not found\n", python->name, found, result.right, result.wrong,
+		      result.missing);
 	assert_int_equal(result.wrong, 0);
 	assert_true(result.right > 50);
 	assert_true(result.missing <= 3);
@@ -97,7 +96,8 @@ static void apply_section(const char *path, struct layout *ret)
 	assert_int_equal(debug_offsets_apply_asyncio(bytes, sizeof(bytes), &layout), -EBADMSG);
 	assert_memory_equal(&layout, ret, sizeof(layout));
 	assert_int_equal(debug_offsets_apply_asyncio(bytes, sizeof(bytes) - 1, &layout), -EBADMSG);
-	assert_int_equal(debug_offsets_apply_asyncio(bytes, sizeof(bytes), &(struct layout){ .task.node = -1 }), -ENOTSUP);
+	assert_int_equal(debug_offsets_apply_asyncio(bytes, sizeof(bytes), &(struct layout){.task.node = -1}),
+			 -ENOTSUP);
 }
 
 static void count_tasks(void *arg, const struct layout_check *check)

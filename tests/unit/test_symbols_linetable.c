@@ -27,53 +27,37 @@ struct sample {
 
 static const struct sample samples[] = {
 	/* an empty lnotab is one line; the rest of the code needs no entry */
-	{ LNOTAB, BYTES(""), 8, { { 0, 8, 10 } }, 0 },
-	{ LNOTAB, BYTES("\x04\x01"), 8, { { 0, 4, 10 }, { 4, 8, 11 } }, 0 },
-	{ LNOTAB,
-	  BYTES("\x04\xff\x02\x7f\x00\x7f"),
-	  8,
-	  { { 0, 4, 10 }, { 4, 6, 9 }, { 6, 8, 263 } },
-	  0 },
+	{LNOTAB, BYTES(""), 8, {{0, 8, 10}}, 0},
+	{LNOTAB, BYTES("\x04\x01"), 8, {{0, 4, 10}, {4, 8, 11}}, 0},
+	{LNOTAB, BYTES("\x04\xff\x02\x7f\x00\x7f"), 8, {{0, 4, 10}, {4, 6, 9}, {6, 8, 263}}, 0},
 	/* entries behind the end of the code */
-	{ LNOTAB, BYTES("\x04\x01\x08\x01\x08\x01"), 8, { { 0, 4, 10 }, { 4, 8, 11 } }, 0 },
-	{ LNOTAB, BYTES("\x04\x01\x08"), 20, { { 0, 4, 10 } }, -EBADMSG },
-	{ LNOTAB, BYTES("\x04\x80"), 8, { { 0, 4, 10 }, { 4, 8, NONE } }, 0 },
-	{ LNOTAB, BYTES(""), 0, { { 0 } }, 0 },
+	{LNOTAB, BYTES("\x04\x01\x08\x01\x08\x01"), 8, {{0, 4, 10}, {4, 8, 11}}, 0},
+	{LNOTAB, BYTES("\x04\x01\x08"), 20, {{0, 4, 10}}, -EBADMSG},
+	{LNOTAB, BYTES("\x04\x80"), 8, {{0, 4, 10}, {4, 8, NONE}}, 0},
+	{LNOTAB, BYTES(""), 0, {{0}}, 0},
 
-	{ DELTAS, BYTES(""), 8, { { 0 } }, 0 },
-	{ DELTAS,
-	  BYTES("\x04\x01\x04\x80\x02\x01"),
-	  10,
-	  { { 0, 4, 11 }, { 4, 8, NONE }, { 8, 10, 12 } },
-	  0 },
-	{ DELTAS, BYTES("\x00\x7f\x04\x7f"), 4, { { 0, 4, 264 } }, 0 },
-	{ DELTAS, BYTES("\x04\x01\x00\x05"), 4, { { 0, 4, 11 } }, 0 },
-	{ DELTAS, BYTES("\x04\x01\x06\x01"), 8, { { 0, 4, 11 } }, -EBADMSG },
-	{ DELTAS, BYTES("\x04\x01\x04"), 8, { { 0, 4, 11 } }, -EBADMSG },
+	{DELTAS, BYTES(""), 8, {{0}}, 0},
+	{DELTAS, BYTES("\x04\x01\x04\x80\x02\x01"), 10, {{0, 4, 11}, {4, 8, NONE}, {8, 10, 12}}, 0},
+	{DELTAS, BYTES("\x00\x7f\x04\x7f"), 4, {{0, 4, 264}}, 0},
+	{DELTAS, BYTES("\x04\x01\x00\x05"), 4, {{0, 4, 11}}, 0},
+	{DELTAS, BYTES("\x04\x01\x06\x01"), 8, {{0, 4, 11}}, -EBADMSG},
+	{DELTAS, BYTES("\x04\x01\x04"), 8, {{0, 4, 11}}, -EBADMSG},
 
-	{ LOCATIONS, BYTES(""), 8, { { 0 } }, 0 },
-	{ LOCATIONS,
-	  BYTES("\x80\x00\xf9\xd2\x01\x02"),
-	  8,
-	  { { 0, 2, 10 }, { 2, 6, NONE }, { 6, 12, 10 } },
-	  -EBADMSG },
-	{ LOCATIONS,
-	  BYTES("\x80\x00\xf9\xd8\x01\x02"),
-	  8,
-	  { { 0, 2, 10 }, { 2, 6, NONE }, { 6, 8, 11 } },
-	  0 },
+	{LOCATIONS, BYTES(""), 8, {{0}}, 0},
+	{LOCATIONS, BYTES("\x80\x00\xf9\xd2\x01\x02"), 8, {{0, 2, 10}, {2, 6, NONE}, {6, 12, 10}}, -EBADMSG},
+	{LOCATIONS, BYTES("\x80\x00\xf9\xd8\x01\x02"), 8, {{0, 2, 10}, {2, 6, NONE}, {6, 8, 11}}, 0},
 	/* signed varints: +1, -1; 6 bits each, low ones first */
-	{ LOCATIONS, BYTES("\xe8\x02\xe8\x03"), 8, { { 0, 2, 11 }, { 2, 4, 10 } }, 0 },
-	{ LOCATIONS, BYTES("\xe8\x40\x01"), 8, { { 0, 2, 42 } }, 0 },
-	{ LOCATIONS, BYTES("\xf0\x02\x00\x41\x01\x01"), 8, { { 0, 2, 11 } }, 0 },
-	{ LOCATIONS, BYTES("\xf0\x02\x00\x41"), 8, { { 0 } }, -EBADMSG },
-	{ LOCATIONS, BYTES("\x80"), 8, { { 0 } }, -EBADMSG },
-	{ LOCATIONS, BYTES("\x80\x80"), 8, { { 0 } }, -EBADMSG },
-	{ LOCATIONS, BYTES("\x00"), 8, { { 0 } }, -EBADMSG },
-	{ LOCATIONS, BYTES("\x80\x00\x00"), 8, { { 0, 2, 10 } }, -EBADMSG },
-	{ LOCATIONS, BYTES("\xe8\x40\x40\x40\x40\x40\x40\x01"), 8, { { 0 } }, -EBADMSG },
-	{ LOCATIONS, BYTES("\xe8\x7e\x7f\x7f\x7f\x7f\x3f"), 8, { { 0 } }, -EBADMSG },
-	{ (enum layout_linetable)77, BYTES("\x80\x00"), 8, { { 0 } }, -EBADMSG },
+	{LOCATIONS, BYTES("\xe8\x02\xe8\x03"), 8, {{0, 2, 11}, {2, 4, 10}}, 0},
+	{LOCATIONS, BYTES("\xe8\x40\x01"), 8, {{0, 2, 42}}, 0},
+	{LOCATIONS, BYTES("\xf0\x02\x00\x41\x01\x01"), 8, {{0, 2, 11}}, 0},
+	{LOCATIONS, BYTES("\xf0\x02\x00\x41"), 8, {{0}}, -EBADMSG},
+	{LOCATIONS, BYTES("\x80"), 8, {{0}}, -EBADMSG},
+	{LOCATIONS, BYTES("\x80\x80"), 8, {{0}}, -EBADMSG},
+	{LOCATIONS, BYTES("\x00"), 8, {{0}}, -EBADMSG},
+	{LOCATIONS, BYTES("\x80\x00\x00"), 8, {{0, 2, 10}}, -EBADMSG},
+	{LOCATIONS, BYTES("\xe8\x40\x40\x40\x40\x40\x40\x01"), 8, {{0}}, -EBADMSG},
+	{LOCATIONS, BYTES("\xe8\x7e\x7f\x7f\x7f\x7f\x3f"), 8, {{0}}, -EBADMSG},
+	{(enum layout_linetable)77, BYTES("\x80\x00"), 8, {{0}}, -EBADMSG},
 };
 
 static void check_sample(const struct sample *sample)
@@ -105,7 +89,7 @@ static void test_all_short_tables(void **state)
 {
 	for (uint32_t n = 0; n < 3u << 24; n += 7) {
 		enum layout_linetable kind = (enum layout_linetable)(n >> 24);
-		uint8_t bytes[3] = { (uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16) };
+		uint8_t bytes[3] = {(uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16)};
 		struct linetable_range range;
 		struct linetable table;
 		uint32_t end = 0;
@@ -130,14 +114,13 @@ struct text {
 
 static void put(FILE *out, const struct linetable_range *range)
 {
-	fprintf(out, range->line == NONE ? "%u:%u:-," : "%u:%u:%d,", range->start, range->end,
-		range->line);
+	fprintf(out, range->line == NONE ? "%u:%u:-," : "%u:%u:%d,", range->start, range->end, range->line);
 }
 
 /** The ranges as the interpreters print them: neighbours of one line are one. */
 static int format_ranges(struct linetable *table, FILE *out)
 {
-	struct linetable_range whole = { 0 }, range;
+	struct linetable_range whole = {0}, range;
 	int r;
 
 	while ((r = linetable_next(table, &range)) > 0) {
@@ -204,7 +187,7 @@ static void assert_same_list(const char *text, const char *field)
 static void check_code(enum layout_linetable kind, char *dump)
 {
 	static struct line_set set;
-	struct text ranges = { 0 }, lines = { 0 };
+	struct text ranges = {0}, lines = {0};
 	char *field[5];
 	struct linetable table;
 	int32_t first_line;

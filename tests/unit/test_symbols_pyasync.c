@@ -7,21 +7,22 @@
 #include "../fuzz/task_image.h"
 
 /* Four tasks: one runs, one awaits that, one a future that nobody sets, and one, with an attribute, all of these. */
-static const char program[] = "import asyncio, sys\n"
-			      "async def leaf(future): await future\n"
-			      "async def nested(future): await leaf(future)\n"
-			      "async def runs():\n"
-			      "    await asyncio.sleep(0.01)\n"
-			      "    print('ready', flush=True)\n"
-			      "    sys.stdin.read()\n"
-			      "async def main():\n"
-			      "    loop = asyncio.get_running_loop()\n"
-			      "    asyncio.current_task().own = 1\n"
-			      "    first = asyncio.create_task(runs())\n"
-			      "    second = asyncio.create_task(leaf(first))\n"
-			      "    third = asyncio.create_task(nested(loop.create_future()))\n"
-			      "    await asyncio.gather(second, third)\n"
-			      "asyncio.run(main())\n";
+static const char program[] =
+	"import asyncio, sys\n"
+	"async def leaf(future): await future\n"
+	"async def nested(future): await leaf(future)\n"
+	"async def runs():\n"
+	"    await asyncio.sleep(0.01)\n"
+	"    print('ready', flush=True)\n"
+	"    sys.stdin.read()\n"
+	"async def main():\n"
+	"    loop = asyncio.get_running_loop()\n"
+	"    asyncio.current_task().own = 1\n"
+	"    first = asyncio.create_task(runs())\n"
+	"    second = asyncio.create_task(leaf(first))\n"
+	"    third = asyncio.create_task(nested(loop.create_future()))\n"
+	"    await asyncio.gather(second, third)\n"
+	"asyncio.run(main())\n";
 
 #define TASKS 4
 #define AWAITERS 3
@@ -30,12 +31,12 @@ static const char program[] = "import asyncio, sys\n"
 static void begin_image(const struct test_python *python, const struct elf_image *elf, uint64_t bias,
 			struct memory_image *image)
 {
-	static const char *const names[] = { "PyCode_Type", "_Py_NoneStruct",
+	static const char *const names[] = {"PyCode_Type", "_Py_NoneStruct",
 #define X(name) #name,
-					     PYTYPES(X)
+					    PYTYPES(X)
 #undef X
 	};
-	uint64_t symbols[ARRAY_SIZE(names)], head[2] = { python->minor };
+	uint64_t symbols[ARRAY_SIZE(names)], head[2] = {python->minor};
 	const char *reason = NULL;
 	struct cpython py;
 
@@ -57,7 +58,7 @@ static bool is_all(const struct task_walk *walk)
 static void record(const struct test_python *python, struct memory_image *image, struct task_walk *walk)
 {
 	_cleanup_elf_image_ struct elf_image *elf = test_open_image(python->image);
-	struct place place = { .image = elf };
+	struct place place = {.image = elf};
 	struct child child = child_start(python, program);
 	_cleanup_remote_ struct remote remote;
 	struct mem_reader live;
@@ -70,7 +71,7 @@ static void record(const struct test_python *python, struct memory_image *image,
 	image->live = &live;
 	for (int tries = 0; tries < 1000; tries++) {
 		begin_image(python, elf, place.bias, image);
-		image_tasks(image, (struct mem_reader){ image_record, image }, walk);
+		image_tasks(image, (struct mem_reader){image_record, image}, walk);
 		if (is_all(walk))
 			break;
 		usleep(10000); /* it is still on its way to where it waits */
@@ -105,7 +106,7 @@ static void check_python(const struct test_python *python)
 		fail_msg("%s: %zu tasks, %zu awaiters, %zu frames, %zu attributes", python->name, walk.tasks,
 			 walk.awaiters, walk.frames, walk.attributes);
 	save_seed(python, &image);
-	image_tasks(&image, (struct mem_reader){ image_read, &image }, &walk);
+	image_tasks(&image, (struct mem_reader){image_read, &image}, &walk);
 	assert_true(is_all(&walk));
 	spoilt.is_typed = true;
 	spoilt.bytes = malloc(image.size);
@@ -118,7 +119,7 @@ static void check_python(const struct test_python *python)
 		spoilt.n = image.n;
 		image_spoil(&spoilt, &state);
 		start = cpu_seconds();
-		image_tasks(&spoilt, (struct mem_reader){ image_read, &spoilt }, &walk);
+		image_tasks(&spoilt, (struct mem_reader){image_read, &spoilt}, &walk);
 		start = cpu_seconds() - start;
 		longest = start > longest ? start : longest;
 	}
@@ -140,7 +141,7 @@ static void test_all(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_all) };
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_all)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -124,7 +124,7 @@ static void check_python(const struct test_python *python)
 		check_thing(&live, layout_find(python->minor), &things[i]);
 	last = things[0];
 	child_end(&child);
-	assert_true(pydict_open(&live, layout_find(python->minor), last.addr, &(struct pydict){ 0 }) < 0);
+	assert_true(pydict_open(&live, layout_find(python->minor), last.addr, &(struct pydict){0}) < 0);
 }
 
 static void test_all(void **state)
@@ -139,7 +139,7 @@ static void test_all(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_all) };
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_all)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

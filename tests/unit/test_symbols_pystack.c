@@ -5,15 +5,16 @@
 #include "symbols/pystack.h"
 
 /* Says "ready" in a generator, in a comprehension, in a recursion, beside a thread that waits. */
-static const char program[] = "import sys, threading\n"
-			      "def wait(): threading.Event().wait()\n"
-			      "threading.Thread(target=wait, daemon=True).start()\n"
-			      "def gen():\n"
-			      "    print('ready', flush=True)\n"
-			      "    yield sys.stdin.read()\n"
-			      "def down(n):\n"
-			      "    return down(n - 1) if n else [x for x in gen()]\n"
-			      "down(30)\n";
+static const char program[] =
+	"import sys, threading\n"
+	"def wait(): threading.Event().wait()\n"
+	"threading.Thread(target=wait, daemon=True).start()\n"
+	"def gen():\n"
+	"    print('ready', flush=True)\n"
+	"    yield sys.stdin.read()\n"
+	"def down(n):\n"
+	"    return down(n - 1) if n else [x for x in gen()]\n"
+	"down(30)\n";
 
 #define FRAMES_MIN 38
 
@@ -22,7 +23,7 @@ static size_t record(const struct test_python *python, struct memory_image *imag
 {
 	static const char *const code_type = "PyCode_Type";
 	_cleanup_elf_image_ struct elf_image *elf = test_open_image(python->image);
-	struct place place = { .image = elf };
+	struct place place = {.image = elf};
 	struct child child = child_start(python, program);
 	_cleanup_remote_ struct remote remote;
 	struct mem_reader live;
@@ -41,8 +42,8 @@ static size_t record(const struct test_python *python, struct memory_image *imag
 		free(image->bytes);
 		memset(image, 0, sizeof(*image));
 		image->live = &live;
-		image_append(image, (uint64_t[]){ python->minor, py.runtime + place.bias, type + place.bias }, 24);
-		n = image_walk(image, (struct mem_reader){ image_record, image });
+		image_append(image, (uint64_t[]){python->minor, py.runtime + place.bias, type + place.bias}, 24);
+		n = image_walk(image, (struct mem_reader){image_record, image});
 		if (n >= FRAMES_MIN)
 			break;
 		usleep(10000); /* it is still on its way to where it waits */
@@ -76,7 +77,7 @@ static void check_python(const struct test_python *python)
 	save_seed(python, &image);
 	/* 32 of down(), gen(), <module>, and what is below wait(); before 3.12 the comprehension as well. */
 	assert_in_range(n, FRAMES_MIN, FRAMES_MIN + 4);
-	assert_int_equal(image_walk(&image, (struct mem_reader){ image_read, &image }), n);
+	assert_int_equal(image_walk(&image, (struct mem_reader){image_read, &image}), n);
 	spoilt.bytes = malloc(image.size);
 	spoilt.size = image.size;
 	for (int i = 0; i < 400; i++) {
@@ -87,7 +88,7 @@ static void check_python(const struct test_python *python)
 		spoilt.n = image.n;
 		image_spoil(&spoilt, &state);
 		start = cpu_seconds();
-		image_walk(&spoilt, (struct mem_reader){ image_read, &spoilt });
+		image_walk(&spoilt, (struct mem_reader){image_read, &spoilt});
 		start = cpu_seconds() - start;
 		longest = start > longest ? start : longest;
 	}
@@ -109,7 +110,7 @@ static void test_all(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_all) };
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_all)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

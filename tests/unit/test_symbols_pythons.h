@@ -65,8 +65,8 @@ static inline int test_python_parse(struct test_python *python, char *line)
 	if (strcmp(field[2], "shared") == 0)
 		test_python_set_library(python, field[4]);
 	else
-		snprintf(python->image, sizeof(python->image), "%s%s",
-			 strcmp(field[5], "-") == 0 ? "" : field[5], field[4]);
+		snprintf(python->image, sizeof(python->image), "%s%s", strcmp(field[5], "-") == 0 ? "" : field[5],
+			 field[4]);
 	return 0;
 }
 
@@ -98,8 +98,8 @@ static inline size_t test_pythons_from_pyenv(struct test_python *pythons)
 			continue;
 		snprintf(python->version, sizeof(python->version), "%.20s", entry->d_name);
 		snprintf(python->name, sizeof(python->name), "pyenv-%u", python->minor);
-		snprintf(python->command, sizeof(python->command), "%s/%.20s/bin/python3.%u",
-			 versions, entry->d_name, python->minor);
+		snprintf(python->command, sizeof(python->command), "%s/%.20s/bin/python3.%u", versions, entry->d_name,
+			 python->minor);
 		test_python_set_library(python, python->command);
 		n++;
 	}
@@ -114,8 +114,7 @@ static inline size_t test_pythons_load(struct test_python pythons[TEST_PYTHONS_M
 	size_t n = 0, size = 0;
 
 	while (table && n < TEST_PYTHONS_MAX && getline(&line, &size, table) > 0) {
-		if (test_python_parse(&pythons[n], line) == 0 &&
-		    access(pythons[n].image, R_OK) == 0)
+		if (test_python_parse(&pythons[n], line) == 0 && access(pythons[n].image, R_OK) == 0)
 			n++;
 		else if (strncmp(line, "name", 4) != 0)
 			print_message("left out, because it is not there: %s\n", line);
@@ -164,17 +163,14 @@ static inline int test_copy_file(const char *path)
 }
 
 /** Write at the place in the file open at @p fd that holds @p vaddr of @p image. */
-static inline void test_poke(int fd, const struct elf_image *image, uint64_t vaddr,
-			     const void *bytes, size_t len)
+static inline void test_poke(int fd, const struct elf_image *image, uint64_t vaddr, const void *bytes, size_t len)
 {
 	for (size_t i = 0; i < image->n_segments; i++) {
 		const struct elf_segment *segment = &image->segments[i];
 
 		if (vaddr < segment->vaddr || vaddr - segment->vaddr >= segment->filesz)
 			continue;
-		assert_int_equal(pwrite(fd, bytes, len,
-					(off_t)(segment->offset + vaddr - segment->vaddr)),
-				 len);
+		assert_int_equal(pwrite(fd, bytes, len, (off_t)(segment->offset + vaddr - segment->vaddr)), len);
 		return;
 	}
 	fail_msg("nothing at 0x%lx", vaddr);

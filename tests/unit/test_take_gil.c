@@ -1,6 +1,5 @@
 #include "supervisor/take_gil.h"
 
-
 #include "symbols/elf_symbol.h"
 #include "test_symbols_pythons.h"
 

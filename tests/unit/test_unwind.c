@@ -154,8 +154,8 @@ typedef void (*function)(void);
 
 static function function_at(uint64_t ip)
 {
-	static const function known[] = {wait_here,   (function)compare, sort,
-					 (function)on_signal, interrupted, runs_made};
+	static const function known[] = {wait_here,	      (function)compare, sort,
+					 (function)on_signal, interrupted,	 runs_made};
 	function found = NULL;
 
 	if (ip < (uint64_t)(uintptr_t)__start_known || ip >= (uint64_t)(uintptr_t)__stop_known)
@@ -303,8 +303,8 @@ static void test_stack_that_lies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_callbacks),   cmocka_unit_test(test_signal),
-		cmocka_unit_test(test_no_table),    cmocka_unit_test(test_scribbled_tables),
+		cmocka_unit_test(test_callbacks),	cmocka_unit_test(test_signal),
+		cmocka_unit_test(test_no_table),	cmocka_unit_test(test_scribbled_tables),
 		cmocka_unit_test(test_stack_that_lies),
 	};
 

@@ -33,15 +33,16 @@ static void test_document(void **state)
 	xml_out_end(&xml);
 	xml_out_end(&xml);
 	fclose(stream);
-	assert_string_equal(text, "<?xml version=\"1.0\"?>\n"
-				  "<a x=\"&lt;&quot;'&amp;&gt;&#9;&#10;&#13;\" y=\"\">\n"
-				  "\t<!-- c -->\n"
-				  "\t<b>&lt;\"&amp;&gt;\t&#13;</b>\n"
-				  "\t<empty/>\n"
-				  "\t<d>\n"
-				  "\t\t<e/>\n"
-				  "\t</d>\n"
-				  "</a>\n");
+	assert_string_equal(text,
+			    "<?xml version=\"1.0\"?>\n"
+			    "<a x=\"&lt;&quot;'&amp;&gt;&#9;&#10;&#13;\" y=\"\">\n"
+			    "\t<!-- c -->\n"
+			    "\t<b>&lt;\"&amp;&gt;\t&#13;</b>\n"
+			    "\t<empty/>\n"
+			    "\t<d>\n"
+			    "\t\t<e/>\n"
+			    "\t</d>\n"
+			    "</a>\n");
 	free(text);
 }
 

@@ -26,7 +26,8 @@ struct folder {
  */
 int folder_init(struct folder *folder, const char *path, char why[FOLDER_WHY_MAX]) must_check;
 
-int folder_write(struct folder *folder, const char *name, const char *text, size_t n, char why[FOLDER_WHY_MAX]) must_check;
+int folder_write(struct folder *folder, const char *name, const char *text, size_t n,
+		 char why[FOLDER_WHY_MAX]) must_check;
 
 /** Remove the pages of earlier reports that this one has not written. What cannot be removed stays. */
 void folder_tidy(struct folder *folder);

@@ -6,10 +6,10 @@
 #include "report/tokens.h"
 
 static const char *const keywords[] = {
-	"False", "None",   "True",     "and",	 "as",	 "assert", "async",  "await", "break",
-	"class", "continue", "def",    "del",	 "elif", "else",   "except", "finally", "for",
-	"from",	 "global", "if",       "import", "in",	 "is",	   "lambda", "nonlocal", "not",
-	"or",	 "pass",   "raise",    "return", "try",	 "while",  "with",   "yield",
+	"False", "None",     "True",  "and",	"as",	"assert", "async",  "await",	"break",
+	"class", "continue", "def",   "del",	"elif", "else",	  "except", "finally",	"for",
+	"from",	 "global",   "if",    "import", "in",	"is",	  "lambda", "nonlocal", "not",
+	"or",	 "pass",     "raise", "return", "try",	"while",  "with",   "yield",
 };
 
 static int add(struct highlights *h, uint32_t start, uint32_t end, char kind)

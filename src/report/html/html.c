@@ -179,7 +179,10 @@ int html_write(struct report *report, const struct html_options *options, struct
 		.common = {.options = options, .has_branches = report_has_branches(report)},
 		.folder = {.fd = -1},
 		.files = {.name = "index.html", .noun = "file", .nouns = "files"},
-		.functions = {.name = "function_index.html", .noun = "function", .nouns = "functions", .has_regions = true},
+		.functions = {.name = "function_index.html",
+			      .noun = "function",
+			      .nouns = "functions",
+			      .has_regions = true},
 		.classes = {.name = "class_index.html", .noun = "class", .nouns = "classes", .has_regions = true},
 		.why = why,
 	};

@@ -46,7 +46,7 @@ int html_source_page(struct page *page, const struct html_common *common, const 
 
 /** A table of files, functions or classes, made row by row. */
 struct html_index {
-	const char *name;	/* of the page */
+	const char *name;	  /* of the page */
 	const char *noun, *nouns; /* "file", "files" */
 	bool has_regions;
 	struct page rows;
@@ -56,8 +56,8 @@ struct html_index {
 };
 
 /** Add to the totals, and a row unless it is to be skipped: true if there is one. @p region is NULL for a file. */
-bool html_index_add(struct html_index *index, const struct html_common *common, const char *page_name,
-		    const char *file, const struct region *region, const struct numbers *n);
+bool html_index_add(struct html_index *index, const struct html_common *common, const char *page_name, const char *file,
+		    const struct region *region, const struct numbers *n);
 
 /** Add those of the functions or classes of a file. -ENOMEM. */
 int html_index_add_regions(struct html_index *functions, struct html_index *classes, const struct html_common *common,

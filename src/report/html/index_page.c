@@ -23,7 +23,8 @@ static bool is_skipped(struct html_index *index, const struct html_options *o, c
 
 static void put_numbers(struct page *page, const struct html_common *common, const struct numbers *n)
 {
-	page_printf(page, "<td class=\"wide\">%lu<td>%lu<td class=\"wide\">%lu", n->n_statements, n->n_missing, n->n_excluded);
+	page_printf(page, "<td class=\"wide\">%lu<td>%lu<td class=\"wide\">%lu", n->n_statements, n->n_missing,
+		    n->n_excluded);
 	if (common->has_branches)
 		page_printf(page, "<td class=\"wide\">%lu<td class=\"wide\">%lu", n->n_branches, n->n_partial_branches);
 	page_put(page, "<td class=\"");
@@ -39,7 +40,8 @@ static void put_link(struct page *page, const char *page_name, uint32_t line, co
 	if (line)
 		page_printf(page, "#t%u", line);
 	page_put(page, "\">");
-	for (const char *slash; (slash = strchr(text, '/')) && slash[1]; text = slash + 1) { /* where it may be broken */
+	for (const char *slash; (slash = strchr(text, '/')) && slash[1];
+	     text = slash + 1) { /* where it may be broken */
 		_cleanup_free_ char *part = strndup(text, (size_t)(slash + 1 - text));
 
 		page->failed |= !part;
@@ -60,8 +62,8 @@ static void put_region(struct page *page, const struct html_index *index, const 
 		page_printf(page, "<td class=\"name\"><i>(no %s)</i>", index->noun);
 }
 
-bool html_index_add(struct html_index *index, const struct html_common *common, const char *page_name,
-		    const char *file, const struct region *region, const struct numbers *n)
+bool html_index_add(struct html_index *index, const struct html_common *common, const char *page_name, const char *file,
+		    const struct region *region, const struct numbers *n)
 {
 	if (is_skipped(index, common->options, n))
 		return false;
@@ -163,8 +165,10 @@ static void put_header(struct page *page, const struct html_index *index, const 
 
 static void put_head_cell(struct page *page, const char *id, const char *key, const char *class, const char *text)
 {
-	page_printf(page, "<th id=\"%s\" data-key=\"%s\" class=\"%s\" aria-sort=\"none\"><button type=\"button\">%s</button>\n",
-		    id, key, class, text);
+	page_printf(
+		page,
+		"<th id=\"%s\" data-key=\"%s\" class=\"%s\" aria-sort=\"none\"><button type=\"button\">%s</button>\n",
+		id, key, class, text);
 }
 
 static void put_table_head(struct page *page, const struct html_index *index, const struct html_common *common)
@@ -228,8 +232,8 @@ void html_index_page(struct page *page, const struct html_index *index, const st
 	put_skipped(page, index);
 	page_printf(page, "</main>\n<footer>%s</footer>\n", common->created);
 	if (first)
-		page_printf(page, "<a id=\"first\" href=\"%s\" hidden></a>\n<a id=\"last\" href=\"%s\" hidden></a>\n", first,
-			    last);
+		page_printf(page, "<a id=\"first\" href=\"%s\" hidden></a>\n<a id=\"last\" href=\"%s\" hidden></a>\n",
+			    first, last);
 	put_help(page, index, common);
 	page_put(page, "</body>\n</html>\n");
 }

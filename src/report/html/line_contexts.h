@@ -10,9 +10,9 @@
 
 struct line_contexts {
 	const struct analysis *a;
-	uint32_t *set_of;    /* by first line of a statement: its set, plus 1; 0: none */
-	uint32_t *count;     /* by set: how many contexts */
-	uint32_t *lines;     /* by set: a line that has it */
+	uint32_t *set_of; /* by first line of a statement: its set, plus 1; 0: none */
+	uint32_t *count;  /* by set: how many contexts */
+	uint32_t *lines;  /* by set: a line that has it */
 	uint32_t n_sets;
 };
 

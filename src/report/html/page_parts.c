@@ -20,11 +20,14 @@ void html_page_name(const char *path, char ret[HTML_NAME_MAX])
 
 void html_head(struct page *page, const struct html_common *common, const char *kind, const char *title)
 {
-	page_put(page, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-		       "<meta name=\"generator\" content=\"pycov-trace " PYCOV_TRACE_VERSION "\">\n"
-		       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>");
+	page_put(page,
+		 "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+		 "<meta name=\"generator\" content=\"pycov-trace " PYCOV_TRACE_VERSION
+		 "\">\n"
+		 "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>");
 	page_text(page, title);
-	page_put(page, "</title>\n<link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"" HTML_STYLE "\">\n");
+	page_put(page,
+		 "</title>\n<link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"" HTML_STYLE "\">\n");
 	page_put(page, "<noscript><link rel=\"stylesheet\" href=\"" HTML_NO_SCRIPT_STYLE "\"></noscript>\n");
 	if (common->options->extra_css)
 		page_put(page, "<link rel=\"stylesheet\" href=\"" HTML_EXTRA_STYLE "\">\n");

@@ -17,8 +17,8 @@ struct source_page {
 	struct line_contexts contexts;
 	size_t highlight, branch, sample; /* the next of each */
 	uint64_t most_samples;		  /* of a line */
-	uint32_t block;		  /* lines in the block that is open */
-	uint32_t statement;	  /* the first line of the last one, and its kind */
+	uint32_t block;			  /* lines in the block that is open */
+	uint32_t statement;		  /* the first line of the last one, and its kind */
 	char statement_kind;
 };
 
@@ -94,7 +94,8 @@ static uint64_t samples_of(struct source_page *p, uint32_t line)
 
 	while (p->sample < file->n_samples && file->samples[p->sample].line < line)
 		p->sample++;
-	return p->sample < file->n_samples && file->samples[p->sample].line == line ? file->samples[p->sample].samples : 0;
+	return p->sample < file->n_samples && file->samples[p->sample].line == line ? file->samples[p->sample].samples
+										    : 0;
 }
 
 static void put_heat(struct source_page *p, uint64_t samples)
@@ -180,9 +181,10 @@ static void put_line(struct source_page *p, uint32_t line)
 
 static void put_toggle(struct page *page, char kind, uint64_t n, const char *text)
 {
-	page_printf(page,
-		    "<button type=\"button\" class=\"%c\" value=\"%c\" aria-pressed=\"%s\" title=\"show or hide: %c\">%lu %s</button>\n",
-		    kind, kind, kind == 'r' ? "false" : "true", kind, n, text);
+	page_printf(
+		page,
+		"<button type=\"button\" class=\"%c\" value=\"%c\" aria-pressed=\"%s\" title=\"show or hide: %c\">%lu %s</button>\n",
+		kind, kind, kind == 'r' ? "false" : "true", kind, n, text);
 }
 
 static void put_header(struct source_page *p, const char *previous, const char *next)
