@@ -18,7 +18,6 @@ from processes import Talk, recorded, tracer_of, wait_for
 HERE = TARGETS / "servers"
 ROUNDS = 100 if FULL else 2
 VERSIONS = "pyenv-3.9 debian-3.11 pyenv-3.12 pyenv-3.13 sid-3.14 sid-3.15"
-NONE = "none"
 
 
 def heavy(only):
@@ -80,10 +79,13 @@ def merged(folder):
 # ----------------------------------------------------------------------------------------------------- one server
 
 
-def start(t, argv, env, workers):
+def start(t, argv, env, workers, word=None):
+    """A server that listens, with @workers, each of which has said @word when it had imported what it runs."""
     server = Server(t, argv, env)
     server.wait_until("the socket", lambda: listens(t.dir / "socket"))
-    server.pids = wait_for(t, "workers", lambda: processes_of(server, workers))
+    server.pids = server.wait_until("workers", lambda: processes_of(server, workers))
+    if word:
+        server.wait_until(f"{workers} times {word!r}", lambda: server.say().count(word) == workers)
     return server
 
 
@@ -104,13 +106,13 @@ def stop(t, server):
     (t.dir / "socket").unlink(missing_ok=True)
 
 
-def oracle(t, arguments, env, names, workers, concurrency):
+def oracle(t, arguments, env, names, workers, concurrency, word):
     """One worker, as gunicorn waits at the end for those of gevent that were never asked; killed before its end, that would
     have no data."""
     fewer = {"--workers=4": "--workers=1", "--graceful-timeout=5": f"--graceful-timeout={SLOW}"}
     one = [fewer.get(a, a) for a in arguments]
     argv, env, folder = under_coverage(t, one, env, concurrency)
-    server = start(t, argv, env, min(workers, 1))
+    server = start(t, argv, env, min(workers, 1), word)
     for keeps in True, False:
         ask_all(t.dir / "socket", keeps)
     stop(t, server)
@@ -162,11 +164,11 @@ def again_and_again(t, server, expected, names, with_parent=True):
     t.expect(not re.search("Traceback|(?i:timeout)|CRITICAL", server.say()), "what the server says", server.say())
 
 
-def serve(t, arguments, env, names, workers=0, concurrency="thread"):
+def serve(t, arguments, env, names, workers=0, concurrency="thread", word=None):
     """A server that the interpreter runs with @arguments, whose requests are answered by the files @names."""
-    expected = oracle(t, arguments, env, names, workers, concurrency)
+    expected = oracle(t, arguments, env, names, workers, concurrency, word)
     t.expect_equal(sorted(expected), sorted(names), "files that coverage.py records")
-    server = start(t, t.py(*arguments), env, workers)
+    server = start(t, t.py(*arguments), env, workers, word)
     again_and_again(t, server, expected, names)
     stop(t, server)
 
@@ -184,18 +186,25 @@ def asyncio_streams(t):
     serve(t, [HERE / "serve_streams.py", t.dir / "socket"], environment(t), ["handler.py", "streams.py"])
 
 
+GUNICORN = """\
+def post_worker_init(worker):
+    print("has imported", flush=True)
+"""
+
+
 def gunicorn(t, *options, **more):
-    arguments = ["-m", "gunicorn", "--workers=4", "--timeout=0", "--keep-alive=600", "--graceful-timeout=5", *options,
-                 f"--bind=unix:{t.dir}/socket", f"--worker-tmp-dir={t.dir}", "wsgi:application"]
-    serve(t, arguments, packages(t), ["handler.py", "wsgi.py"], workers=4, **more)
+    arguments = ["-m", "gunicorn", f"--config={t.write('hooks.py', GUNICORN)}", "--workers=4", "--timeout=0",
+                 "--keep-alive=600", "--graceful-timeout=5", *options, f"--bind=unix:{t.dir}/socket",
+                 f"--worker-tmp-dir={t.dir}", "wsgi:application"]
+    serve(t, arguments, packages(t), ["handler.py", "wsgi.py"], workers=4, word="has imported", **more)
 
 
-@heavy("debian-3.11")
+@heavy("pyenv-3.12 debian-3.11 sid-3.15")
 def gunicorn_sync(t):
     gunicorn(t)
 
 
-@heavy(NONE)
+@heavy("pyenv-3.13")
 def gunicorn_threads(t):
     gunicorn(t, "--worker-class=gthread", "--threads=4")
 
@@ -205,7 +214,7 @@ def gunicorn_gevent(t):
     gunicorn(t, "--worker-class=gevent", concurrency="gevent")
 
 
-@heavy(NONE)
+@heavy("pyenv-3.9 sid-3.15")
 def uvicorn(t):
     serve(t, ["-m", "uvicorn", "--uds", t.dir / "socket", "--timeout-keep-alive=600", "--lifespan=off", "--no-access-log",
               "--loop=asyncio", "asgi:application"], packages(t), ["asgi.py", "handler.py"])
@@ -217,7 +226,7 @@ def uvicorn_uvloop(t):
               "--loop=uvloop", "asgi:application"], packages(t), ["asgi.py", "handler.py"])
 
 
-@heavy(NONE)
+@heavy("pyenv-3.12")
 def uvloop_streams(t):
     serve(t, [HERE / "serve_streams.py", t.dir / "socket", "uvloop"], packages(t), ["handler.py", "streams.py"])
 
@@ -250,7 +259,7 @@ def driven(t, env, script, names):
     return within_functions(merged(folder), names)
 
 
-@case(only="debian-3.11" if FULL else NONE)
+@case(only="debian-3.11")
 def uwsgi(t):
     """It opens its Python plugin after it has started, and is no program that coverage.py could start."""
     if not os.path.exists("/usr/lib/uwsgi/plugins/python3_plugin.so"):
@@ -314,7 +323,7 @@ def redis(t):
     return process
 
 
-@heavy(NONE)
+@heavy("pyenv-3.9 pyenv-3.13")
 def celery(t):
     """A worker with two processes, whose tasks come through Redis."""
     env, names = packages(t), ["handler.py", "tasks.py"]
