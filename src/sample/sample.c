@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "sample/result.h"
 #include "sample/sample_data.h"
+#include "sample/summary.h"
 #include "supervisor/recorder.h"
 
 #define EXIT_OWN 1
@@ -125,6 +126,8 @@ static int finish(struct sampler *s, const struct sample_options *o, struct reco
 		r = result_write(s, o->format ? o->format : profile_format_find("table"), &o->view, o->output);
 	if (r == 0 && o->record)
 		r = sample_data_write(recorder, s);
+	if (r == 0 && summary_is_torn(s->profile))
+		log_warning("what remains may not be typical: --blocking drops none, and stops a thread for each");
 	return r;
 }
 

@@ -93,3 +93,8 @@ bool summary_is_poor(const struct profile *p)
 
 	return lost > p->counts.samples / 100;
 }
+
+bool summary_is_torn(const struct profile *p)
+{
+	return p->info.torn > p->counts.samples / 20;
+}

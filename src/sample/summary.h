@@ -23,3 +23,6 @@ double summary_percent(uint64_t part, uint64_t whole);
 
 /** More than one in a hundred is missing or wrong: worth a warning. One not taken in time is neither. */
 bool summary_is_poor(const struct profile *p);
+
+/** More than one in twenty was dropped because the target moved: what remains may not be what is typical. */
+bool summary_is_torn(const struct profile *p);
