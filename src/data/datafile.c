@@ -250,7 +250,7 @@ void datafile_prepare(struct datafile *file, struct record *rec)
 		give_up_draft(file);
 }
 
-static int write_database(struct datafile *file, int fd, const struct record *rec)
+static int write_database(struct datafile *file, int fd, struct record *rec)
 {
 	struct datafile_draft *draft;
 	int r = 0;
@@ -266,7 +266,7 @@ static int write_database(struct datafile *file, int fd, const struct record *re
 	return r;
 }
 
-int datafile_write(struct datafile *file, const struct record *rec, bool sync)
+int datafile_write(struct datafile *file, struct record *rec, bool sync)
 {
 	_cleanup_(temp_file_deinit) struct temp_file temp;
 	int r;

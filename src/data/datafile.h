@@ -66,13 +66,13 @@ int datafile_check_writable(struct datafile *file) must_check;
 void datafile_prepare(struct datafile *file, struct record *rec);
 
 /**
- * Write @p rec, in place of what is there. With @p sync, return when the data is on the disk.
+ * Write @p rec, which notes what is in the file, in place of what is there. With @p sync, return when the data is on the disk.
  * Files whose path is not UTF-8 are left out: coverage.py could not read the whole data file.
  *
  * -ENOSPC, -EDQUOT, -EFBIG, -EIO, -EACCES, ...: from the system call that failed; -EILSEQ: the
  * name of a context is not UTF-8; -ENOMEM. The old file is then as it was.
  */
-int datafile_write(struct datafile *file, const struct record *rec, bool sync) must_check;
+int datafile_write(struct datafile *file, struct record *rec, bool sync) must_check;
 
 /**
  * Add what is in the file to @p rec, which is untouched on failure.

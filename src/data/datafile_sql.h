@@ -21,4 +21,4 @@ int datafile_draft_add(struct datafile_draft *draft, struct record *rec) must_ch
 bool datafile_draft_serves(const struct datafile_draft *draft, const struct record *rec);
 
 /** Make the database of @p rec in the empty file @p fd. Errors as datafile_write(); it is of no use afterwards. */
-int datafile_sql_write(struct datafile_draft *draft, int fd, const struct record *rec) must_check;
+int datafile_sql_write(struct datafile_draft *draft, int fd, struct record *rec) must_check;

@@ -271,7 +271,7 @@ static int write_executable(struct datafile_draft *w, sqlite3_int64 id, const st
 	return insert_numbits(w, insert, 2, "pycov_trace_executable", lines);
 }
 
-static int write_function(struct datafile_draft *w, sqlite3_int64 id, const struct record_function *function)
+static int write_function(struct datafile_draft *w, sqlite3_int64 id, struct record_function *function)
 {
 	sqlite3_stmt *insert;
 	int r;
@@ -286,7 +286,15 @@ static int write_function(struct datafile_draft *w, sqlite3_int64 id, const stru
 		sqlite3_bind_int64(insert, 5, function->drafted.row);
 	else
 		sqlite3_bind_null(insert, 5);
-	return insert_numbits(w, insert, 4, "pycov_trace_function", &function->executable);
+	r = insert_numbits(w, insert, 4, "pycov_trace_function", &function->executable);
+	if (r < 0)
+		return r;
+	if (!is_in(w, &function->drafted))
+		function->drafted.row = sqlite3_last_insert_rowid(w->db);
+	function->drafted.draft = w->number;
+	function->drafted.lines = function->executable.count;
+	w->size += strlen(function->name) + lineset_numbits_size(&function->executable) + sizeof(*function);
+	return 0;
 }
 
 static bool lacks_functions(const struct datafile_draft *w, const struct record_file *file)
@@ -339,22 +347,36 @@ static int write_samples(struct datafile_draft *w, sqlite3_int64 id, const struc
 	return r;
 }
 
-static int write_file(struct datafile_draft *w, const struct record_file *file, bool has_arcs)
+/* Put in what is not in it yet of what will hardly change: the file, its functions and executable lines. */
+static int draft_file(struct datafile_draft *w, struct record_file *file)
 {
-	bool is_known = is_in(w, &file->drafted);
-	sqlite3_int64 id = is_known ? file->drafted.row : ++w->last_id;
-	int r = is_known ? 0 : insert_text(w, INSERT_FILE, id, file->path);
+	struct record_draft *drafted = &file->drafted;
+	int r = 0;
+
+	if (!is_in(w, drafted)) {
+		r = insert_text(w, INSERT_FILE, w->last_id + 1, file->path);
+		if (r < 0)
+			return r;
+		*drafted = (struct record_draft){.draft = w->number, .row = ++w->last_id};
+		w->size += strlen(file->path) + sizeof(*file);
+	}
+	if (!has_lines(w, drafted, &file->executable)) {
+		r = write_executable(w, drafted->row, &file->executable);
+		drafted->lines = file->executable.count;
+		w->size += lineset_numbits_size(&file->executable);
+	}
+	return r < 0 ? r : write_functions(w, drafted->row, file);
+}
+
+static int write_file(struct datafile_draft *w, struct record_file *file, bool has_arcs)
+{
+	int r = draft_file(w, file);
+	sqlite3_int64 id = file->drafted.row;
 
 	if (r == 0 && file->tracer)
 		r = insert_text(w, INSERT_TRACER, id, file->tracer);
 	for (size_t i = 0; i < file->n_lines && r == 0; i++)
 		r = has_arcs ? write_arcs(w, id, &file->lines[i]) : write_lines(w, id, &file->lines[i]);
-	if (r < 0)
-		return r;
-	if (!has_lines(w, &file->drafted, &file->executable))
-		r = write_executable(w, id, &file->executable);
-	if (r == 0)
-		r = write_functions(w, id, file);
 	return r < 0 ? r : write_samples(w, id, file);
 }
 
@@ -412,49 +434,17 @@ int datafile_draft_new(struct datafile *file, struct datafile_draft **ret)
 	return r;
 }
 
-static int draft_function(struct datafile_draft *w, sqlite3_int64 id, struct record_function *function)
-{
-	int r;
-
-	if (has_lines(w, &function->drafted, &function->executable) || !utf8_valid(function->name))
-		return 0;
-	r = write_function(w, id, function);
-	if (r < 0)
-		return r;
-	if (!is_in(w, &function->drafted))
-		function->drafted.row = sqlite3_last_insert_rowid(w->db);
-	function->drafted.draft = w->number;
-	function->drafted.lines = function->executable.count;
-	w->size += strlen(function->name) + lineset_numbits_size(&function->executable) + sizeof(*function);
-	return 0;
-}
-
-static int draft_file(struct datafile_draft *w, struct record_file *file)
-{
-	struct record_draft *drafted = &file->drafted;
-	int r = 0;
-
-	if (!is_in(w, drafted)) {
-		r = insert_text(w, INSERT_FILE, w->last_id + 1, file->path);
-		if (r < 0)
-			return r;
-		*drafted = (struct record_draft){.draft = w->number, .row = ++w->last_id};
-		w->size += strlen(file->path) + sizeof(*file);
-	}
-	if (!has_lines(w, drafted, &file->executable)) {
-		r = write_executable(w, drafted->row, &file->executable);
-		drafted->lines = file->executable.count;
-		w->size += lineset_numbits_size(&file->executable);
-	}
-	for (size_t i = 0; i < file->functions.n_slots && r == 0; i++)
-		if (file->functions.slots[i].entry)
-			r = draft_function(w, drafted->row, file->functions.slots[i].entry);
-	return r;
-}
-
 bool datafile_draft_serves(const struct datafile_draft *w, const struct record *rec)
 {
 	return !w->rec || (w->rec == rec && rec->draft == w->number);
+}
+
+/* From now on it is a draft of @rec. */
+static void begin_record(struct datafile_draft *w, struct record *rec)
+{
+	if (!w->rec)
+		w->number = ++rec->draft;
+	w->rec = rec;
 }
 
 int datafile_draft_add(struct datafile_draft *w, struct record *rec)
@@ -465,20 +455,19 @@ int datafile_draft_add(struct datafile_draft *w, struct record *rec)
 
 	if (record_sorted_files(rec, &files, &n) < 0)
 		return writer_result(w, SQLITE_NOMEM);
-	if (!w->rec)
-		w->number = ++rec->draft;
-	w->rec = rec;
+	begin_record(w, rec);
 	for (size_t i = 0; i < n && r == 0 && w->size < DRAFT_MAX; i++)
 		if (utf8_valid(files[i]->path))
 			r = draft_file(w, files[i]);
 	return r;
 }
 
-int datafile_sql_write(struct datafile_draft *w, int fd, const struct record *rec)
+int datafile_sql_write(struct datafile_draft *w, int fd, struct record *rec)
 {
 	int r;
 
 	w->vfs.fd = fd;
+	begin_record(w, rec);
 	r = writer_exec(w, "pragma cache_spill=on");
 	if (r < 0)
 		return r;

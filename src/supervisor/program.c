@@ -708,8 +708,10 @@ static int on_boot_call(struct program *p, const struct remote *r)
 	int memfd = p->exe ? boot_memfd(r) : -1, ret;
 
 	p->ready_fd = memfd >= 0 ? open_target_fd(r->tid, memfd) : -1;
-	if (p->ready_fd >= 0 && region_create(p->ready_fd) < 0)
-		cleanup_closep(&p->ready_fd), p->ready_fd = -1;
+	if (p->ready_fd >= 0 && region_create(p->ready_fd) < 0) {
+		close(p->ready_fd);
+		p->ready_fd = -1;
+	}
 	ret = boot_finish(&p->boot, r, (const struct agent_call[])REGION_CALLS(memfd), p->ready_fd >= 0 ? 2 : 0,
 			  &p->blob);
 

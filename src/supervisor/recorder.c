@@ -910,7 +910,7 @@ static void tell_of_others(struct recorder *r)
 		    r->file.path);
 }
 
-static int replace(struct recorder *recorder, struct datafile *file, const struct record *record)
+static int replace(struct recorder *recorder, struct datafile *file, struct record *record)
 {
 	bool is_shared = file == &recorder->file;
 	int r;
