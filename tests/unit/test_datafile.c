@@ -263,7 +263,7 @@ static void test_prepared_for_another(void **state)
 	assert_int_equal(record_file_get(&other, "/a/other.py", &file), 0);
 	fill(&f->rec);
 	for (int i = 0; i < 3; i++) {
-		const struct record *rec = i == 1 ? &f->rec : &other;
+		struct record *rec = i == 1 ? &f->rec : &other;
 
 		datafile_prepare(&f->file, &f->rec);
 		if (i == 1) {

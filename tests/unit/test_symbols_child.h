@@ -120,3 +120,43 @@ static inline double cpu_seconds(void)
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
+
+/* The processor time in seconds that the longest of @times walks took, each of @image with other words changed. */
+static inline double image_walk_spoilt(const struct memory_image *image, int times, uint64_t state,
+				       void (*walk)(struct memory_image *image))
+{
+	static struct memory_image spoilt;
+	unsigned char *bytes = malloc(image->size);
+	double longest = 0;
+
+	assert_non_null(bytes);
+	for (int i = 0; i < times; i++) {
+		double start;
+
+		spoilt = *image;
+		spoilt.bytes = memcpy(bytes, image->bytes, image->size);
+		image_spoil(&spoilt, &state);
+		start = cpu_seconds();
+		walk(&spoilt);
+		start = cpu_seconds() - start;
+		longest = start > longest ? start : longest;
+	}
+	free(bytes);
+	return longest;
+}
+
+/* Into the folder that the environment's @variable names, if any: a seed for fuzzing. */
+static inline void image_save_seed(const char *variable, const struct test_python *python,
+				   const struct memory_image *image)
+{
+	const char *dir = getenv(variable);
+	_cleanup_fclose_ FILE *file = NULL;
+	char path[PATH_MAX];
+
+	if (!dir)
+		return;
+	snprintf(path, sizeof(path), "%s/%s", dir, python->name);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	assert_int_equal(fwrite(image->bytes, 1, image->size, file), image->size);
+}

@@ -80,68 +80,33 @@ static void record(const struct test_python *python, struct memory_image *image,
 	image_parse(image);
 }
 
-static void save_seed(const struct test_python *python, const struct memory_image *image)
+static void walk_spoilt(struct memory_image *image)
 {
-	const char *dir = getenv("PYCOV_TRACE_FUZZ_TASK_SEEDS");
-	_cleanup_fclose_ FILE *file = NULL;
-	char path[PATH_MAX];
+	static struct task_walk walk;
 
-	if (!dir)
-		return;
-	snprintf(path, sizeof(path), "%s/%s", dir, python->name);
-	file = fopen(path, "we");
-	assert_non_null(file);
-	assert_int_equal(fwrite(image->bytes, 1, image->size, file), image->size);
+	image_tasks(image, (struct mem_reader){image_read, image}, &walk);
 }
 
 static void check_python(const struct test_python *python)
 {
-	static struct memory_image image, spoilt;
+	static struct memory_image image;
 	static struct task_walk walk;
-	uint64_t state = 88172645463325252u + python->minor;
-	double longest = 0;
+	double longest;
 
 	record(python, &image, &walk);
 	if (!is_all(&walk))
 		fail_msg("%s: %zu tasks, %zu awaiters, %zu frames, %zu attributes", python->name, walk.tasks,
 			 walk.awaiters, walk.frames, walk.attributes);
-	save_seed(python, &image);
+	image_save_seed("PYCOV_TRACE_FUZZ_TASK_SEEDS", python, &image);
 	image_tasks(&image, (struct mem_reader){image_read, &image}, &walk);
 	assert_true(is_all(&walk));
-	spoilt.is_typed = true;
-	spoilt.bytes = malloc(image.size);
-	spoilt.size = image.size;
-	for (int i = 0; i < 60; i++) {
-		double start;
-
-		memcpy(spoilt.bytes, image.bytes, image.size);
-		memcpy(spoilt.pieces, image.pieces, sizeof(image.pieces));
-		spoilt.n = image.n;
-		image_spoil(&spoilt, &state);
-		start = cpu_seconds();
-		image_tasks(&spoilt, (struct mem_reader){image_read, &spoilt}, &walk);
-		start = cpu_seconds() - start;
-		longest = start > longest ? start : longest;
-	}
-	free(spoilt.bytes);
+	longest = image_walk_spoilt(&image, 60, 88172645463325252u + python->minor, walk_spoilt);
 	free(image.bytes);
 	memset(&image, 0, sizeof(image));
 	assert_true(longest < 5);
 }
 
-static void test_all(void **state)
-{
-	struct test_python pythons[TEST_PYTHONS_MAX];
-	size_t n = test_pythons_load(pythons);
-
-	(void)state;
-	for (size_t i = 0; i < n; i++)
-		check_python(&pythons[i]);
-}
-
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_all)};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return test_each_python(check_python);
 }

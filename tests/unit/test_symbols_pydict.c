@@ -127,19 +127,7 @@ static void check_python(const struct test_python *python)
 	assert_true(pydict_open(&live, layout_find(python->minor), last.addr, &(struct pydict){0}) < 0);
 }
 
-static void test_all(void **state)
-{
-	struct test_python pythons[TEST_PYTHONS_MAX];
-	size_t n = test_pythons_load(pythons);
-
-	(void)state;
-	for (size_t i = 0; i < n; i++)
-		check_python(&pythons[i]);
-}
-
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_all)};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return test_each_python(check_python);
 }

@@ -53,64 +53,28 @@ static size_t record(const struct test_python *python, struct memory_image *imag
 	return n;
 }
 
-static void save_seed(const struct test_python *python, const struct memory_image *image)
+static void walk_spoilt(struct memory_image *image)
 {
-	const char *dir = getenv("PYCOV_TRACE_FUZZ_SEEDS");
-	_cleanup_fclose_ FILE *file = NULL;
-	char path[PATH_MAX];
-
-	if (!dir)
-		return;
-	snprintf(path, sizeof(path), "%s/%s", dir, python->name);
-	file = fopen(path, "we");
-	assert_non_null(file);
-	assert_int_equal(fwrite(image->bytes, 1, image->size, file), image->size);
+	image_walk(image, (struct mem_reader){image_read, image});
 }
 
 static void check_python(const struct test_python *python)
 {
-	static struct memory_image image, spoilt;
+	static struct memory_image image;
 	size_t n = record(python, &image);
-	uint64_t state = 88172645463325252u + python->minor;
-	double longest = 0;
+	double longest;
 
-	save_seed(python, &image);
+	image_save_seed("PYCOV_TRACE_FUZZ_SEEDS", python, &image);
 	/* 32 of down(), gen(), <module>, and what is below wait(); before 3.12 the comprehension as well. */
 	assert_in_range(n, FRAMES_MIN, FRAMES_MIN + 4);
 	assert_int_equal(image_walk(&image, (struct mem_reader){image_read, &image}), n);
-	spoilt.bytes = malloc(image.size);
-	spoilt.size = image.size;
-	for (int i = 0; i < 400; i++) {
-		double start;
-
-		memcpy(spoilt.bytes, image.bytes, image.size);
-		memcpy(spoilt.pieces, image.pieces, sizeof(image.pieces));
-		spoilt.n = image.n;
-		image_spoil(&spoilt, &state);
-		start = cpu_seconds();
-		image_walk(&spoilt, (struct mem_reader){image_read, &spoilt});
-		start = cpu_seconds() - start;
-		longest = start > longest ? start : longest;
-	}
-	free(spoilt.bytes);
+	longest = image_walk_spoilt(&image, 400, 88172645463325252u + python->minor, walk_spoilt);
 	free(image.bytes);
 	image.bytes = NULL;
 	assert_true(longest < 5);
 }
 
-static void test_all(void **state)
-{
-	struct test_python pythons[TEST_PYTHONS_MAX];
-	size_t n = test_pythons_load(pythons);
-
-	(void)state;
-	for (size_t i = 0; i < n; i++)
-		check_python(&pythons[i]);
-}
-
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_all)};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return test_each_python(check_python);
 }

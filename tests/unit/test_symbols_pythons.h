@@ -189,3 +189,23 @@ static inline const struct test_python *test_python_find(const char *prefix)
 	print_message("left out, because there is no %s\n", prefix);
 	return NULL;
 }
+
+typedef void test_python_fn(const struct test_python *python);
+
+static inline void test_each(void **state)
+{
+	struct test_python pythons[TEST_PYTHONS_MAX];
+	size_t n = test_pythons_load(pythons);
+	test_python_fn **check = *state;
+
+	for (size_t i = 0; i < n; i++)
+		(*check)(&pythons[i]);
+}
+
+/** Run @p check on each interpreter, as the one test of a program; what main() returns. */
+static inline int test_each_python(test_python_fn *check)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test_prestate(test_each, &check)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

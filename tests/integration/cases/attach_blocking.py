@@ -23,10 +23,23 @@ def feed(t, talk):
     t.expect_equal(talk.line(), "took 4", "line")
 
 
+def attach(t, talk, **more):
+    """While all sleep; then one comes back, and so to us."""
+    ours = Attached(t, talk.pid, wait=False, **more)
+    wait_for(t, "armed", is_armed(talk.pid))
+    feed(t, talk)
+    ours.wait_until("attached to")
+    return ours
+
+
+def end(t, talk):
+    last = talk.end()
+    t.expect_equal((last.status, last.out, last.err), (3, b"", b""), "end")
+
+
 def finish(t, talk, before):
     before.expect_same()
-    end = talk.end()
-    t.expect_equal((end.status, end.out, end.err), (3, b"", b""), "end")
+    end(t, talk)
 
 
 def expect_text_of_file(t, talk):
@@ -52,10 +65,7 @@ def attach_reset_detach(t):
 def attached_when_one_comes_back(t):
     """The lines after its call, and no others."""
     talk, _ = begin(t, "idle")
-    ours = Attached(t, talk.pid, wait=False)
-    wait_for(t, "armed", is_armed(talk.pid))
-    feed(t, talk)
-    ours.wait_until("attached to")
+    ours = attach(t, talk)
     feed(t, talk)
     t.expect_equal(ours.control("save")[0], 0, "save")
     expect_marks(t, recorded(t), PATH)
@@ -64,44 +74,33 @@ def attached_when_one_comes_back(t):
     feed(t, talk)
     expect_text_of_file(t, talk)
     feed(t, talk)
-    end = talk.end()
-    t.expect_equal((end.status, end.out, end.err), (3, b"", b""), "end")
+    end(t, talk)
 
 
 @row()
 def repaired_while_all_sleep(t):
     """The one that wakes undoes what was left to it by the second one that went."""
     talk, _ = begin(t, "idle")
-    ours = Attached(t, talk.pid, wait=False)
-    wait_for(t, "armed", is_armed(talk.pid))
-    feed(t, talk)
-    ours.wait_until("attached to")
+    ours = attach(t, talk)
     ours.leave()
     t.expect(text_differences(talk.pid, within=True), "somebody came before anybody woke", "")
     run = t.run([t.program, "repair", talk.pid], leave=True)
     t.expect_equal((run.status, "the rest is done when it wakes" in run.text), (0, True), run.text)
     feed(t, talk)
     expect_text_of_file(t, talk)
-    again = Attached(t, talk.pid, wait=False, data_file=t.dir / "again")
-    wait_for(t, "armed again", is_armed(talk.pid))
-    feed(t, talk)
-    again.wait_until("attached to")
+    again = attach(t, talk, data_file=t.dir / "again")
     feed(t, talk)
     expect_marks(t, again.leave(), PATH)
     feed(t, talk)
     expect_text_of_file(t, talk)
-    end = talk.end()
-    t.expect_equal((end.status, end.out, end.err), (3, b"", b""), "end")
+    end(t, talk)
 
 
 @row(TWO)
 def reset_while_all_sleep(t):
     """The one that wakes is reset before its next line, and when all is undone meanwhile, undoes the rest."""
     talk, _ = begin(t, "idle")
-    ours = Attached(t, talk.pid, wait=False)
-    wait_for(t, "armed", is_armed(talk.pid))
-    feed(t, talk)
-    ours.wait_until("attached to")
+    ours = attach(t, talk)
     feed(t, talk)
     asleep = (1, "pycov-trace: 1 process sleeps, and will be reset on waking")
     t.expect_equal(ours.control("reset"), asleep, "reset")
@@ -115,8 +114,7 @@ def reset_while_all_sleep(t):
     feed(t, talk)
     expect_text_of_file(t, talk)
     feed(t, talk)
-    end = talk.end()
-    t.expect_equal((end.status, end.out, end.err), (3, b"", b""), "end")
+    end(t, talk)
 
 
 # mprotect(2) to what is writable and executable at once is refused, to us as well: whose filter it is would matter.
@@ -141,10 +139,7 @@ def where_text_may_not_be_made_writable(t):
     talk = Talk(t, [*behind, *t.py(PATH, t.dir, "idle")], traced=False)
     t.expect(int(talk.line().split()[1]) >= 30, "calls that are made", talk.seen)
     for i in range(2):
-        attached = Attached(t, talk.pid, wait=False, program=ours, data_file=t.dir / f"data{i}")
-        wait_for(t, "armed", is_armed(talk.pid))
-        feed(t, talk)
-        attached.wait_until("attached to")
+        attached = attach(t, talk, program=ours, data_file=t.dir / f"data{i}")
         feed(t, talk)
         expect_marks(t, attached.leave(), PATH)
         for _ in range(3):
@@ -154,8 +149,7 @@ def where_text_may_not_be_made_writable(t):
     t.expect_equal(run.status, 0, f"repair: {run}")
     feed(t, talk)
     feed(t, talk)
-    end = talk.end()
-    t.expect_equal((end.status, end.out, end.err), (3, b"", b""), "end")
+    end(t, talk)
 
 
 @row()
@@ -178,8 +172,7 @@ def killed_while_all_sleep(t):
     os.kill(int(open(f"/proc/{talk.pid}/status").read().split("TracerPid:")[1].split()[0]), 9)
     ours.end(sig=0)
     feed(t, talk)
-    end = talk.end()
-    t.expect_equal((end.status, end.out, end.err), (3, b"", b""), "end")
+    end(t, talk)
 
 
 @row()
@@ -189,5 +182,4 @@ def stopped_to_be_sampled(t):
     for command in (["dump", "--blocking"], ["sample", "--idle", "--blocking", "--rate=20", "--duration=0.5"]):
         run = t.run([t.program, *command, "-p", talk.pid], leave=True)
         t.expect_equal((run.status, "syscall" in run.text or "blocking.py" in run.text), (0, True), f"{command}: {run.text}")
-    end = talk.end()
-    t.expect_equal((end.status, end.out, end.err), (3, b"", b""), "end")
+    end(t, talk)
