@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "attach/procfs.h"
@@ -118,7 +119,7 @@ static bool open_runs(struct thread_watch *t)
 }
 
 /* "NANOSECONDS-THAT-IT-RAN NANOSECONDS-THAT-IT-WAITED TIMES" */
-static bool read_runs(struct thread_watch *t, uint64_t *ret)
+static bool read_runs(struct thread_watch *t, uint64_t *ret_ns, uint64_t *ret)
 {
 	char text[96];
 	ssize_t n = open_runs(t) ? pread(t->runs_fd_plus_1 - 1, text, sizeof(text) - 1, 0) : 0;
@@ -127,6 +128,7 @@ static bool read_runs(struct thread_watch *t, uint64_t *ret)
 	if (n <= 0)
 		return false;
 	text[n] = 0;
+	*ret_ns = strtoull(text, NULL, 10);
 	word = strrchr(text, ' ');
 	*ret = word ? strtoull(word, NULL, 10) : 0;
 	return *ret != 0;
@@ -137,8 +139,26 @@ bool thread_watch_sleeps_on(struct thread_watch *t)
 	uint64_t before = t->runs;
 	bool was_counted = t->is_counted;
 
-	t->is_counted = t->may_sleep && read_runs(t, &t->runs);
+	t->is_counted = t->may_sleep && read_runs(t, &t->cpu_ns, &t->runs);
 	return was_counted && t->is_counted && t->runs == before;
+}
+
+bool thread_watch_cpu(struct thread_watch *t, uint64_t *ret_ns)
+{
+	uint64_t runs;
+
+	return read_runs(t, ret_ns, &runs);
+}
+
+bool process_cpu(pid_t pid, uint64_t *ret_ns)
+{
+	struct timespec t;
+	clockid_t clock;
+
+	if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) < 0)
+		return false;
+	*ret_ns = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+	return true;
 }
 
 /* "running", "NUMBER ARGS... SP PC", or "-1 SP PC" where it waits without a system call. */

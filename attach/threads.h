@@ -23,8 +23,9 @@ struct thread_watch {
 	bool may_sleep, is_counted; /* it waited at the last look; `runs` was read before that */
 	bool has_no_runs;	    /* the kernel does not count, or there are too many files */
 	int runs_fd_plus_1;
-	uint64_t runs;	/* how often it has come to a CPU */
-	uint64_t futex; /* as thread_watch_look() said */
+	uint64_t runs;	 /* how often it has come to a CPU */
+	uint64_t cpu_ns; /* how long it had been on one then */
+	uint64_t futex;	 /* as thread_watch_look() said */
 };
 
 /** -ESRCH, -EMFILE and others of open(2). */
@@ -38,6 +39,13 @@ enum thread_state thread_watch_look(struct thread_watch *t, uint64_t *futex);
  * was. Call it before each look, which it may save: it costs less.
  */
 bool thread_watch_sleeps_on(struct thread_watch *t);
+
+/**
+ * How long a thread, and a process with all the threads that it has or had, have been on a CPU, to the nanosecond: of one
+ * that is on it, until the kernel last took stock, at a tick of the clock, say. False where the kernel does not say.
+ */
+bool thread_watch_cpu(struct thread_watch *t, uint64_t *ret_ns);
+bool process_cpu(pid_t pid, uint64_t *ret_ns);
 
 /**
  * What thread @p tid does, asked once. If it waits, *@p pc is where it goes on, else 0. THREAD_GONE also where the kernel

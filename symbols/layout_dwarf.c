@@ -72,6 +72,7 @@ static const struct field fields[] = {
 	F(gil.cond, "_gil_runtime_state", "cond"),
 	F(gil.last_holder, "_gil_runtime_state", "last_holder"),
 	F(gil.locked, "_gil_runtime_state", "locked"),
+	F(gil.switch_number, "_gil_runtime_state", "switch_number"),
 	F(iframe.executable, IFRAME, "f_executable|f_code"),
 	F(iframe.funcobj, IFRAME, "f_funcobj|f_func"),
 	F(iframe.previous, IFRAME, "previous"),

@@ -76,25 +76,26 @@ static int get_tstate(const struct layout *l, struct mem_windows *w, uint64_t ts
 	return r == -EFAULT || r == -E2BIG ? -EAGAIN : r;
 }
 
-/** The thread state that holds the GIL at @p gil, or 0. */
-static int get_gil_holder(const struct layout *l, struct mem_windows *w, uint64_t gil, uint64_t *ret)
+/** What the GIL of @p ret says, which is the same for each thread of an interpreter. */
+static int get_gil(const struct layout *l, struct mem_windows *w, struct pythread *ret)
 {
 	uint8_t bytes[64];
 	size_t size = 0;
 	int32_t locked;
 	int r;
 
-	*ret = 0;
 	include(&size, l->gil.last_holder);
 	include(&size, l->gil.locked);
-	if (gil == 0 || size > sizeof(bytes))
+	include(&size, l->gil.switch_number);
+	if (ret->gil == 0 || size > sizeof(bytes))
 		return 0;
-	r = mem_windows_get(w, gil, bytes, size, 0, 0);
+	r = mem_windows_get(w, ret->gil, bytes, size, 0, 0);
 	if (r < 0)
 		return r == -EFAULT || r == -E2BIG ? -EAGAIN : r;
 	memcpy(&locked, bytes + l->gil.locked, sizeof(locked));
-	if (locked == 1)
-		*ret = u64_at(bytes, size, l->gil.last_holder);
+	ret->has_gil = locked == 1;
+	ret->gil_holder = u64_at(bytes, size, l->gil.last_holder);
+	ret->gil_switches = u64_at(bytes, size, l->gil.switch_number);
 	return 0;
 }
 
@@ -129,27 +130,23 @@ static int add_thread(struct pythreads *threads, const struct pythread *thread)
 	return 0;
 }
 
-static int list_threads(struct pythreads *threads, const struct layout *l, struct mem_windows *w, uint64_t interp,
-			int64_t id, uint64_t gil, uint64_t holder)
+static int list_threads(struct pythreads *threads, const struct layout *l, struct mem_windows *w,
+			const struct pythread *common)
 {
 	uint8_t bytes[TSTATE_MAX];
 	size_t size = tstate_size(l);
 	uint64_t at;
-	int r = get_u64(w, interp + (uint64_t)l->interp.threads_head, &at);
+	int r = get_u64(w, common->interp + (uint64_t)l->interp.threads_head, &at);
 
 	while (r == 0 && at) {
-		struct pythread thread = {
-			.tstate = at,
-			.interp = interp,
-			.interpreter = id,
-			.gil = gil,
-			.has_gil = at == holder,
-		};
+		struct pythread thread = *common;
 
+		thread.tstate = at;
+		thread.has_gil = common->has_gil && at == common->gil_holder;
 		r = at & 7 ? -EAGAIN : get_tstate(l, w, at, bytes);
 		if (r < 0)
 			break;
-		if (u64_at(bytes, size, l->tstate.interp) != interp)
+		if (u64_at(bytes, size, l->tstate.interp) != common->interp)
 			return -EAGAIN;
 		thread.thread_id = u64_at(bytes, size, l->tstate.thread_id);
 		thread.native_id = u64_at(bytes, size, l->tstate.native_thread_id);
@@ -163,16 +160,16 @@ static int list_interpreter(struct pythreads *threads, const struct pyruntime *p
 			    uint64_t interp)
 {
 	const struct layout *l = python->layout;
-	uint64_t gil, holder = 0, id = 0;
+	struct pythread common = {.interp = interp};
+	uint64_t id = 0;
 	int r = get_u64(w, interp + (uint64_t)l->interp.id, &id);
 
+	common.interpreter = (int64_t)id;
 	if (r == 0)
-		r = find_gil(python, w, interp, &gil);
+		r = find_gil(python, w, interp, &common.gil);
 	if (r == 0)
-		r = get_gil_holder(l, w, gil, &holder);
-	if (r < 0)
-		return r;
-	return list_threads(threads, l, w, interp, (int64_t)id, gil, holder);
+		r = get_gil(l, w, &common);
+	return r < 0 ? r : list_threads(threads, l, w, &common);
 }
 
 int pythreads_get(struct pythreads *threads, const struct pyruntime *python, struct mem_windows *w)

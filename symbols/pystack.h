@@ -20,6 +20,9 @@ struct pythread {
 	uint64_t native_id;  /* in its own pid namespace; 0: the version has none */
 	int64_t interpreter; /* its id; 0 is the main one */
 	uint64_t gil;	     /* struct _gil_runtime_state of its interpreter; 0: not known */
+	uint64_t gil_holder; /* the thread state that had it last */
+	/* How often that was another than before: while the number stays, no other thread has run any Python. */
+	uint64_t gil_switches;
 	bool has_gil;
 };
 

@@ -13,6 +13,7 @@
 #include "sample/access.h"
 #include "sample/async.h"
 #include "sample/native_stack.h"
+#include "sample/quiet.h"
 
 #define SECOND UINT64_C(1000000000)
 #define TARGETS_MAX 2000
@@ -278,7 +279,7 @@ static int sample_thread(struct sampler *s, struct target *t, struct target_thre
 
 	if (s->options.gil && !thread->py.has_gil)
 		return 0;
-	if (thread->watch.tid && thread_watch_sleeps_on(&thread->watch)) {
+	if (thread_sleeps_on(thread)) {
 		r = sample_sleeper(s, t, thread, now, weight);
 		if (r != -ENOENT)
 			return r;
@@ -317,6 +318,8 @@ static int sample_target(struct sampler *s, struct target *t, uint64_t now, uint
 		s->torn++;
 		return 0;
 	}
+	if (r == 0)
+		quiet_find(t, s->options.idle);
 	for (size_t i = 0; i < t->n_threads && r == 0; i++)
 		r = sample_thread(s, t, t->threads[i], now, weight);
 	return r;

@@ -14,6 +14,9 @@ struct target_thread {
 	char name[THREAD_NAME_SIZE];
 	uint64_t named_ns; /* when the name was read */
 	bool is_seen;
+	unsigned int naps;	       /* looks in a row at which it slept as before */
+	bool is_quiet;		       /* it need not be looked at: see quiet.h */
+	uint64_t gil_switches, cpu_ns; /* for quiet.c */
 	bool is_counted; /* its last sample is in the profile, and would be the same as long as it sleeps on */
 	struct mem_windows windows, checks[2]; /* of its stack, and of the other looks at that */
 };
@@ -36,6 +39,7 @@ struct target {
 	struct pystack stack;
 	struct native *native; /* NULL: not asked for yet */
 	struct async *async;   /* the same */
+	uint64_t other_ns;     /* for quiet.c: CPU time that is none of the threads'; 0: not known */
 	uint64_t sampled_ns;   /* when it was sampled last; 0: never */
 	uint64_t torn, unread;
 };

@@ -129,13 +129,14 @@ def threads_by_what_they_do(t):
     end(target, clean=False)
 
 
-def functions_of_a_sleeper(t, seconds):
+def functions_of_a_sleeper(t, seconds, *options, how=()):
     """What a thread is seen in that wakes up once, by a sampler that has taken it for one that sleeps on."""
-    target = talk(t, "sleeper.py")
+    target = talk(t, "sleeper.py", *how)
     out = t.dir / "profile"
-    sampler = Talk(t, [t.program, "sample", "--idle", "-p", target.pid, "-f", "folded", "-o", out, "-r", "1000"],
+    sampler = Talk(t, [t.program, "sample", *options, "-p", target.pid, "-f", "folded", "-o", out, "-r", "1000"],
                    traced=False)
     wait_for(t, "it sleeps on", lambda: any(link.endswith("/schedstat") for link in links(sampler.pid)))
+    time.sleep(seconds)  # the longer, the less it is looked at
     target.say()
     t.expect_equal(target.line(), "there", "it wakes up")
     time.sleep(seconds)
@@ -149,8 +150,15 @@ def functions_of_a_sleeper(t, seconds):
 @few
 def a_thread_that_sleeps_on_and_wakes_up(t):
     """What it was found in is its stack as long as it has not run."""
-    seconds = iter(0.1 * 2 ** n for n in range(100))
-    wait_for(t, "both", lambda: {"here", "there"} <= functions_of_a_sleeper(t, next(seconds)))
+    seconds = iter(0.4 * 2 ** n for n in range(100))
+    wait_for(t, "both", lambda: {"here", "there"} <= functions_of_a_sleeper(t, next(seconds), "--idle"))
+
+
+@few
+def a_thread_that_sleeps_on_and_computes_in_c(t):
+    """It wakes up without the GIL, among others that sleep on."""
+    seconds = iter(0.2 * 2 ** n for n in range(100))
+    wait_for(t, "C code that runs", lambda: "scans" in functions_of_a_sleeper(t, next(seconds), how=["compiled"]))
 
 
 @case(only="debian-3.11")
