@@ -94,6 +94,9 @@ void recorder_find_unexecuted(struct recorder *recorder);
 /** Warn of what was asked for and did not happen, as coverage.py does, of what is not known from the outside less. */
 void recorder_warn(const struct recorder *recorder);
 
+/** What @p path is recorded as (relative_files). */
+const char *recorder_relative_name(const struct recorder *recorder, const char *path);
+
 /** False if coverage.py's warning of that name is not wanted ([run] disable_warnings). */
 bool recorder_warns_of(const struct recorder *recorder, const char *warning);
 
@@ -102,3 +105,7 @@ int recorder_save(struct recorder *recorder, struct datafile *file, struct recor
 
 /** The file for one process of --parallel-mode, named as coverage.py names it: @p pid is what it takes itself for. */
 int recorder_parallel_file(struct recorder *recorder, pid_t pid, struct datafile *ret) must_check;
+
+/* For recorder_init(). */
+void recorder_look_at_file(const struct recorder *recorder, struct stat *st);
+int recorder_check_appendable(struct recorder *recorder) must_check;
