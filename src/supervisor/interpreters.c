@@ -115,6 +115,7 @@ int interpreter_get(struct recorder *r, const struct run *run, bool early, struc
 	it = calloc(1, sizeof(*it));
 	if (!it)
 		return -ENOMEM;
+	hash_key_init(&it->key);
 	it->hexversion = run->hexversion;
 	it->executable = run->executable ? strdup(run->executable) : NULL;
 	it->library = run->library ? strdup(run->library) : NULL;
@@ -216,7 +217,7 @@ static int known_file_new(struct recorder *r, struct interpreter *it, const char
 
 int interpreter_file(struct recorder *r, struct interpreter *it, const char *name, struct known_file **ret)
 {
-	uint64_t hash = hash_bytes(&r->record.key, name, strlen(name));
+	uint64_t hash = hash_bytes(&it->key, name, strlen(name));
 
 	*ret = hashmap_find(&it->files, hash, has_name, name);
 	return *ret ? 0 : known_file_new(r, it, name, hash, ret);

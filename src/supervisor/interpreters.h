@@ -18,6 +18,7 @@ struct interpreter {
 	char *executable, *library;
 	int root_fd; /* its root directory, or -1: ours */
 	struct interpreter_facts facts;
+	struct hash_key key;
 	struct hashmap files;	     /* of struct known_file */
 	struct string_list packages; /* directories of the packages of --source that it has imported */
 	size_t n_walked;	     /* of those, looked through for files that never ran */

@@ -98,16 +98,7 @@ int recorder_init(struct recorder *r, const struct options *options)
 		log_warning("--include is ignored because --source is set (include-ignored)");
 	ret = options->config.run.relative_files ? find_relative_to(r) : 0;
 	if (ret == 0)
-		ret = datafile_init(&r->file, options->data_file);
-	if (ret == 0)
-		recorder_look_at_file(r, &r->before);
-	r->last = r->before;
-	if (ret == 0)
-		ret = datafile_check_writable(&r->file);
-	if (ret < 0)
-		snprintf(r->why, sizeof(r->why), "cannot write %s: %s", options->data_file, r->file.why);
-	if (ret == 0 && options->append)
-		ret = recorder_check_appendable(r);
+		ret = recorder_open_file(r);
 	return ret;
 }
 

@@ -100,12 +100,11 @@ const char *recorder_relative_name(const struct recorder *recorder, const char *
 /** False if coverage.py's warning of that name is not wanted ([run] disable_warnings). */
 bool recorder_warns_of(const struct recorder *recorder, const char *warning);
 
+/** For recorder_init(): can the data file be written, and is it one that can be added to, if that is asked for? */
+int recorder_open_file(struct recorder *recorder) must_check;
+
 /** Write @p record to @p file, as the options want it. On failure file->why says why, and the old file is as it was. */
 int recorder_save(struct recorder *recorder, struct datafile *file, struct record *record) must_check;
 
 /** The file for one process of --parallel-mode, named as coverage.py names it: @p pid is what it takes itself for. */
 int recorder_parallel_file(struct recorder *recorder, pid_t pid, struct datafile *ret) must_check;
-
-/* For recorder_init(). */
-void recorder_look_at_file(const struct recorder *recorder, struct stat *st);
-int recorder_check_appendable(struct recorder *recorder) must_check;

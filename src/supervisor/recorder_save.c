@@ -26,7 +26,7 @@ static int read_old(const struct recorder *r, struct datafile *file, struct reco
 }
 
 /* Better to find out now than when the program has run for hours. */
-int recorder_check_appendable(struct recorder *r)
+static int check_appendable(struct recorder *r)
 {
 	_cleanup_record_ struct record old;
 	int ret;
@@ -41,7 +41,7 @@ int recorder_check_appendable(struct recorder *r)
 	return ret == -EINVAL ? -EBADMSG : ret;
 }
 
-void recorder_look_at_file(const struct recorder *r, struct stat *st)
+static void look_at_file(const struct recorder *r, struct stat *st)
 {
 	if (fstatat(r->file.dirfd, r->file.name, st, AT_SYMLINK_NOFOLLOW) < 0)
 		memset(st, 0, sizeof(*st));
@@ -61,12 +61,29 @@ static bool is_as(const struct stat *a, const struct stat *b)
 	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
+int recorder_open_file(struct recorder *r)
+{
+	const char *name = r->options->data_file;
+	int ret = datafile_init(&r->file, name);
+
+	if (ret == 0)
+		look_at_file(r, &r->before);
+	r->last = r->before;
+	if (ret == 0)
+		ret = datafile_check_writable(&r->file);
+	if (ret < 0) {
+		snprintf(r->why, sizeof(r->why), "cannot write %s: %s", name, r->file.why);
+		return ret;
+	}
+	return r->options->append ? check_appendable(r) : 0;
+}
+
 /* Each write makes a new file. With --append, a write reads what there is in any case; files of processes stand alone. */
 void recorder_resume(struct recorder *recorder)
 {
 	struct stat now;
 
-	recorder_look_at_file(recorder, &now);
+	look_at_file(recorder, &now);
 	if (recorder->options->append || recorder->options->parallel_mode || !now.st_ino ||
 	    is_as(&now, &recorder->before))
 		return;
@@ -124,7 +141,7 @@ static void tell_of_others(struct recorder *r)
 {
 	struct stat now;
 
-	recorder_look_at_file(r, &now);
+	look_at_file(r, &now);
 	if (r->other_told || !now.st_ino || is_as(&now, &r->last) ||
 	    ((r->last_fd < 0 || now.st_ino != r->last.st_ino) && datafile_is_ours(&r->file)))
 		return;
