@@ -12,32 +12,14 @@
 #include "base/log.h"
 #include "supervisor/control.h"
 #include "supervisor/keeper_message.h"
-#include "symbols/cpython.h"
+#include "supervisor/kept.h"
 
-/* Milliseconds from a program's start to the first look at its region, and to one more at most. */
+/* Milliseconds from a program's start to the first look at its region. */
 #define FIRST_LOOK 6
 #define FIRST_LOOK_AT_ANOTHER 100
-#define LOOK_PERIOD_MAX 5000
-#define LOOK_REST 10		 /* how many times as long as a look takes there is none after it */
-#define OUTLIVE_PERIOD 50	 /* milliseconds between looks at regions that nobody reports on */
-#define SAMPLED_FILES_MAX 100000 /* of one run, that are not in the record (yet) */
+#define OUTLIVE_PERIOD 50 /* milliseconds between looks at regions that nobody reports on */
 
-/* -------------------------------------------------------------------------------------------------- the keeper */
-
-struct kept {
-	struct kept *next;
-	struct run run;
-	bool is_dirty; /* a process of it has ended since it was drained */
-	struct drained drained;
-	struct record
-		sampled; /* samples of files that are not in the record yet, by the names that the run has for them */
-	int64_t look_at; /* when to drain it in advance */
-	int64_t look_wait;
-	/* --parallel-mode: */
-	struct record record;
-	struct datafile file; /* dirfd -1: not named yet */
-};
-
+/* The whole of it. */
 struct state {
 	struct recorder *recorder;
 	struct kept *runs;
@@ -58,58 +40,17 @@ struct state {
 	int64_t may_save; /* when the next write of the file is due, at the earliest; CLOCK_MONOTONIC, ms */
 };
 
-/* What the agent has to say of itself, now that its program ends. */
-static const char *complaint_of(enum agent_status status)
-{
-	switch (status) {
-	case AGENT_STATUS_NO_TOOL_ID:
-		return "is not measured: other tools hold the sys.monitoring tool ids 3 and 4";
-	case AGENT_STATUS_NO_MONITORING:
-		return "is not measured: sys.monitoring could not be used";
-	case AGENT_STATUS_NO_REGISTERS:
-		return "is not measured: this build of Python keeps its instruction pointer in memory (-O0?)";
-	case AGENT_STATUS_NO_MEMORY:
-		return "is not fully measured: it had no memory left";
-	case AGENT_STATUS_IN_USE:
-		return "is not measured: a thread of another interpreter in it does not come out of the records of an earlier attach";
-	default:
-		return NULL;
-	}
-}
-
-static void describe(struct state *s, const struct run *run, pid_t pid)
-{
-	char version[CPYTHON_VERSION_SIZE];
-	const char *command = run->command ? run->command : "?", *complaint;
-	struct region_counters c;
-
-	s->n_measured++;
-	region_read_counters(run->region_fd, &c);
-	complaint = complaint_of(c.status);
-	if (complaint)
-		log_warning("%s (pid %d) %s", command, pid, complaint);
-	log_info("pid %d: Python %s: %s", pid, cpython_version_format(run->hexversion, version), command);
-}
-
 static bool is_parallel(const struct state *s)
 {
 	return s->recorder->options->parallel_mode;
 }
 
-static struct record *record_of(struct state *s, struct kept *k)
-{
-	return is_parallel(s) ? &k->record : &s->recorder->record;
-}
-
 static void drain(struct state *s, struct kept *k)
 {
-	int r = recorder_drain(s->recorder, &k->run, record_of(s, k), &k->drained);
+	int r = kept_drain(k, s->recorder);
 
 	s->unsaved = true;
-	s->has_lines |= record_has_lines(record_of(s, k));
-	k->is_dirty = false;
-	if (r == 0)
-		r = recorder_add_samples(s->recorder, &k->run, record_of(s, k), &k->sampled);
+	s->has_lines |= record_has_lines(kept_record(k, s->recorder));
 	if (r < 0)
 		log_error("the data of pid %d is damaged or did not fit: %s", k->run.pid, strerror(-r));
 }
@@ -166,37 +107,12 @@ static void save(struct state *s)
 	s->may_save = clock_ms() + 10 * (clock_ms() - start);
 }
 
-static struct kept *kept_new(void)
-{
-	struct kept *k = calloc(1, sizeof(*k));
-
-	if (k) {
-		run_init(&k->run);
-		record_init(&k->record);
-		record_init(&k->sampled);
-		k->file.dirfd = -1;
-	}
-	return k;
-}
-
-static void kept_free(struct kept *k)
-{
-	run_deinit(&k->run);
-	record_deinit(&k->record);
-	record_deinit(&k->sampled);
-	drained_deinit(&k->drained);
-	datafile_deinit(&k->file);
-	free(k);
-}
-
 /* The last process of a run is gone, and what it left was drained. */
 static void forget(struct state *s, struct kept **at)
 {
 	struct kept *k = *at;
-	struct region_counters c;
 
-	region_read_counters(k->run.region_fd, &c);
-	s->dropped += c.dropped_files + c.dropped_lines + c.dropped_code;
+	s->dropped += kept_dropped(k);
 	if (is_parallel(s))
 		save_own_file(s, k);
 	*at = k->next;
@@ -221,8 +137,7 @@ static void add(struct state *s, const struct message *m, size_t len, int *fds)
 	}
 	k->run.root_fd = take_fd(fds[1]);
 	/* What the first one teaches of its interpreter is good for the others, which may be many, and short. */
-	k->look_wait = s->had_look ? FIRST_LOOK_AT_ANOTHER : FIRST_LOOK;
-	k->look_at = clock_ms() + k->look_wait;
+	kept_look_in(k, s->had_look ? FIRST_LOOK_AT_ANOTHER : FIRST_LOOK);
 	k->next = s->runs;
 	s->runs = k;
 	s->has_runs = true;
@@ -233,8 +148,10 @@ static void end(struct state *s, const struct message *m, bool last)
 	for (struct kept **at = &s->runs; *at; at = &(*at)->next) {
 		if ((*at)->run.id != m->id)
 			continue;
-		if (m->pid)
-			describe(s, &(*at)->run, m->pid);
+		if (m->pid) {
+			s->n_measured++;
+			kept_describe(*at, m->pid);
+		}
 		if (last) {
 			/* What is sealed need not be copied. */
 			(void)region_is_over((*at)->run.region_fd);
@@ -248,28 +165,13 @@ static void end(struct state *s, const struct message *m, bool last)
 	}
 }
 
-static int add_samples(struct record *sampled, const char *name, const unsigned char *samples, size_t n)
-{
-	struct record_file *file = NULL;
-	int r = sampled->files.count < SAMPLED_FILES_MAX ? record_file_get(sampled, name, &file) : 0;
-
-	for (size_t i = 0; file && i < n && r == 0; i++) {
-		struct keeper_sample sample;
-
-		memcpy(&sample, samples + i * sizeof(sample), sizeof(sample));
-		r = record_file_add_samples(file, sample.line, sample.count);
-		r = r == -ERANGE ? 0 : r;
-	}
-	return r;
-}
-
 static void on_samples(struct state *s, const struct message *m, size_t len)
 {
 	size_t n = m->pid > 0 ? (size_t)m->pid : 0, size = n * sizeof(struct keeper_sample);
 	_cleanup_free_ char *name = size < len ? strndup((const char *)m->run + size, len - size) : NULL;
 
 	for (struct kept *k = s->runs; k && name; k = k->next)
-		if (k->run.id == m->id && add_samples(&k->sampled, name, m->run, n) < 0)
+		if (k->run.id == m->id && kept_add_samples(k, name, m->run, n) < 0)
 			log_error("samples of pid %d are lost: out of memory", k->run.pid);
 }
 
@@ -393,15 +295,8 @@ static void reset(struct state *s, int client)
 		return control_answer(client, "a reset is under way");
 	if (s->socket < 0)
 		return control_answer(client, "its supervisor is gone");
-	for (struct kept *k = s->runs; k; k = k->next) {
-		if (region_forget_lines(k->run.region_fd) < 0)
-			log_error("the data of pid %d is damaged", k->run.pid);
-		drained_deinit(&k->drained);
-		record_deinit(&k->record);
-		record_init(&k->record);
-		record_deinit(&k->sampled);
-		record_init(&k->sampled);
-	}
+	for (struct kept *k = s->runs; k; k = k->next)
+		kept_reset(k);
 	record_deinit(&s->recorder->record);
 	record_init(&s->recorder->record);
 	s->resetter = client;
@@ -511,12 +406,11 @@ static void look_ahead(struct state *s)
 
 		if (now < k->look_at)
 			continue;
-		if (recorder_drain_early(s->recorder, &k->run, record_of(s, k), &k->drained) == 0) {
+		if (kept_drain_early(k, s->recorder) == 0) {
 			s->had_look = true;
 			prepare_file(s);
 		}
-		k->look_wait = k->look_wait * 2 < LOOK_PERIOD_MAX ? k->look_wait * 2 : LOOK_PERIOD_MAX;
-		k->look_at = clock_ms() + k->look_wait + LOOK_REST * (clock_ms() - start);
+		kept_looked(k, clock_ms() - start);
 	}
 	if (s->had_look)
 		recorder_find_unexecuted(s->recorder);
