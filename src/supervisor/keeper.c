@@ -18,13 +18,18 @@
 #define FIRST_LOOK 6
 #define FIRST_LOOK_AT_ANOTHER 100
 #define OUTLIVE_PERIOD 50 /* milliseconds between looks at regions that nobody reports on */
+/* A keeper that was killed may close its sockets only after another one has begun: how long that asks for their names. */
+#define LISTEN_PATIENCE 10000
+#define LISTEN_PERIOD 20
 
 /* The whole of it. */
 struct state {
 	struct recorder *recorder;
 	struct kept *runs;
-	int socket;	  /* -1: the supervisor is gone */
-	int listeners[2]; /* control.h: by the supervisor's pid, and by the data file; -1: none */
+	int socket; /* -1: the supervisor is gone */
+	pid_t supervisor;
+	int listeners[2];      /* control.h: by its pid, and by the data file; negative: none */
+	int64_t listens_until; /* when to give up asking for the names of those that are missing; CLOCK_MONOTONIC, ms */
 	int message_fd;
 	unsigned int n_measured;
 	uint32_t dropped;
@@ -426,7 +431,24 @@ static int64_t next_look(const struct state *s)
 	return due;
 }
 
-/* Until the file may, or must, be written. */
+/* For requests, by the names that are free. */
+static void listen_for_requests(struct state *s)
+{
+	char name[CONTROL_NAME_MAX];
+
+	control_name_of_pid(s->supervisor, name);
+	if (s->listeners[0] < 0)
+		s->listeners[0] = control_listen(name);
+	if (s->listeners[1] < 0)
+		s->listeners[1] = control_name_of_file(&s->recorder->file, name) < 0 ? -1 : control_listen(name);
+}
+
+static bool is_to_listen(const struct state *s)
+{
+	return (s->listeners[0] == -EADDRINUSE || s->listeners[1] == -EADDRINUSE) && clock_ms() < s->listens_until;
+}
+
+/* Until something is due: a write of the file, a look at a region. */
 static int time_to_wait(const struct state *s)
 {
 	int64_t due = s->unsaved ? s->may_save : INT64_MAX, now = clock_ms(), look = next_look(s);
@@ -435,6 +457,8 @@ static int time_to_wait(const struct state *s)
 		due = s->next_save;
 	if (look < due)
 		due = look;
+	if (is_to_listen(s) && now + LISTEN_PERIOD < due)
+		due = now + LISTEN_PERIOD;
 	if (due == INT64_MAX)
 		return -1;
 	return due <= now ? 0 : due - now > 1000000 ? 1000000 : (int)(due - now);
@@ -505,6 +529,8 @@ static void serve(struct state *s)
 	bool heard;
 
 	while (listen_to_all(s, time_to_wait(s), &heard)) {
+		if (is_to_listen(s))
+			listen_for_requests(s);
 		/* Nothing more to hear for now: a good moment to write. */
 		if (!heard || s->next_save)
 			save_if_due(s);
@@ -535,14 +561,13 @@ static void outlive(struct state *s)
 	}
 }
 
-static void listen_for_requests(struct state *s, pid_t supervisor)
+static void begin_to_listen(struct state *s)
 {
-	char name[CONTROL_NAME_MAX];
-
-	control_name_of_pid(supervisor, name);
-	s->listeners[0] = control_listen(name);
-	s->listeners[1] = control_name_of_file(&s->recorder->file, name) < 0 ? -1 : control_listen(name);
-	if (s->listeners[1] == -EADDRINUSE && !s->recorder->options->append && !is_parallel(s))
+	listen_for_requests(s);
+	/* Of others that write it a successor need not speak: the one before has. */
+	if (s->is_successor)
+		s->listens_until = clock_ms() + LISTEN_PATIENCE;
+	else if (s->listeners[1] == -EADDRINUSE && !s->recorder->options->append && !is_parallel(s))
 		log_warning("another pycov-trace writes %s as well: the last one to end wins", s->recorder->file.path);
 }
 
@@ -552,6 +577,8 @@ void keeper_run(int socket, pid_t supervisor, struct recorder *recorder, int mes
 			  .socket = socket,
 			  .message_fd = message_fd,
 			  .is_successor = is_successor,
+			  .supervisor = supervisor,
+			  .listeners = {-1, -1},
 			  .start = clock_ms()};
 
 	if (is_successor) {
@@ -560,7 +587,7 @@ void keeper_run(int socket, pid_t supervisor, struct recorder *recorder, int mes
 		while (!s.is_told && handle_message(&s))
 			;
 	}
-	listen_for_requests(&s, supervisor);
+	begin_to_listen(&s);
 	if (recorder->options->save_every)
 		s.next_save = clock_ms() + recorder->options->save_every;
 	serve(&s);

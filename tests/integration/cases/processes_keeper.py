@@ -1,7 +1,9 @@
 """Our own processes are told to go, or killed: the programs do not notice, and their data is written."""
 
+import ctypes
 import os
 import signal
+import socket
 
 import harness
 from harness import FULL, case, marks_of, read_data
@@ -136,6 +138,51 @@ def keeper_killed(t):
         expect_stage(t, t.expect_data(run).get(PATH, set()), marked("early", "later", "last"), set(), f"with {options}")
         expect_exact(t, run, talk.script)
         forget(t)
+
+
+def hold_listeners(pid):
+    """Copies of the sockets that it listens on: what it would have closed last when it was killed."""
+    SYS_pidfd_getfd = 438
+    libc = ctypes.CDLL(None, use_errno=True)
+    process = os.pidfd_open(pid)
+    held = []
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        if os.readlink(f"/proc/{pid}/fd/{fd}").startswith("socket:"):
+            copy = socket.socket(fileno=libc.syscall(SYS_pidfd_getfd, process, int(fd), 0))
+            if copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                held.append(copy)
+            else:
+                copy.close()
+    os.close(process)
+    return held
+
+
+def is_in_poll(pid):
+    SYS_poll = "7"
+    with open(f"/proc/{pid}/syscall") as f:
+        return f.read().split()[0] == SYS_poll
+
+
+@row(only=TWO)
+def keeper_killed_that_listens_on(t):
+    """The next one begins before the sockets of the one that was killed are closed: it answers when they are."""
+    talk = begin(t)
+    tracer = talk.tracer
+    keeper, = wait_for(t, "a keeper", lambda: keepers_beside(tracer))
+    held = hold_listeners(keeper)
+    t.expect_equal(len(held), 2, "sockets that it listens on")
+    os.kill(keeper, signal.SIGKILL)
+    wait_for(t, "its end", lambda: gone(keeper))
+    successor, = wait_for(t, "another", lambda: keepers_beside(tracer))
+    wait_for(t, "that it waits", lambda: is_in_poll(successor))
+    for copy in held:
+        copy.close()
+    wait_for(t, "that it answers", lambda: is_saved(t))
+    go_on(t, talk)
+    talk.say("last")
+    run = talk.end()
+    t.expect_equal((run.status, run.out, run.err.count(b"\n"), run.err.count(b"another one goes on\n")), (7, b"", 1, 1),
+                   f"end: {run.err}")
 
 
 @row(only=TWO)
