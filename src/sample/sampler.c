@@ -245,9 +245,17 @@ static int read_stopped(struct sampler *s, struct target *t, struct target_threa
 	return r < 0 || !s->options.native ? r : native_stack_read(t, thread, s->profile, s->ids, &s->n_ids);
 }
 
-static int read_thread(struct sampler *s, struct target *t, struct target_thread *thread)
+/* One that sleeps meanwhile stands as still as one that is stopped, and is not even woken. */
+static bool read_asleep(struct target *t, struct target_thread *thread)
+{
+	return target_read_stopped(t, thread) == 0 && thread_watch_sleeps_on(&thread->watch);
+}
+
+static int read_thread(struct sampler *s, struct target *t, struct target_thread *thread, enum thread_state state)
 {
 	s->n_ids = 0;
+	if (s->options.blocking && !s->options.native && state == THREAD_WAITS && read_asleep(t, thread))
+		return 0;
 	if ((s->options.blocking || s->options.native) && thread->watch.tid)
 		return read_stopped(s, t, thread);
 	return target_read_stack(t, thread);
@@ -289,7 +297,7 @@ static int sample_thread(struct sampler *s, struct target *t, struct target_thre
 		state = thread_watch_look(&thread->watch, &futex);
 	if (state == THREAD_GONE || (state == THREAD_WAITS && !s->options.idle))
 		return 0;
-	r = read_thread(s, t, thread);
+	r = read_thread(s, t, thread, state);
 	if (r == 0 && s->options.async)
 		r = async_stack(t, thread, now, &stack);
 	if (r == 0) {

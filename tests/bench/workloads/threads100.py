@@ -1,9 +1,9 @@
-"""A hundred threads, of which RUNNING compute and the others wait, until the end of the standard input or SECONDS."""
+"""A hundred threads, of which RUNNING compute and the others wait, for SECONDS after it has said that it is ready."""
 import sys
 import threading
 import time
 
-RUNNING, END = int(sys.argv[1]), time.monotonic() + float(sys.argv[2])
+RUNNING, SECONDS = int(sys.argv[1]), float(sys.argv[2])
 
 
 def wait(depth, event):
@@ -13,14 +13,16 @@ def wait(depth, event):
 def compute(depth):
     if depth:
         return compute(depth - 1)
-    while time.monotonic() < END:
+    begin.wait()
+    while True:
         sum(range(1000))
-    return None
 
 
-event = threading.Event()
+begin, forever = threading.Event(), threading.Event()
 for i in range(100):
-    args = (compute, (8,)) if i < RUNNING else (wait, (6, event))
-    threading.Thread(target=args[0], args=args[1] if args[0] is compute else (6, event), daemon=True).start()
+    thread = threading.Thread(target=compute, args=(8,)) if i < RUNNING else threading.Thread(target=wait, args=(6, forever))
+    thread.daemon = True
+    thread.start()
 print("ready", flush=True)
-time.sleep(max(0, END - time.monotonic()))
+begin.set()
+time.sleep(SECONDS)

@@ -161,6 +161,28 @@ def a_thread_that_sleeps_on_and_computes_in_c(t):
     wait_for(t, "C code that runs", lambda: "scans" in functions_of_a_sleeper(t, next(seconds), how=["compiled"]))
 
 
+def times_woken(pid):
+    """How often all its threads have come to a CPU."""
+    return sum(int(path.read_text().split()[2]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat"))
+
+
+@few
+def threads_that_sleep_are_left_asleep(t):
+    """Who sleeps while it is read need not be stopped for that, but for the first time."""
+    target = talk(t, "sleeper.py")
+    before = times_woken(target.pid)
+    seconds = iter(0.5 * 2 ** n for n in range(100))
+
+    def counted():
+        found, _ = sample(t, "--idle", "--blocking", "-p", target.pid, "-r", "500", "-d", str(next(seconds)), leave=True)
+        return sum(n for _, n in found) > 2000
+
+    wait_for(t, "many samples", counted)
+    woken = times_woken(target.pid) - before
+    t.expect(woken < 1000, "how often they were woken", woken)
+    end(target)
+
+
 @case(only="debian-3.11")
 def the_command_is_not_changed(t):
     echo = "import sys; sys.stdout.write(sys.stdin.read()[::-1]); sys.exit(int(sys.argv[1]))"
