@@ -204,10 +204,10 @@ int threads_each(pid_t pid, int (*f)(pid_t tid, void *arg), void *arg)
 	return r;
 }
 
-bool thread_is_first(pid_t tid)
+bool thread_is_of(pid_t tid, pid_t pid)
 {
 	/* Whether we may is asked after who it is. */
-	return syscall(SYS_tgkill, tid, tid, 0) == 0 || errno == EPERM;
+	return syscall(SYS_tgkill, pid, tid, 0) == 0 || errno == EPERM;
 }
 
 pid_t thread_inner_tid(pid_t pid, pid_t tid)

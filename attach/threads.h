@@ -60,8 +60,8 @@ void thread_name(pid_t pid, pid_t tid, char name[THREAD_NAME_SIZE]);
 /** Call @p f with each thread until it returns non-zero, which is returned. -ESRCH. */
 int threads_each(pid_t pid, int (*f)(pid_t tid, void *arg), void *arg) must_check;
 
-/** Is @p tid, which is there, the first thread of a process? Costs less than a look into /proc. */
-bool thread_is_first(pid_t tid);
+/** Is @p tid, which is there, a thread of process @p pid? Costs much less than a look into /proc. */
+bool thread_is_of(pid_t tid, pid_t pid);
 
 /** The number that thread @p tid has in the innermost pid namespace that it is in; 0 if it is gone. */
 pid_t thread_inner_tid(pid_t pid, pid_t tid);

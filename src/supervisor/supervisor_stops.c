@@ -32,21 +32,30 @@ static struct thread *adopt(struct supervisor *s, pid_t tid)
 	return t;
 }
 
-static void on_fork(struct supervisor *s, struct thread *parent, bool is_vfork)
+/* The process of @tid, which a thread of @parent has made, while both of them wait for us; 0 if it is gone. */
+static pid_t process_of(pid_t tid, pid_t parent)
 {
 	struct procfs_status status;
+
+	if (thread_is_of(tid, parent))
+		return parent;
+	if (thread_is_of(tid, tid))
+		return tid;
+	return procfs_status(tid, &status) < 0 ? 0 : status.tgid;
+}
+
+static void on_fork(struct supervisor *s, struct thread *parent, bool is_vfork)
+{
 	struct thread *child;
 	unsigned long tid;
 
 	if (tracee_event_message(parent->tid, &tid) < 0)
 		return;
 	child = processes_find(&s->processes, (pid_t)tid);
-	if (!child && thread_is_first((pid_t)tid))
-		child = processes_add(&s->processes, (pid_t)tid, (pid_t)tid);
 	if (!child) {
-		if (procfs_status((pid_t)tid, &status) < 0)
-			return;
-		child = processes_add(&s->processes, (pid_t)tid, status.tgid);
+		pid_t pid = process_of((pid_t)tid, parent->process->pid);
+
+		child = pid ? processes_add(&s->processes, (pid_t)tid, pid) : NULL;
 	}
 	if (!child || child->process == parent->process)
 		return;
