@@ -18,10 +18,28 @@
 	const matched = document.getElementById("matched");
 	const details = document.getElementById("details");
 	const reset = document.getElementById("reset");
+	const character = measure();
 	let zoomed = root;
 
 	function label(frame) {
 		return frame.title.split("\n", 1)[0];
+	}
+
+	/* All characters of a font with one width; of another one the frame cuts what is too much. */
+	function measure() {
+		const text = document.createElementNS("http://www.w3.org/2000/svg", "text");
+
+		text.textContent = "0".repeat(100);
+		svg.appendChild(text);
+		const width = text.getComputedTextLength() / 100;
+		text.remove();
+		return width || 7;
+	}
+
+	function shortened(name, pixels) {
+		const room = Math.floor((pixels - 6) / character);
+
+		return name.length > room ? Array.from(name).slice(0, room - 1).join("") + "\u2026" : name;
 	}
 
 	/* A name is made when there is room for it: most frames of a large graph are never wide enough. */
@@ -35,9 +53,9 @@
 			frame.text = document.createElementNS("http://www.w3.org/2000/svg", "text");
 			frame.text.setAttribute("x", "3");
 			frame.text.setAttribute("y", "13");
-			frame.text.textContent = label(frame);
 			frame.element.appendChild(frame.text);
 		}
+		frame.text.textContent = shortened(label(frame), pixels);
 		frame.text.style.display = "";
 	}
 
