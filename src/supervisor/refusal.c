@@ -117,8 +117,9 @@ static bool is_traced(struct question *q)
 		return false;
 	say_why(q->ret, REFUSAL_TRACED, "process %d (%s) is traced already, by %d (%s)", q->pid, q->theirs.name,
 		q->theirs.tracer, procfs_status(q->theirs.tracer, &tracer) == 0 ? tracer.name : "?");
-	return advise(q->ret,
-		      "end the other tracer first; a process can have only one. Sampling needs none, but for --blocking and --native");
+	return advise(
+		q->ret,
+		"end the other tracer first; a process can have only one. Sampling needs none, but for --blocking and --native");
 }
 
 /* ------------------------------------------------------------------------------- why the kernel says no */
