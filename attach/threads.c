@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,6 +177,34 @@ enum thread_state thread_where(pid_t tid, raddr *pc)
 	word = strrchr(text, ' ');
 	*pc = word ? strtoull(word, NULL, 16) : 0;
 	return text[0] == 'r' ? THREAD_RUNS : THREAD_WAITS;
+}
+
+/* Numbers of fields in proc(5), /proc/PID/stat. */
+#define STAT_STATE 3
+#define STAT_PROCESSOR 39
+#define STAT_POLICY 41
+
+int thread_cpu(pid_t tid, int *cpu)
+{
+	_cleanup_close_ int fd = open_task(tid, tid, "stat");
+	char text[1024], *at;
+	long policy = 0;
+	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+
+	if (n <= 0)
+		return -ESRCH;
+	text[n] = 0;
+	at = strrchr(text, ')');
+	*cpu = -1;
+	for (int field = STAT_STATE; at && (at = strchr(at, ' ')) && field <= STAT_POLICY; field++, at++) {
+		if (field == STAT_PROCESSOR)
+			*cpu = (int)strtol(at, NULL, 10);
+		if (field == STAT_POLICY)
+			policy = strtol(at, NULL, 10);
+	}
+	if (*cpu < 0)
+		return -ESRCH;
+	return policy == SCHED_FIFO || policy == SCHED_RR || policy == SCHED_DEADLINE ? -EBUSY : 0;
 }
 
 void thread_name(pid_t pid, pid_t tid, char name[THREAD_NAME_SIZE])

@@ -53,6 +53,12 @@ bool process_cpu(pid_t pid, uint64_t *ret_ns);
  */
 enum thread_state thread_where(pid_t tid, raddr *pc);
 
+/**
+ * The CPU that thread @p tid is on, or was last. -EBUSY: it runs at a real-time policy (sched(7)), and lets no other
+ * thread onto it. -ESRCH.
+ */
+int thread_cpu(pid_t tid, int *cpu) must_check;
+
 #define THREAD_NAME_SIZE 16
 /** Its name (prctl(2), PR_SET_NAME); "" if it is gone. */
 void thread_name(pid_t pid, pid_t tid, char name[THREAD_NAME_SIZE]);

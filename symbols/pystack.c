@@ -331,13 +331,21 @@ static void mark_entry(struct pystack *stack, uint64_t loop)
 		stack->frames[stack->n - 1].is_entry = true;
 }
 
-int pystack_walk_from(struct pystack *stack, const struct pyruntime *python, struct pycodes *codes,
-		      struct mem_windows *w, uint64_t frame)
+/** A frame that nothing called. */
+static bool is_outermost(const struct layout *l, const struct raw_frame *raw)
+{
+	return l->frames == LAYOUT_FRAMES_OBJECTS || raw->is_entry || is_foreign(l, raw);
+}
+
+/** Follow a chain from @frame on; @last: its last frame. */
+static int walk_chain(struct pystack *stack, const struct pyruntime *python, struct pycodes *codes,
+		      struct mem_windows *w, uint64_t frame, struct raw_frame *last)
 {
 	uint64_t turtle = frame, lap = 1, steps = 0;
 	struct raw_frame raw;
 	int r;
 
+	memset(last, 0, sizeof(*last));
 	stack->n = 0;
 	stack->is_cut = false;
 	while (frame) {
@@ -360,9 +368,18 @@ int pystack_walk_from(struct pystack *stack, const struct pyruntime *python, str
 		frame = raw.previous;
 		if (frame && frame == turtle)
 			return -EAGAIN;
+		*last = raw;
 	}
 	mark_entry(stack, 0);
 	return 0;
+}
+
+int pystack_walk_from(struct pystack *stack, const struct pyruntime *python, struct pycodes *codes,
+		      struct mem_windows *w, uint64_t frame)
+{
+	struct raw_frame last;
+
+	return walk_chain(stack, python, codes, w, frame, &last);
 }
 
 static int find_frame(const struct layout *l, struct mem_windows *w, uint64_t tstate, uint64_t *ret)
@@ -405,10 +422,17 @@ static int get_generation(const struct layout *l, struct mem_windows *w, uint64_
 int pystack_walk(struct pystack *stack, const struct pyruntime *python, struct pycodes *codes, struct mem_windows *w,
 		 const struct pythread *thread)
 {
+	const struct layout *l = python->layout;
+	struct raw_frame last;
 	uint64_t frame;
-	int r = find_frame(python->layout, w, thread->tstate, &frame);
+	int r = find_frame(l, w, thread->tstate, &frame);
 
-	return r < 0 ? r : pystack_walk_from(stack, python, codes, w, frame);
+	if (r == 0)
+		r = walk_chain(stack, python, codes, w, frame, &last);
+	/* A generator that yields may lose its caller a moment before it is the current frame no more. */
+	if (r == 0 && frame && !stack->is_cut && !is_outermost(l, &last))
+		r = -EAGAIN;
+	return r;
 }
 
 int pystack_confirm(const struct pyruntime *python, struct pycodes *codes, struct mem_windows *w,

@@ -561,6 +561,7 @@ int dump(pid_t pid, const struct dump_options *options, struct refusal *refusal)
 	_cleanup_(runtimes_deinit) struct runtimes runtimes;
 	_cleanup_target_ struct target *target = NULL;
 	_cleanup_(dump_deinit) struct dump d = {.options = options};
+	struct beside beside = {0};
 	int r;
 
 	runtimes_init(&runtimes);
@@ -568,6 +569,7 @@ int dump(pid_t pid, const struct dump_options *options, struct refusal *refusal)
 	if (r < 0)
 		return r;
 	d.target = target;
+	target->beside = &beside;
 	r = dump_threads(&d);
 	if (r < 0 && !refusal_find(pid, REFUSAL_READ, refusal))
 		refusal_python(pid, r == -ENOENT ? "no interpreter is left in it" : "its memory makes no sense",

@@ -103,6 +103,7 @@ static int run(struct sampler *s, const struct sample_options *o)
 
 		r = sampler_run(s, until < end ? until : end, &stopped);
 	}
+	sampler_rest(s);
 	return r < 0 ? r : 0;
 }
 
@@ -127,7 +128,8 @@ static int finish(struct sampler *s, const struct sample_options *o, struct reco
 	if (r == 0 && o->record)
 		r = sample_data_write(recorder, s);
 	if (r == 0 && summary_is_torn(s->profile))
-		log_warning("what remains may not be typical: --blocking drops none, and stops a thread for each");
+		log_warning(
+			"what remains may not be typical: --blocking drops hardly any, and stops a thread for each");
 	return r;
 }
 

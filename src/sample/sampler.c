@@ -20,6 +20,9 @@
 #define RUNS_MAX 64
 #define SHORTEST_SLEEP_NS UINT64_C(30000)
 #define WITHOUT_ANY_NS UINT64_C(1000000) /* between looks, while there is nothing to sample */
+#define STOP_TRIES 6
+#define STOP_MOMENT_NS 20000
+#define RATE_BESIDE_MAX 2000 /* so often at most the target may lose its CPU to us */
 #define LATE_NS                                                                                                        \
 	UINT64_C(2000000) /* how much later than asked for it may end: to wake up once more costs as much as a sample */
 
@@ -43,6 +46,7 @@ int sampler_init(struct sampler *s, const struct sampler_options *options, struc
 
 void sampler_deinit(struct sampler *s)
 {
+	sampler_rest(s);
 	for (size_t i = 0; i < s->n_targets; i++)
 		target_free(s->targets[i]);
 	for (size_t i = 0; i < s->n_runs; i++)
@@ -102,6 +106,7 @@ static int add_target(struct sampler *s, struct target *t)
 		s->targets = targets;
 		s->targets_room = room;
 	}
+	t->beside = s->options.rate <= RATE_BESIDE_MAX ? &s->beside : NULL;
 	s->targets[s->n_targets++] = t;
 	if (!s->was_python)
 		s->cwd = procfs_cwd(t->pid);
@@ -235,7 +240,7 @@ static int add_sample(struct sampler *s, struct target *t, struct target_thread 
 			       s->n_ids);
 }
 
-static int read_stopped(struct sampler *s, struct target *t, struct target_thread *thread)
+static int read_stopped_once(struct sampler *s, struct target *t, struct target_thread *thread)
 {
 	_cleanup_thread_stop_ struct thread_stop stop = {0};
 	int r = thread_stop_begin(&stop, thread->watch.tid, thread->watch.tid == s->child);
@@ -249,6 +254,20 @@ static int read_stopped(struct sampler *s, struct target *t, struct target_threa
 static bool read_asleep(struct target *t, struct target_thread *thread)
 {
 	return target_read_stopped(t, thread) == 0 && thread_watch_sleeps_on(&thread->watch);
+}
+
+/* Where it stands it may be making or leaving a frame: then it is let go on, for longer each time. */
+static int read_stopped(struct sampler *s, struct target *t, struct target_thread *thread)
+{
+	struct timespec moment = {.tv_nsec = STOP_MOMENT_NS};
+	int r = read_stopped_once(s, t, thread);
+
+	for (int i = 1; i < STOP_TRIES && r == -EAGAIN; i++, moment.tv_nsec *= 4) {
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
+		s->n_ids = 0;
+		r = read_stopped_once(s, t, thread);
+	}
+	return r;
 }
 
 static int read_thread(struct sampler *s, struct target *t, struct target_thread *thread, enum thread_state state)
@@ -407,6 +426,7 @@ static int look(struct sampler *s, uint64_t *now)
 {
 	int r = look_around(s, *now);
 
+	beside_look(&s->beside, *now);
 	if (r == 0 && is_over(s))
 		return 1;
 	if (r == 0 && s->n_targets)
@@ -444,6 +464,11 @@ int sampler_run(struct sampler *s, uint64_t until_ns, const volatile int *stop)
 	}
 	s->left_ns = now;
 	return r;
+}
+
+void sampler_rest(struct sampler *s)
+{
+	beside_leave(&s->beside);
 }
 
 int sampler_describe(const struct sampler *s, const char *what)

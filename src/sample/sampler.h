@@ -2,7 +2,8 @@
  * The sampler: at each tick it reads the stacks of the threads of a process and of those below it, and adds them to a
  * profile. Nothing is written into the processes.
  *
- * A stack that may be of two moments is read again, and after some tries dropped and counted.
+ * A stack that may be of two moments is read again, after some tries on the CPU of its thread (see beside.h), and after
+ * more of them dropped and counted.
  */
 #pragma once
 
@@ -33,6 +34,7 @@ struct sampler {
 	struct profile *profile; /* the caller's; NULL: none, with options.on_sample */
 	struct runtimes runtimes;
 	struct descendants descendants;
+	struct beside beside;
 	struct target **targets;
 	size_t n_targets, targets_room;
 	uint32_t *ids; /* n_ids, of the frames of a stack */
@@ -69,9 +71,10 @@ void sampler_drop(struct sampler *s, pid_t pid);
 
 /**
  * Sample until @p until_ns (CLOCK_MONOTONIC) or until *@p stop: 0. 1: the root has ended. -ENOMEM. May be called again
- * to go on.
+ * to go on; sampler_rest() says that this will not be soon.
  */
 int sampler_run(struct sampler *s, uint64_t until_ns, const volatile int *stop) must_check;
+void sampler_rest(struct sampler *s);
 
 /** Fill in what the profile's info has of the run. */
 int sampler_describe(const struct sampler *s, const char *what) must_check;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "attach/procfs.h"
 #include "base/clock.h"
@@ -10,6 +11,8 @@
 #define LIST_TRIES 5
 #define STACK_TRIES 100
 #define STACK_TRIES_MIN 20 /* however long they take */
+#define STACK_TRIES_AWAY 3 /* before we go where it runs, if we may */
+#define MOMENT_NS 20000
 #define STACK_TRIES_NS INT64_C(2000000)
 #define NAME_TTL_NS UINT64_C(1000000000)
 
@@ -308,6 +311,20 @@ int target_read_stopped(struct target *t, struct target_thread *thread)
 }
 
 /*
+ * What moves while it is read keeps still if we take its CPU meanwhile. If we had that already, the thread was caught
+ * while it makes or leaves a frame, and has to be let go on.
+ */
+static void come_closer(struct target *t, const struct target_thread *thread, int tries)
+{
+	const struct timespec moment = {.tv_nsec = MOMENT_NS};
+
+	if (!t->beside || !thread->watch.tid || tries % STACK_TRIES_AWAY != 0)
+		return;
+	if (beside_join(t->beside, thread->watch.tid, (uint64_t)clock_ns()) == BESIDE_WAS_THERE)
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
+}
+
+/*
  * Looks that see the same: the first one saw one moment. Two may be deceived alike, in a loop that comes round meanwhile:
  * one in a thousand was, of a program that does nothing but make short calls. The memory for all three is read by one
  * call, in their order; the other two are read anew if the first had to look elsewhere.
@@ -327,6 +344,7 @@ int target_read_stack(struct target *t, struct target_thread *thread)
 			r = check(t, thread, thread->windows.misses > 0);
 		if (r != -EAGAIN)
 			break;
+		come_closer(t, thread, i + 1);
 	}
 	if (r < 0)
 		return r;

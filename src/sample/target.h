@@ -5,6 +5,7 @@
 
 #include "attach/native.h"
 #include "attach/threads.h"
+#include "sample/beside.h"
 #include "sample/runtime.h"
 #include "symbols/pystack.h"
 
@@ -32,6 +33,7 @@ struct target {
 	struct pythreads list;
 	struct target_thread **threads; /* n_threads, in the order of `list` */
 	size_t n_threads, room;
+	struct beside *beside;	    /* NULL: threads are read from wherever we run */
 	struct target_thread *last; /* the one that was read last; NULL: it is gone */
 	size_t n_read;		    /* since they were listed */
 	bool is_ahead;		    /* its stack was read along with the list */
