@@ -9,14 +9,13 @@
 #include "attach/procfs.h"
 
 /* The address of r_debug, which the loader has left in the program's dynamic section (DT_DEBUG). */
-static int find_r_debug(const struct program *p, const struct remote *r, const struct image *exe, raddr *ret)
+static int find_r_debug(const struct remote *r, const struct image *exe, raddr *ret)
 {
 	struct procfs_auxv aux;
 	uint64_t dyn[2];
 	raddr at;
 	int e = procfs_auxv(r->tid, &aux);
 
-	(void)p;
 	if (e < 0)
 		return e;
 	if (!exe || !exe->elf || !exe->elf->is_dynamic)
@@ -40,10 +39,9 @@ struct r_debug_head {
 	int32_t state, pad2;
 };
 
-static int read_r_debug(struct program *p, const struct remote *r, struct images *images, raddr *at,
-			struct r_debug_head *ret)
+static int read_r_debug(const struct remote *r, struct images *images, raddr *at, struct r_debug_head *ret)
 {
-	int e = find_r_debug(p, r, program_exe_image(r->tid, images), at);
+	int e = find_r_debug(r, program_exe_image(r->tid, images), at);
 
 	return e < 0 ? e : remote_read(r, *at, ret, sizeof(*ret));
 }
@@ -53,7 +51,7 @@ int program_ask_for_loader_page(struct program *p, const struct remote *r, struc
 	struct r_debug_head head;
 	struct agent_call call;
 	raddr at;
-	int ret = read_r_debug(p, r, images, &at, &head);
+	int ret = read_r_debug(r, images, &at, &head);
 
 	if (ret < 0)
 		return ret;
@@ -80,7 +78,7 @@ int program_watch_loader(struct program *p, const struct remote *r, struct image
 	if (result < 0 && result > -4096)
 		return (int)result;
 	page.addr = (raddr)result;
-	ret = read_r_debug(p, r, images, &at, &head);
+	ret = read_r_debug(r, images, &at, &head);
 	if (ret < 0)
 		return ret;
 	state = at + offsetof(struct r_debug_head, state);
