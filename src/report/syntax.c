@@ -2,9 +2,8 @@
 
 #include <string.h>
 
+#include "report/expressions.h"
 #include "report/tokens.h"
-
-#define CONSTANT_DEPTH_MAX 100
 
 /* A suite that is being read. */
 struct block {
@@ -21,11 +20,6 @@ struct parser {
 	bool opens; /* the logical line before ended in a colon: here a suite begins */
 	uint32_t room_statements, room_logical, room_decorators;
 	uint32_t pending_decorators; /* the first of those that wait for their function or class */
-};
-
-/* A range of tokens. */
-struct span {
-	const struct token *from, *to;
 };
 
 void syntax_deinit(struct syntax *syntax)
@@ -83,188 +77,6 @@ static int add_statement(struct parser *p, const struct statement *statement, ui
 	return 0;
 }
 
-static bool is_op(const struct span *span, char op)
-{
-	return span->from < span->to && token_is_op(span->from, op);
-}
-
-static bool is_word(const struct parser *p, const struct span *span, const char *word)
-{
-	return span->from < span->to && token_is(&p->tokens, span->from, word);
-}
-
-static bool is_any_word(const struct parser *p, const struct span *span, const char *const *words)
-{
-	for (; *words; words++)
-		if (is_word(p, span, *words))
-			return true;
-	return false;
-}
-
-/* Constant tests: `while True`, `if 0`, `if not (False or 0)`. */
-
-struct constant {
-	const struct parser *p;
-	struct span span;
-	unsigned int depth;
-};
-
-static bool constant_or(struct constant *c, bool *value);
-
-static bool constant_number(const struct constant *c, bool *value)
-{
-	const char *text = c->p->tokens.source->text + c->span.from->start;
-	bool hex = text[0] == '0' && (text[1] | 0x20) == 'x';
-
-	*value = false;
-	for (uint32_t i = hex ? 2 : 0; i < c->span.from->length; i++) {
-		if (!hex && (text[i] | 0x20) == 'e')
-			break;
-		*value |= (text[i] >= '1' && text[i] <= '9') || (hex && text[i] != '0' && text[i] != '_');
-	}
-	return true;
-}
-
-static bool constant_strings(struct constant *c, bool *value)
-{
-	*value = false;
-	for (; c->span.from < c->span.to && c->span.from->kind == TOKEN_STRING; c->span.from++) {
-		const char *text = c->p->tokens.source->text + c->span.from->start;
-
-		for (; *text != '"' && *text != '\''; text++)
-			if (strchr("fFtT", *text))
-				return false;
-		*value |= !c->span.from->empty;
-	}
-	return true;
-}
-
-static bool constant_atom(struct constant *c, bool *value)
-{
-	static const char *const truths[] = {"True", "__debug__", NULL}, *const lies[] = {"False", "None", NULL};
-
-	if (is_op(&c->span, '(')) {
-		c->span.from++;
-		if (!constant_or(c, value) || !is_op(&c->span, ')'))
-			return false;
-	} else if (is_any_word(c->p, &c->span, truths) || is_op(&c->span, OP_ELLIPSIS)) {
-		*value = true;
-	} else if (is_any_word(c->p, &c->span, lies)) {
-		*value = false;
-	} else if (c->span.from < c->span.to && c->span.from->kind == TOKEN_NUMBER) {
-		constant_number(c, value);
-	} else if (c->span.from < c->span.to && c->span.from->kind == TOKEN_STRING) {
-		return constant_strings(c, value);
-	} else {
-		return false;
-	}
-	c->span.from++;
-	return true;
-}
-
-static bool constant_not(struct constant *c, bool *value)
-{
-	bool negative = false;
-
-	while (is_word(c->p, &c->span, "not")) {
-		negative = !negative;
-		c->span.from++;
-	}
-	if (!constant_atom(c, value))
-		return false;
-	*value ^= negative;
-	return true;
-}
-
-static bool constant_and(struct constant *c, bool *value)
-{
-	bool other;
-
-	if (!constant_not(c, value))
-		return false;
-	while (is_word(c->p, &c->span, "and")) {
-		c->span.from++;
-		if (!constant_not(c, &other))
-			return false;
-		*value &= other;
-	}
-	return true;
-}
-
-static bool constant_or(struct constant *c, bool *value)
-{
-	bool other;
-
-	if (++c->depth > CONSTANT_DEPTH_MAX || !constant_and(c, value))
-		return false;
-	while (is_word(c->p, &c->span, "or")) {
-		c->span.from++;
-		if (!constant_and(c, &other))
-			return false;
-		*value |= other;
-	}
-	c->depth--;
-	return true;
-}
-
-static bool constant_test(const struct parser *p, struct span span, bool *value)
-{
-	struct constant c = {.p = p, .span = span};
-
-	return constant_or(&c, value) && c.span.from == c.span.to;
-}
-
-/* The patterns of `case`. */
-
-/* The last token @op or word @word that is in no more brackets than the first token; NULL: none. */
-static const struct token *find_last(const struct parser *p, struct span span, char op, const char *word)
-{
-	const struct token *found = NULL;
-
-	for (const struct token *t = span.from; t < span.to; t++)
-		if (t->depth == span.from->depth && (word ? token_is(&p->tokens, t, word) : token_is_op(t, op)))
-			found = t;
-	return found;
-}
-
-static void strip_parentheses(struct span *span)
-{
-	while (span->to - span->from > 2 && is_op(span, '(') && token_is_op(span->to - 1, ')')) {
-		const struct token *t = span->from + 1;
-
-		while (t < span->to && !(token_is_op(t, ')') && t->depth == span->from->depth))
-			t++;
-		if (t != span->to - 1)
-			return;
-		span->from++;
-		span->to--;
-	}
-}
-
-/* `_`, a bare name, `... | _`, `_ as name`. */
-static bool is_irrefutable(const struct parser *p, struct span span)
-{
-	static const char *const constants[] = {"None", "True", "False", NULL};
-	const struct token *at;
-
-	strip_parentheses(&span);
-	if (span.from == span.to || find_last(p, span, ',', NULL))
-		return false;
-	while (!find_last(p, span, 0, "as") && (at = find_last(p, span, '|', NULL))) {
-		span.from = at + 1;
-		strip_parentheses(&span);
-		if (span.from == span.to)
-			return false;
-	}
-	while ((at = find_last(p, span, 0, "as"))) {
-		span.to = at;
-		strip_parentheses(&span);
-		if (span.from == span.to)
-			return false;
-	}
-	return span.to - span.from == 1 && span.from->kind == TOKEN_NAME && !is_any_word(p, &span, constants);
-}
-
 static void read_pattern(const struct parser *p, struct span span, struct statement *statement)
 {
 	const struct token *guard = NULL;
@@ -277,40 +89,22 @@ static void read_pattern(const struct parser *p, struct span span, struct statem
 	if (span.from == span.to)
 		return;
 	statement->pattern_end = span.to[-1].end_line;
-	statement->irrefutable = !guard && is_irrefutable(p, span);
+	statement->irrefutable = !guard && pattern_is_irrefutable(&p->tokens, span);
 }
 
 /* Simple statements. */
-
-/* "(" and ")" around nothing but strings. */
-static bool is_strings(struct span span, bool *plain)
-{
-	bool any = false;
-
-	*plain = true;
-	while (is_op(&span, '(') && span.to - span.from > 1 && token_is_op(span.to - 1, ')')) {
-		span.from++;
-		span.to--;
-	}
-	for (; span.from < span.to; span.from++) {
-		if (span.from->kind != TOKEN_STRING)
-			return false;
-		*plain &= span.from->plain;
-		any = true;
-	}
-	return any;
-}
 
 static enum statement_kind kind_of_expression(const struct parser *p, struct span span)
 {
 	bool plain, value;
 
-	if (is_strings(span, &plain) && plain)
+	if (expression_is_strings(span, &plain) && plain)
 		return STATEMENT_STRING;
-	if (span.to - span.from == 1 && constant_test(p, span, &value) && !token_is(&p->tokens, span.from, "__debug__"))
+	if (span.to - span.from == 1 && expression_is_constant(&p->tokens, span, &value) &&
+	    !token_is(&p->tokens, span.from, "__debug__"))
 		return STATEMENT_CONSTANT;
 	if (span.to - span.from > 2 && span.from->kind == TOKEN_NAME && token_is_op(span.from + 1, ':') &&
-	    !find_last(p, span, '=', NULL))
+	    !span_find_last(&p->tokens, span, '=', NULL))
 		return STATEMENT_ANNOTATION;
 	return STATEMENT_SIMPLE;
 }
@@ -326,7 +120,7 @@ static enum statement_kind kind_of_simple(const struct parser *p, struct span sp
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		if (is_word(p, &span, words[i].word))
+		if (span_is_word(&p->tokens, &span, words[i].word))
 			return words[i].kind;
 	return kind_of_expression(p, span);
 }
@@ -405,17 +199,17 @@ static const struct header_row *find_header(const struct parser *p, struct span 
 				       case_ = {"case", STATEMENT_CASE, 1u << STATEMENT_MATCH};
 	const struct block *block = &p->blocks[p->n_blocks - 1];
 
-	if (is_word(p, &span, "async"))
+	if (span_is_word(&p->tokens, &span, "async"))
 		span.from++;
 	if (span.from == span.to || span.from->kind != TOKEN_NAME)
 		return NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(headers); i++)
-		if (is_word(p, &span, headers[i].word))
+		if (span_is_word(&p->tokens, &span, headers[i].word))
 			return &headers[i];
 	if (statement_at(p, block->owner)->kind == STATEMENT_MATCH)
-		return is_word(p, &span, "case") ? &case_ : NULL;
+		return span_is_word(&p->tokens, &span, "case") ? &case_ : NULL;
 	/* no other line that begins with this name can end in a colon */
-	if (span.to - span.from > 2 && is_word(p, &span, "match") && token_is_op(span.to - 1, ':') &&
+	if (span.to - span.from > 2 && span_is_word(&p->tokens, &span, "match") && token_is_op(span.to - 1, ':') &&
 	    span.to[-1].depth == 0)
 		return &match;
 	return NULL;
@@ -425,20 +219,20 @@ static const struct header_row *find_header(const struct parser *p, struct span 
 static void read_header(struct parser *p, struct span span, struct statement *statement)
 {
 	while (span.from < span.to && span.from->kind == TOKEN_NAME &&
-	       (is_word(p, &span, "async") || span.from == p->tokens.tokens))
+	       (span_is_word(&p->tokens, &span, "async") || span.from == p->tokens.tokens))
 		span.from++;
 	switch (statement->kind) {
 	case STATEMENT_IF:
 	case STATEMENT_ELIF:
 	case STATEMENT_WHILE:
-		statement->constant = constant_test(p, span, &statement->value);
+		statement->constant = expression_is_constant(&p->tokens, span, &statement->value);
 		break;
 	case STATEMENT_CASE:
 		read_pattern(p, span, statement);
 		break;
 	case STATEMENT_FUNCTION:
 	case STATEMENT_CLASS:
-		if (is_word(p, &span, "def"))
+		if (span_is_word(&p->tokens, &span, "def"))
 			span.from++;
 		if (span.from < span.to && span.from->kind == TOKEN_NAME) {
 			statement->name = span.from->start;
@@ -511,7 +305,7 @@ static int add_decorator(struct parser *p, struct span span)
 
 	if (r < 0)
 		return r;
-	for (span.from++; is_op(&span, '('); span.from++)
+	for (span.from++; span_is_op(&span, '('); span.from++)
 		;
 	if (span.from == span.to)
 		return fail(p, "invalid syntax");
@@ -558,7 +352,7 @@ static int add_line(struct parser *p)
 		r = add_logical(p);
 	if (r < 0)
 		return r;
-	if (is_op(&span, '@'))
+	if (span_is_op(&span, '@'))
 		return add_decorator(p, span);
 	row = find_header(p, span);
 	if (p->pending_decorators < p->syntax->n_decorators &&
