@@ -1,8 +1,9 @@
 #include "sample/profile.h"
 
-#include "base/id_table.h"
-
 #include <string.h>
+
+#include "base/id_table.h"
+#include "sample/profile_runs.h"
 
 #define STRING_MAX 4096
 #define STRING_OVERHEAD 32 /* of malloc(), the array and the table, about */
@@ -13,8 +14,7 @@ struct profile_private {
 	size_t n_string_bytes;
 	uint32_t strings_allocated, functions_allocated, frames_allocated, nodes_allocated, processes_allocated,
 		threads_allocated;
-	uint64_t random;
-	uint64_t span_ns; /* how coarse runs are made */
+	struct profile_runs runs;
 	char *what;
 	uint32_t stack[PROFILE_DEPTH_MAX], path[PROFILE_DEPTH_MAX];
 };
@@ -308,102 +308,6 @@ static int name_set(struct profile *p, uint32_t *name, const char *text)
 	return r == -ENOSPC ? 0 : r;
 }
 
-/* Runs */
-
-static uint64_t random_next(struct profile_private *v)
-{
-	v->random ^= v->random << 13;
-	v->random ^= v->random >> 7;
-	v->random ^= v->random << 17;
-	return v->random;
-}
-
-/* One of two neighbours stays, with the time of both: by lot, so that in sum each stack keeps its share. */
-static struct profile_run merge_two(struct profile *p, struct profile_run a, struct profile_run b)
-{
-	uint64_t sum = a.weight_ns + b.weight_ns;
-	bool first = sum == 0 || random_next(p->private) % sum < a.weight_ns;
-
-	return (struct profile_run){.time_ns = a.time_ns,
-				    .weight_ns = sum,
-				    .node = first ? a.node : b.node,
-				    .samples = a.samples + b.samples};
-}
-
-/* Merge neighbours as long as what comes of them spans no more than @p span. */
-static void merge_thread(struct profile *p, struct profile_thread *t, uint64_t span)
-{
-	size_t to = 0;
-
-	for (size_t i = 1; i < t->n_runs; i++) {
-		struct profile_run *into = &t->runs[to], *run = &t->runs[i];
-
-		if (run->time_ns + run->weight_ns - into->time_ns <= span)
-			*into = merge_two(p, *into, *run);
-		else
-			t->runs[++to] = *run;
-	}
-	to += t->n_runs > 0;
-	p->lost.merged += t->n_runs - to;
-	p->n_runs -= t->n_runs - to;
-	t->n_runs = to;
-}
-
-/*
- * What came since the last time is made as coarse as what was there before; only when that does not make enough room,
- * all of it is made coarser.
- */
-static void merge_all(struct profile *p)
-{
-	struct profile_private *v = p->private;
-
-	for (;;) {
-		for (uint32_t i = 0; i < p->n_threads; i++)
-			merge_thread(p, &p->threads[i], v->span_ns);
-		if (p->n_runs <= p->options.max_runs / 4 * 3 || v->span_ns > UINT64_MAX / 2)
-			return;
-		v->span_ns *= 2;
-	}
-}
-
-static bool run_extend(struct profile_thread *t, const struct profile_run *run)
-{
-	struct profile_run *last = t->n_runs ? &t->runs[t->n_runs - 1] : NULL;
-
-	if (!last || last->node != run->node || last->samples == UINT32_MAX ||
-	    run->time_ns > last->time_ns + last->weight_ns + run->weight_ns)
-		return false;
-	last->weight_ns += run->weight_ns;
-	last->samples++;
-	return true;
-}
-
-static int run_add(struct profile *p, struct profile_thread *t, struct profile_run run)
-{
-	if (run_extend(t, &run))
-		return 0;
-	if (p->n_runs >= p->options.max_runs)
-		merge_all(p);
-	if (p->n_runs >= p->options.max_runs) {
-		p->lost.merged++;
-		return 0;
-	}
-	if (t->n_runs == t->runs_allocated) {
-		size_t n = t->runs_allocated ? t->runs_allocated * 2 : 16;
-		struct profile_run *runs = reallocarray(t->runs, n, sizeof(*runs));
-
-		if (!runs)
-			return -ENOMEM;
-		t->runs = runs;
-		t->runs_allocated = n;
-	}
-	if (t->n_runs && run.time_ns < t->runs[t->n_runs - 1].time_ns)
-		run.time_ns = t->runs[t->n_runs - 1].time_ns; /* the clock went back: it should not */
-	t->runs[t->n_runs++] = run;
-	p->n_runs++;
-	return 0;
-}
-
 /* Samples */
 
 static void count(struct profile_counts *counts, uint64_t weight_ns, unsigned flags)
@@ -492,7 +396,7 @@ int profile_add_ids(struct profile *p, pid_t pid, pid_t tid, const char *thread_
 	if (r == 0 && p->processes[t->process].pid != 0)
 		r = name_set(p, &p->processes[t->process].name, process_name);
 	if (r == 0 && p->options.keep_order)
-		r = run_add(p, t, (struct profile_run){start_ns, weight_ns, node, 1});
+		r = profile_runs_add(p, &p->private->runs, t, (struct profile_run){start_ns, weight_ns, node, 1});
 	if (r == 0)
 		count_sample(p, t, node, time_ns, weight_ns, flags);
 	return r;
@@ -509,7 +413,7 @@ int profile_add_again(struct profile *p, pid_t pid, pid_t tid, uint64_t time_ns,
 	if (!t || !t->samples)
 		return -ENOENT;
 	if (p->options.keep_order)
-		r = run_add(p, t, (struct profile_run){start_ns, weight_ns, t->last, 1});
+		r = profile_runs_add(p, &p->private->runs, t, (struct profile_run){start_ns, weight_ns, t->last, 1});
 	if (r == 0)
 		count_sample(p, t, t->last, time_ns, weight_ns, flags);
 	return r;
@@ -585,8 +489,7 @@ int profile_new(const struct profile_options *options, struct profile **ret)
 		p->options = *options;
 	options_default(&p->options);
 	hash_key_init(&p->private->key);
-	p->private->random = 0x9e3779b97f4a7c15;
-	p->private->span_ns = 1000000;
+	profile_runs_init(&p->private->runs);
 	r = add_unknown(p);
 	if (r < 0)
 		return r;
