@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bisect.h"
 #include "base/hashmap.h"
 
 #define SYMBOLS_MAX 200000
@@ -225,23 +226,15 @@ static struct module *find_module(struct native *n, Dwfl_Module *module)
 /* The one that @ip is in. One without a size goes on to where the next symbol is. */
 static const struct function *find_function(const struct module *m, uint64_t ip)
 {
-	size_t low = 0, high = m->n;
+	size_t at = BISECT(i, m->n, m->functions[i].addr <= ip);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (m->functions[middle].addr <= ip)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (size_t i = low; i > 0 && low - i < NESTED_MAX; i--) {
+	for (size_t i = at; i > 0 && at - i < NESTED_MAX; i--) {
 		const struct function *f = &m->functions[i - 1];
 
 		if (ip - f->addr < f->size)
 			return f;
 	}
-	return low && !m->functions[low - 1].size ? &m->functions[low - 1] : NULL;
+	return at && !m->functions[at - 1].size ? &m->functions[at - 1] : NULL;
 }
 
 static void look_up(struct native *n, struct native_symbol *symbol)

@@ -8,6 +8,7 @@
 #include "attach/procfs.h"
 #include "attach/remote.h"
 #include "attach/tracee.h"
+#include "base/bisect.h"
 #include "base/clock.h"
 
 #define PAGE 4096u
@@ -169,22 +170,15 @@ static int look(struct unwinder *u)
 
 static struct map *find_map(struct unwinder *u, uint64_t addr)
 {
-	size_t low = 0, high = u->n_maps;
+	size_t at;
 
 	if (u->hint < u->n_maps && addr >= u->maps[u->hint].start && addr < u->maps[u->hint].end)
 		return &u->maps[u->hint];
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (u->maps[middle].end <= addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == u->n_maps || addr < u->maps[low].start)
+	at = BISECT(i, u->n_maps, u->maps[i].end <= addr);
+	if (at == u->n_maps || addr < u->maps[at].start)
 		return NULL;
-	u->hint = low;
-	return &u->maps[low];
+	u->hint = at;
+	return &u->maps[at];
 }
 
 /* ---- its memory */

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/bisect.h"
 #include "symbols/linetable.h"
 
 /*
@@ -384,17 +385,9 @@ static void sort_stretches(struct resolver *r)
 /* Does it mean, when the line of instruction @unit ran, that this instruction did? */
 static bool stands_for_line(const struct resolver *r, uint32_t unit)
 {
-	size_t low = 0, high = r->n_stretches;
+	size_t at = BISECT(i, r->n_stretches, r->stretches[i].line < r->units[unit].line);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (r->stretches[middle].line < r->units[unit].line)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < r->n_stretches && r->stretches[low].alone && r->stretches[low].start == unit;
+	return at < r->n_stretches && r->stretches[at].alone && r->stretches[at].start == unit;
 }
 
 static int tell(const struct resolver *r, int32_t from, int32_t to)

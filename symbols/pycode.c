@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bisect.h"
 #include "symbols/linetable.h"
 #include "symbols/pytext.h"
 
@@ -310,15 +311,7 @@ struct pycode *pycodes_peek(const struct pycodes *codes, uint64_t addr)
 
 struct pycode_line *pycode_find_line(const struct pycode *code, uint32_t offset)
 {
-	size_t low = 0, high = code->n_lines;
+	size_t at = BISECT(i, code->n_lines, code->lines[i].start <= offset);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (code->lines[middle].start <= offset)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low ? &code->lines[low - 1] : NULL;
+	return at ? &code->lines[at - 1] : NULL;
 }

@@ -3,6 +3,7 @@
  * makes a plain select run code: views, virtual tables, generated columns. So only real tables are
  * read, untrusted functions are off, and the work is bounded by the size of the file.
  */
+#include "base/bisect.h"
 #include "base/utf8.h"
 #include "data/datafile_sql.h"
 
@@ -260,17 +261,9 @@ static int add_named(struct reader *rd, struct named_list *list, sqlite3_int64 i
 
 static void *find_named(const struct named_list *list, sqlite3_int64 id)
 {
-	size_t low = 0, high = list->n;
+	size_t at = BISECT(i, list->n, list->items[i].id < id);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (list->items[middle].id < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < list->n && list->items[low].id == id ? list->items[low].entry : NULL;
+	return at < list->n && list->items[at].id == id ? list->items[at].entry : NULL;
 }
 
 static void reader_deinit(struct reader *rd)

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/bisect.h"
+
 void record_init(struct record *rec)
 {
 	*rec = (struct record){0};
@@ -114,17 +116,7 @@ static int context_get(struct record *rec, const char *name, struct record_conte
 /** Where the lines of context number @p id are, or belong. */
 static size_t lines_position(const struct record_file *file, uint32_t id)
 {
-	size_t low = 0, high = file->n_lines;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (file->lines[middle].context->id < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return BISECT(i, file->n_lines, file->lines[i].context->id < id);
 }
 
 static int lines_insert(struct record_file *file, size_t at, const struct record_context *context)
@@ -316,17 +308,7 @@ static int merge_arcs(struct record *rec, struct record_file *file, const struct
 /* The place of @line, or where it would be. */
 static size_t find_sample(const struct record_file *file, uint32_t line)
 {
-	size_t low = 0, high = file->n_samples;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (file->samples[middle].line < line)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return BISECT(i, file->n_samples, file->samples[i].line < line);
 }
 
 static int insert_sample(struct record_file *file, size_t at, uint32_t line)

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bisect.h"
+
 void analysis_deinit(struct analysis *a)
 {
 	source_deinit(&a->source);
@@ -196,17 +198,7 @@ static void count_line(const struct analysis *a, uint32_t line, struct numbers *
 
 size_t analysis_find_branch(const struct analysis *a, uint32_t from)
 {
-	size_t low = 0, high = a->n_branches;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (a->branches[middle].from < from)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return BISECT(i, a->n_branches, a->branches[i].from < from);
 }
 
 struct numbers analysis_region_numbers(const struct analysis *a, const struct analysis_regions *regions,

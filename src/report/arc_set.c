@@ -1,5 +1,7 @@
 #include "report/arc_set.h"
 
+#include "base/bisect.h"
+
 int arc_set_add(struct arc_set *set, arc_key key)
 {
 	if (set->n == set->room) {
@@ -48,15 +50,7 @@ bool arc_set_has(const struct arc_set *set, arc_key key)
 size_t arc_set_find(const struct arc_set *set, int32_t from)
 {
 	arc_key first = arc_key_of(from, INT32_MIN);
-	size_t low = 0, high = set->n;
+	size_t at = BISECT(i, set->n, set->keys[i] < first);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (set->keys[middle] < first)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < set->n && arc_from(set->keys[low]) == from ? low : set->n;
+	return at < set->n && arc_from(set->keys[at]) == from ? at : set->n;
 }

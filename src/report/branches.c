@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "base/bisect.h"
 #include "report/possible_arcs.h"
 
 #define CHAIN_MAX 1000 /* of `with` statements that end each other's bodies */
@@ -106,17 +107,9 @@ static int compare_fixers(const void *a, const void *b)
 /* The arc to have in the place of @key, 0: none. */
 static arc_key fix(const struct finder *f, arc_key key)
 {
-	size_t low = 0, high = f->n_fixers;
+	size_t at = BISECT(i, f->n_fixers, f->fixers[i].from <= key);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (f->fixers[middle].from <= key)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low && f->fixers[low - 1].from == key ? f->fixers[low - 1].to : key;
+	return at && f->fixers[at - 1].from == key ? f->fixers[at - 1].to : key;
 }
 
 /* Add @key to @set as coverage.py shows it. */

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "base/bisect.h"
 #define WITHS_MAX 128  /* in each other: not more than levels of indentation */
 #define BLOCKS_MAX 256 /* the same, a level may have two */
 
@@ -468,15 +469,7 @@ bool possible_arcs_has_with(const struct possible_arcs *p, uint32_t line)
 
 const struct arc_way *possible_arcs_way(const struct possible_arcs *p, arc_key arc)
 {
-	size_t low = 0, high = p->n_ways;
+	size_t at = BISECT(i, p->n_ways, p->ways[i].arc < arc);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (p->ways[middle].arc < arc)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < p->n_ways && p->ways[low].arc == arc ? &p->ways[low] : NULL;
+	return at < p->n_ways && p->ways[at].arc == arc ? &p->ways[at] : NULL;
 }
