@@ -91,6 +91,8 @@ hidden uint64_t region_next_unit(uint32_t code, uint64_t unit);
 /** REGION_WAY_* @p way of the instruction at @p unit was taken: all that were. */
 hidden unsigned int region_set_way(uint32_t code, uint64_t unit, unsigned int way);
 hidden void region_set_status(enum agent_status status);
+/* There is no memory for a code object that is to be recorded. The region is there. */
+hidden void region_drop_code(void);
 hidden struct region_header *region_header(void);
 /** Unmap the region and forget all that points into it, once no other interpreter is at it; false if one stays at it for
  * long: then it stays as it is, and shut. */

@@ -161,7 +161,9 @@ hidden void agent_woken(void *tstate)
 	if (agent_data.summoned == SUMMONED_RESTORED)
 		return agent_held();
 	if (agent_data.summoned == SUMMONED_BEFORE) {
-		atomic_add(&agent_data.inside, -1);
+		/* Where the data pages never could be written to, agent_waking() has not counted it. */
+		if (atomic_load(&agent_data.inside))
+			atomic_add(&agent_data.inside, -1);
 		return;
 	}
 	if (load64((void *)agent_data.gil_holder, 0) != (uint64_t)tstate)

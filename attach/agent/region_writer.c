@@ -86,6 +86,11 @@ bool region_leave(void)
 	return true;
 }
 
+void region_drop_code(void)
+{
+	atomic_add(&region_header()->dropped_code, 1);
+}
+
 void region_set_status(enum agent_status status)
 {
 	if (agent_data.region)

@@ -418,11 +418,11 @@ bool traps_plant_code(PyObject *code)
 	/* What is below it may be of another file. */
 	if (region_is_refused(file) || record_find(code))
 		return true;
-	if (s->nrecords >= s->nbuckets && !grow_buckets(s))
+	r = s->nrecords < s->nbuckets || grow_buckets(s) ? record_alloc(s) : NULL;
+	if (!r) {
+		region_drop_code();
 		return false;
-	r = record_alloc(s);
-	if (!r)
-		return false;
+	}
 	if (!record_init(r, code)) {
 		API(void, PyErr_Clear, void)();
 		region_add_code(code, file, NULL);

@@ -155,8 +155,12 @@ static int add_code(PyObject *o, void *arg)
 	struct code_list *list = arg;
 	PyObject *code = code_of(o);
 
-	if (!is_code(code) || record_find(code) || (list->n == list->room && !list_grow(list)))
+	if (!is_code(code) || record_find(code))
 		return 1;
+	if (list->n == list->room && !list_grow(list)) {
+		region_drop_code();
+		return 1;
+	}
 	API(void, Py_IncRef, PyObject *)(code);
 	list->codes[list->n++] = code;
 	return 1;

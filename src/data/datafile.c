@@ -38,6 +38,16 @@ static int fail_errno(struct datafile *file, int r)
 	return datafile_fail(file, r, "%s", strerror(-r));
 }
 
+/* Of a directory that is gone the kernel says this or that. */
+static int fail_write(struct datafile *file, int r)
+{
+	struct stat dir;
+
+	if (fstat(file->dirfd, &dir) == 0 && dir.st_nlink == 0)
+		return datafile_fail(file, -ENOENT, "its directory has been removed");
+	return fail_errno(file, r);
+}
+
 static int open_dir(struct datafile *file, const char *path, size_t len)
 {
 	_cleanup_free_ char *dir = len ? strndup(path, len) : strdup(".");
@@ -273,7 +283,7 @@ int datafile_write(struct datafile *file, struct record *rec, bool sync)
 
 	r = temp_file_create(&temp, file->dirfd);
 	if (r < 0)
-		return fail_errno(file, r);
+		return fail_write(file, r);
 	r = write_database(file, temp.fd, rec);
 	if (r < 0)
 		return r;
@@ -285,7 +295,7 @@ int datafile_write(struct datafile *file, struct record *rec, bool sync)
 	hold_replaced(file);
 	r = temp_file_rename(&temp, file->name);
 	if (r < 0)
-		return fail_errno(file, r);
+		return fail_write(file, r);
 	if (sync && fsync(file->dirfd) < 0)
 		return fail_errno(file, -errno);
 	return 0;

@@ -32,40 +32,8 @@
 /* The processes that we are to attach to. */
 struct targets {
 	pid_t pids[TARGETS_MAX];
-	size_t n;
+	size_t n, n_named; /* behind those that were named come their descendants */
 };
-
-/* --------------------------------------------------------------------------------------------------- the supervisor */
-
-struct supervised {
-	const struct targets *targets;
-	int socket;
-};
-
-static void supervise(struct recorder *recorder, int keeper_socket, int message_fd, void *arg)
-{
-	const struct supervised *d = arg;
-	char why[CONTROL_TEXT_MAX];
-	struct supervisor s;
-	size_t n = 0;
-
-	supervisor_init(&s, recorder->options, recorder->selection, keeper_socket, message_fd);
-	s.keeper.recorder = recorder;
-	s.front = d->socket;
-	s.front_heard = dup(d->socket);
-	supervisor_tell(&s, FRONT_SUPERVISOR, getpid(), "");
-	for (size_t i = 0; i < d->targets->n; i++) {
-		if (supervisor_attach(&s, d->targets->pids[i], why) < 0)
-			supervisor_tell(&s, FRONT_REFUSED, d->targets->pids[i], why);
-		else
-			n++;
-	}
-	if (n)
-		supervisor_run(&s);
-	else /* the data file stays as it is */
-		supervisor_tell(&s, FRONT_FINISHED, 0, "");
-	supervisor_deinit(&s);
-}
 
 /* ------------------------------------------------------------------------------------------------------ the targets */
 
@@ -122,15 +90,28 @@ static bool is_ours(pid_t pid)
 	return false;
 }
 
+/* More of them that may be entered, which those that we trace already may not. */
+static void find_descendants(struct targets *t)
+{
+	struct refusal refusal;
+	size_t n = t->n;
+
+	add_descendants(t);
+	for (size_t i = n; i < t->n; i++)
+		if (!is_ours(t->pids[i]) && !refusal_find(t->pids[i], REFUSAL_TRACE, &refusal))
+			t->pids[n++] = t->pids[i];
+	t->n = n;
+}
+
 /* What is named must be there and may be entered; of the descendants those that may. */
 static bool choose_targets(const struct options *o, struct targets *t)
 {
 	struct refusal refusal;
 	bool refused = false;
-	size_t n = 0;
 
 	for (size_t i = 0; i < o->pids.n && t->n < TARGETS_MAX; i++)
 		add_child(o->pids.items[i], t);
+	t->n_named = t->n;
 	for (size_t i = 0; i < t->n; i++) {
 		if (is_ours(t->pids[i])) {
 			log_error("pid %d is pycov-trace's own, or a parent of it: choose another", t->pids[i]);
@@ -143,12 +124,101 @@ static bool choose_targets(const struct options *o, struct targets *t)
 	if (refused)
 		return false;
 	if (o->with_children)
-		add_descendants(t);
-	for (size_t i = 0; i < t->n; i++)
-		if (i < o->pids.n || (!is_ours(t->pids[i]) && !refusal_find(t->pids[i], REFUSAL_TRACE, &refusal)))
-			t->pids[n++] = t->pids[i];
-	t->n = n;
+		find_descendants(t);
 	return true;
+}
+
+/* --------------------------------------------------------------------------------------------------- the supervisor */
+
+struct supervised {
+	const struct options *options;
+	struct targets *targets;
+	int socket;
+};
+
+/*
+ * Of descendants those count that can be entered, and of what was named a shell, or the init of a container, that is no
+ * Python but has children. They stay traced: what they start is followed.
+ */
+static bool may_be_passed(const struct supervised *d, size_t i, int error)
+{
+	return i >= d->targets->n_named || (d->options->with_children && error == -ENOENT);
+}
+
+static void pass(struct supervisor *s, const struct supervised *d, size_t i, int error, const char *why)
+{
+	char text[CONTROL_TEXT_MAX];
+
+	if (i < d->targets->n_named)
+		snprintf(text, sizeof(text), "%.400s: what it starts is measured", why);
+	else
+		snprintf(text, sizeof(text), "%s", error == -ENOENT || error == -ESRCH ? "" : why);
+	supervisor_tell(s, FRONT_PASSED, d->targets->pids[i], text);
+}
+
+struct entry {
+	size_t n, n_refused, n_passed;
+	/* of those that are passed over: it is told of last, as it counts as refused if nothing else is there */
+	size_t first;
+	int error;
+	char why[CONTROL_TEXT_MAX];
+};
+
+static void enter(struct supervisor *s, const struct supervised *d, size_t i, struct entry *e)
+{
+	char why[CONTROL_TEXT_MAX];
+	int r = supervisor_attach(s, d->targets->pids[i], why);
+
+	if (r >= 0) {
+		e->n++;
+	} else if (!may_be_passed(d, i, r)) {
+		supervisor_tell(s, FRONT_REFUSED, d->targets->pids[i], why);
+		e->n_refused++;
+	} else if (e->n_passed++ > 0) {
+		pass(s, d, i, r, why);
+	} else {
+		e->first = i;
+		e->error = r;
+		memcpy(e->why, why, sizeof(why));
+	}
+}
+
+/* How many are entered. What is born to one that we trace is traced; but before that, others may have been born. */
+static size_t enter_all(struct supervisor *s, const struct supervised *d)
+{
+	struct targets *t = d->targets;
+	struct entry e = {0};
+
+	for (size_t i = 0; i < t->n; i++) {
+		enter(s, d, i, &e);
+		if (i + 1 < t->n || !d->options->with_children)
+			continue;
+		find_descendants(t);
+		for (size_t more = i + 1; more < t->n; more++)
+			supervisor_tell(s, FRONT_FOUND, t->pids[more], "");
+	}
+	if (e.n_passed && (e.n || e.n_refused))
+		pass(s, d, e.first, e.error, e.why);
+	else if (e.n_passed)
+		supervisor_tell(s, FRONT_REFUSED, t->pids[e.first], e.why);
+	return e.n;
+}
+
+static void supervise(struct recorder *recorder, int keeper_socket, int message_fd, void *arg)
+{
+	const struct supervised *d = arg;
+	struct supervisor s;
+
+	supervisor_init(&s, recorder->options, recorder->selection, keeper_socket, message_fd);
+	s.keeper.recorder = recorder;
+	s.front = d->socket;
+	s.front_heard = dup(d->socket);
+	supervisor_tell(&s, FRONT_SUPERVISOR, getpid(), "");
+	if (enter_all(&s, d))
+		supervisor_run(&s);
+	else /* the data file stays as it is */
+		supervisor_tell(&s, FRONT_FINISHED, 0, "");
+	supervisor_deinit(&s);
 }
 
 /* ------------------------------------------------------------------------------------------------------ the screen */
@@ -159,10 +229,10 @@ struct front {
 	int signals;
 	int gone; /* a pidfd of the supervisor: readable once nothing is traced any more; -1: none */
 	pid_t supervisor, latest;
-	size_t n_targets, n_attached, n_refused, n_over, n_left;
+	size_t n_targets, n_attached, n_refused, n_gone, n_left;
 	bool said_waiting;
 	bool told; /* the supervisor knows that we want to go */
-	bool finished;
+	bool finished, is_unwritten;
 	bool is_terminal, has_status_line;
 	int64_t start, end; /* CLOCK_MONOTONIC, ms */
 };
@@ -206,12 +276,13 @@ static void say_attached(struct front *f)
 {
 	char text[128];
 
-	if (!f->n_attached || f->n_attached + f->n_refused != f->n_targets)
+	if (!f->n_attached || f->n_attached + f->n_refused + f->n_gone != f->n_targets)
 		return;
 	if (f->n_targets == 1)
 		snprintf(text, sizeof(text), "attached to pid %d", f->latest);
 	else
-		snprintf(text, sizeof(text), "attached to %zu processes", f->n_attached);
+		snprintf(text, sizeof(text), "attached to %zu process%s", f->n_attached,
+			 f->n_attached == 1 ? "" : "es");
 	say(f, text);
 }
 
@@ -262,6 +333,17 @@ static bool hear(struct front *f)
 		log_error("cannot attach to pid %d: %s", m.pid, m.text);
 		say_attached(f);
 		break;
+	case FRONT_FOUND:
+		f->n_targets++;
+		break;
+	case FRONT_PASSED:
+		f->n_targets--;
+		if (*m.text) {
+			clear_status(f);
+			log_warning("%s", m.text);
+		}
+		say_attached(f);
+		break;
 	case FRONT_LEFT:
 		f->n_left += !*m.text;
 		if (*m.text) {
@@ -270,7 +352,12 @@ static bool hear(struct front *f)
 		}
 		break;
 	case FRONT_ENDED:
-		f->n_over++;
+		f->n_gone++;
+		say_attached(f);
+		break;
+	case FRONT_UNWRITTEN:
+		f->is_unwritten = true;
+		on_finished(f, &m);
 		break;
 	case FRONT_FINISHED:
 		on_finished(f, &m);
@@ -291,7 +378,7 @@ static int timeout_of(const struct front *f)
 /* It is entered when it wakes: what it runs then is recorded from its first line on. */
 static void say_waiting(struct front *f)
 {
-	size_t n = f->n_targets - f->n_attached - f->n_refused - f->n_over;
+	size_t n = f->n_targets - f->n_attached - f->n_refused - f->n_gone;
 	char text[128];
 
 	if (f->said_waiting || f->told || clock_ms() - f->start < SILENCE)
@@ -367,14 +454,14 @@ static int result_of(struct front *f)
 			"`pycov-trace repair PID` takes out what is in them");
 		return EXIT_OWN;
 	}
-	return f->n_refused ? EXIT_OWN : 0;
+	return f->n_refused || f->is_unwritten ? EXIT_OWN : 0;
 }
 
 int attach(struct recorder *recorder)
 {
 	struct front f = {.options = recorder->options, .is_terminal = isatty(2), .gone = -1, .start = clock_ms()};
 	_cleanup_free_ struct targets *targets = calloc(1, sizeof(*targets));
-	struct supervised d = {.targets = targets};
+	struct supervised d = {.options = recorder->options, .targets = targets};
 	int sockets[2], r;
 
 	if (!targets || !choose_targets(recorder->options, targets))

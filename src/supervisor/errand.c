@@ -16,6 +16,7 @@
 #include "attach/tracee.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "supervisor/complaint.h"
 #include "supervisor/summon.h"
 #include "supervisor/supervisor.h"
 
@@ -23,6 +24,7 @@
 #define STOP_DOUBLINGS 5      /* of that, while one gets no processor in time */
 #define STOP_NAP 30000l
 #define HOLD_TRIES 1000
+#define VAIN_LIMIT 300 /* milliseconds without a sign of one that has come */
 
 /* ---------------------------------------------------------------------------------------------- threads that run */
 
@@ -198,8 +200,17 @@ static void say_attached(struct supervisor *s, struct process *p)
 	if (p->errand.request == AGENT_REQUEST_ATTACH && p->program.refusal)
 		return supervisor_refused(s, p);
 	/* Not of children that were born meanwhile: nobody named them. */
-	if (p->errand.request == AGENT_REQUEST_ATTACH && !p->is_copy)
-		supervisor_tell(s, FRONT_ATTACHED, p->pid, "");
+	if (p->errand.request == AGENT_REQUEST_ATTACH)
+		supervisor_tell_entry(s, p, FRONT_ATTACHED);
+}
+
+/* What its agent says of itself by now. */
+static void note_complaint(const struct supervisor *s, struct process *p)
+{
+	const char *complaint = p->program.run.id ? complaint_of(keeper_status(&s->keeper, p->program.run.id)) : NULL;
+
+	if (p->errand.request == AGENT_REQUEST_ATTACH && complaint && !p->program.refusal)
+		p->program.refusal = complaint;
 }
 
 static void carried_out(struct supervisor *s, struct process *p, const struct remote *r)
@@ -207,6 +218,7 @@ static void carried_out(struct supervisor *s, struct process *p, const struct re
 	(void)!summon_cancel(&p->program, r);
 	if (p->errand.request == AGENT_REQUEST_DETACH)
 		supervisor_left(s, p);
+	note_complaint(s, p);
 	say_attached(s, p);
 	p->errand.state = ERRAND_TIDYING;
 	p->errand.next = clock_ms() + 2;
@@ -218,6 +230,30 @@ static int64_t period(const struct errand *e)
 	int64_t age = clock_ms() - e->since;
 
 	return age < 100 ? 3 : age < 2000 ? 20 : 100;
+}
+
+/* The first to come has gone on, as there was no memory for the agent, or none for it to write to; nobody else comes. */
+static bool is_in_vain(const struct supervisor *s, const struct process *p, const struct remote *r,
+		       const struct stops *stops)
+{
+	const struct program *g = &p->program;
+	bool is_new = g->phase == PROGRAM_SUMMONED || (g->phase == PROGRAM_WAITING && !g->carrier);
+
+	return p->errand.state == ERRAND_WAITING && p->errand.request == AGENT_REQUEST_ATTACH && is_new &&
+	       stops->complete && !arm_is_waiting(&g->arm, r) && is_nowhere_near(s, p, stops) && !is_inside(p, r);
+}
+
+/* It may be in a function of the interpreter that the agent calls: not for long. */
+static bool came_in_vain(const struct supervisor *s, struct process *p, const struct remote *r,
+			 const struct stops *stops)
+{
+	struct errand *e = &p->errand;
+
+	if (!is_in_vain(s, p, r, stops))
+		e->vain_since = 0;
+	else if (!e->vain_since)
+		e->vain_since = clock_ms();
+	return e->vain_since && clock_ms() - e->vain_since >= VAIN_LIMIT;
 }
 
 static void step_with(struct supervisor *s, struct process *p, const struct remote *r, const struct stops *stops)
@@ -243,6 +279,10 @@ static void step_with(struct supervisor *s, struct process *p, const struct remo
 	if (e->state == ERRAND_PREPARED && stops->complete && !stops->is_in_way &&
 	    summon_set(&p->program, r, threads, n) == 0)
 		e->state = ERRAND_WAITING;
+	if (came_in_vain(s, p, r, stops)) {
+		program_refuse(&p->program, -ENOMEM);
+		return carried_out(s, p, r);
+	}
 	if (e->state == ERRAND_WAITING && stops->complete)
 		summon_hurry(&p->program, r, threads, n);
 }
@@ -310,7 +350,7 @@ int errand_begin(struct supervisor *s, struct process *p, enum agent_request req
 	if (e == 0)
 		e = summon_begin(&p->program, &mem, request);
 	if (e == 0)
-		p->errand = (struct errand){ERRAND_PREPARED, request, clock_ms(), 0, 0};
+		p->errand = (struct errand){ERRAND_PREPARED, request, clock_ms(), 0, 0, 0};
 	return e;
 }
 

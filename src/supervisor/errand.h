@@ -25,6 +25,7 @@ struct errand {
 	enum errand_state state;
 	enum agent_request request;
 	int64_t since, next;   /* CLOCK_MONOTONIC, milliseconds: when it began, and when the next step is due */
+	int64_t vain_since;    /* when somebody had come and gone without having entered the agent; 0: that is not so */
 	unsigned int n_missed; /* how many times in a row not all threads that run could be stopped */
 };
 

@@ -54,8 +54,9 @@ static void drain(struct state *s, struct kept *k)
 {
 	int r = kept_drain(k, s->recorder);
 
-	s->unsaved = true;
 	s->has_lines |= record_has_lines(kept_record(k, s->recorder));
+	/* Of one that was attached to and turned out to be refused nothing is written over what there is. */
+	s->unsaved |= s->has_lines || !s->recorder->options->pids.n;
 	if (r < 0)
 		log_error("the data of pid %d is damaged or did not fit: %s", k->run.pid, strerror(-r));
 }
@@ -233,8 +234,11 @@ static void send_finished(struct state *s)
 	int n;
 
 	say_totals(s, s->n_measured + processes_of(s), text, sizeof(text));
-	n = snprintf(word, sizeof(word), "%c%s; data in %s%s%s%s", WORD_FINISHED, text, s->recorder->file.path,
-		     is_parallel(s) ? ".*" : "", s->failure[0] ? ": " : "", s->failure);
+	if (s->failure[0])
+		n = snprintf(word, sizeof(word), "%c%s; %s", WORD_UNWRITTEN, text, s->failure);
+	else
+		n = snprintf(word, sizeof(word), "%c%s; data in %s%s", WORD_FINISHED, text, s->recorder->file.path,
+			     is_parallel(s) ? ".*" : "");
 	if (n > CONTROL_TEXT_MAX)
 		n = CONTROL_TEXT_MAX;
 	(void)!send(s->socket, word, (size_t)n, MSG_NOSIGNAL);

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "attach/agent/agent_abi.h"
 #include "cli/options.h"
 #include "supervisor/control.h"
 #include "supervisor/recorder.h"
@@ -29,11 +30,13 @@ bool keeper_revive(struct keeper *k);
 void keeper_add(struct keeper *k, const struct run *run);
 /** Process @p pid (0: none that is worth a word) of that run is gone, or has exec'd; @p last: it was the last one. */
 void keeper_end(struct keeper *k, uint32_t id, pid_t pid, bool last);
+/** What the agents of run @p id say of themselves; AGENT_STATUS_NONE if that is not known. */
+enum agent_status keeper_status(const struct keeper *k, uint32_t id);
 /** Write what there is now. */
 void keeper_save(struct keeper *k);
 /** The command has ended: write what there is, say the last words. Waits. @p summary, if not NULL, gets
- * what there is. @p python_ran: something was, or should have been, measured. */
-void keeper_finish(struct keeper *k, bool python_ran, char summary[CONTROL_TEXT_MAX]);
+ * what there is. @p python_ran: something was, or should have been, measured. False if it could not be written. */
+bool keeper_finish(struct keeper *k, bool python_ran, char summary[CONTROL_TEXT_MAX]);
 
 /** How often a line was found running. */
 struct keeper_sample {

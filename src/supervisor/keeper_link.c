@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "attach/region.h"
 #include "base/log.h"
 #include "supervisor/background.h"
 #include "supervisor/keeper_message.h"
@@ -173,6 +174,16 @@ void keeper_end(struct keeper *k, uint32_t id, pid_t pid, bool last)
 		forget(k, id);
 }
 
+enum agent_status keeper_status(const struct keeper *k, uint32_t id)
+{
+	struct region_counters c = {.status = AGENT_STATUS_NONE};
+
+	for (const struct link_run *l = k->runs; l; l = l->next)
+		if (l->run.id == id)
+			region_read_counters(l->run.region_fd, &c);
+	return c.status;
+}
+
 void keeper_save(struct keeper *k)
 {
 	send_word(k, MESSAGE_SAVE, 0, 0, false);
@@ -184,11 +195,11 @@ static ssize_t hear_finished(const struct keeper *k, char *answer, size_t size)
 
 	do
 		n = recv(k->socket, answer, size, 0);
-	while ((n < 0 && errno == EINTR) || (n > 0 && answer[0] != WORD_FINISHED));
+	while ((n < 0 && errno == EINTR) || (n > 0 && answer[0] != WORD_FINISHED && answer[0] != WORD_UNWRITTEN));
 	return n;
 }
 
-void keeper_finish(struct keeper *k, bool python_ran, char summary[CONTROL_TEXT_MAX])
+bool keeper_finish(struct keeper *k, bool python_ran, char summary[CONTROL_TEXT_MAX])
 {
 	char answer[1 + CONTROL_TEXT_MAX];
 	ssize_t n = 0;
@@ -201,6 +212,7 @@ void keeper_finish(struct keeper *k, bool python_ran, char summary[CONTROL_TEXT_
 	answer[n > 0 ? n : 0] = 0;
 	if (summary)
 		snprintf(summary, CONTROL_TEXT_MAX, "%s", n > 0 ? answer + 1 : "");
+	return n > 0 && answer[0] == WORD_FINISHED;
 }
 
 bool keeper_wants_reset(struct keeper *k)

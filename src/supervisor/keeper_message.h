@@ -19,6 +19,7 @@ enum message_kind {
 
 /* What the keeper says: a word of one byte, and what there is to be read behind it. */
 #define WORD_FINISHED 'F'
+#define WORD_UNWRITTEN 'U' /* the same, and the data could not be written */
 #define WORD_RESET 'R'
 
 struct message {

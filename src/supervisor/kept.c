@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "supervisor/complaint.h"
 #include "supervisor/keeper.h"
 #include "symbols/cpython.h"
 
@@ -101,25 +102,6 @@ uint32_t kept_dropped(const struct kept *k)
 	return c.dropped_files + c.dropped_lines + c.dropped_code;
 }
 
-/* What the agent has to say of itself, now that its program ends. */
-static const char *complaint_of(enum agent_status status)
-{
-	switch (status) {
-	case AGENT_STATUS_NO_TOOL_ID:
-		return "is not measured: other tools hold the sys.monitoring tool ids 3 and 4";
-	case AGENT_STATUS_NO_MONITORING:
-		return "is not measured: sys.monitoring could not be used";
-	case AGENT_STATUS_NO_REGISTERS:
-		return "is not measured: this build of Python keeps its instruction pointer in memory (-O0?)";
-	case AGENT_STATUS_NO_MEMORY:
-		return "is not fully measured: it had no memory left";
-	case AGENT_STATUS_IN_USE:
-		return "is not measured: a thread of another interpreter in it does not come out of the records of an earlier attach";
-	default:
-		return NULL;
-	}
-}
-
 void kept_describe(const struct kept *k, pid_t pid)
 {
 	const struct run *run = &k->run;
@@ -130,6 +112,6 @@ void kept_describe(const struct kept *k, pid_t pid)
 	region_read_counters(run->region_fd, &c);
 	complaint = complaint_of(c.status);
 	if (complaint)
-		log_warning("%s (pid %d) %s", command, pid, complaint);
+		log_warning("%s (pid %d) is not measured: %s", command, pid, complaint);
 	log_info("pid %d: Python %s: %s", pid, cpython_version_format(run->hexversion, version), command);
 }

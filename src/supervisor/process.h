@@ -16,6 +16,7 @@ struct process {
 	bool is_borrowed;     /* made by vfork, has not exec'd: its memory is the parent's */
 	bool is_init;	      /* the first process of a pid namespace, not ours */
 	bool is_to_reset;     /* as soon as no other errand is in the way */
+	bool is_awaited;      /* the user, who has named it, does not know yet whether it is entered */
 	bool has_left;	      /* detached: nothing of it is recorded any more */
 	struct errand errand;
 	struct program program;

@@ -83,9 +83,7 @@ void program_exec(struct program *p, const struct remote *r, struct images *imag
 		p->runtime = NULL;
 	}
 	if (!program_seccomp_allows(r->tid, images)) {
-		p->refusal = image->presence == CPYTHON_LOADABLE
-				     ? NULL
-				     : "a seccomp filter of its own forbids what measuring needs";
+		p->refusal = image->presence == CPYTHON_LOADABLE ? NULL : PROGRAM_BEHIND_A_FILTER;
 		return;
 	}
 	if (image->presence != CPYTHON_LOADABLE)
@@ -164,6 +162,15 @@ static bool is_recording(const struct remote *r, const struct program *p)
 	return remote_read(r, DATA(source), &source, sizeof(source)) < 0 || source != SOURCE_NONE;
 }
 
+/* Has the agent a region to write to? It maps that after it was last served. */
+static int mapped_region(const struct program *p, const struct remote *r)
+{
+	int64_t region;
+	int ret = program_call_result(p, r, 0, &region);
+
+	return ret < 0 ? ret : region < 0 && region > -4096 ? (int)region : 0;
+}
+
 static int on_done(struct program *p, const struct remote *r)
 {
 	enum agent_request request = p->request;
@@ -177,6 +184,8 @@ static int on_done(struct program *p, const struct remote *r)
 	}
 	p->request = AGENT_REQUEST_NONE;
 	p->is_carried_out = true;
+	if (request == AGENT_REQUEST_ATTACH && p->phase == PROGRAM_HOOKED)
+		return mapped_region(p, r);
 	if (request != AGENT_REQUEST_DETACH)
 		return 0;
 	program_adopt_hooks(p, r, NULL);
@@ -188,9 +197,11 @@ static const char *explain(int error)
 	switch (error) {
 	case -EMFILE:
 	case -ENFILE:
-		return "no file descriptor was free";
+		return "no file descriptor was free in it: raise its limit (prlimit --nofile), or sample it "
+		       "(pycov-trace sample)";
 	case -ENOMEM:
-		return "no memory could be had in it";
+		return "no memory could be had in it: raise its limits (prlimit --as, --data), or sample it "
+		       "(pycov-trace sample)";
 	case -ENOTSUP:
 		return "its functions cannot be hooked";
 	case -ENOSYS:
@@ -262,10 +273,15 @@ bool program_is_to_patch(const struct program *p, const struct remote *r)
 	       (why == AGENT_AT_DONE && p->request == AGENT_REQUEST_DETACH);
 }
 
+void program_refuse(struct program *p, int error)
+{
+	p->refusal = explain(error);
+}
+
 void program_put_off(struct program *p)
 {
 	if (p->request == AGENT_REQUEST_ATTACH)
-		p->refusal = explain(-ENOTSUP);
+		program_refuse(p, -ENOTSUP);
 	else
 		p->is_to_repeat = true;
 }
@@ -281,7 +297,7 @@ bool program_call(struct program *p, const struct remote *r, struct images *imag
 	if (ret < 0 && ret != -ESRCH) {
 		log_debug("pid %d: %s in phase %d", r->tid, strerror(-ret), p->phase);
 		if (p->runtime && !p->refusal)
-			p->refusal = explain(ret);
+			program_refuse(p, ret);
 	}
 	return true;
 }

@@ -76,6 +76,8 @@ bool program_call(struct program *p, const struct remote *r, struct images *imag
  * meanwhile? They are to be stopped elsewhere.
  */
 bool program_is_to_patch(const struct program *p, const struct remote *r);
+/** It cannot be measured because of @p error. */
+void program_refuse(struct program *p, int error);
 /** They cannot be: in place of program_call(). */
 void program_put_off(struct program *p);
 /** Would a thread at @p pc be in instructions that are to become a jump, or have been one? */

@@ -128,7 +128,7 @@ int program_find(struct program *p, pid_t pid, struct images *images)
 		return ret;
 	p->refusal = program_reason(p)				  ? program_reason(p)
 		     : !p->runtime->api[API_PyEval_RestoreThread] ? "it does not export PyEval_RestoreThread()"
-		     : !program_seccomp_allows(pid, images) ? "a seccomp filter of its own forbids what measuring needs"
-							    : NULL;
+		     : !program_seccomp_allows(pid, images)	  ? PROGRAM_BEHIND_A_FILTER
+								  : NULL;
 	return p->refusal ? -ENOTSUP : 0;
 }

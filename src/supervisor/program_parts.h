@@ -36,6 +36,8 @@ const char *program_reason(const struct program *p);
  * System calls that we make in the target run under its seccomp filters. Filters that we are under ourselves (those of
  * a container, say) let through what we do; others are not tried.
  */
+#define PROGRAM_BEHIND_A_FILTER                                                                                        \
+	"a seccomp filter of its own forbids what measuring needs; it can be sampled (pycov-trace sample)"
 bool program_seccomp_allows(pid_t pid, const struct images *images);
 
 /* program_memory.c */

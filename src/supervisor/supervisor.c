@@ -245,6 +245,7 @@ static void follow(struct supervisor *s, int signals)
 void supervisor_run(struct supervisor *s)
 {
 	char summary[CONTROL_TEXT_MAX] = "";
+	bool is_written = true;
 	sigset_t set;
 	int fd;
 
@@ -260,7 +261,7 @@ void supervisor_run(struct supervisor *s)
 		return;
 	/* If nobody could be measured the data file stays as it is. */
 	if (!s->n_refused || s->n_refused < s->n_attached)
-		supervisor_finish(s, true, summary);
-	supervisor_tell(s, FRONT_FINISHED, (pid_t)s->n_alone, summary);
+		is_written = supervisor_finish(s, true, summary);
+	supervisor_tell(s, is_written ? FRONT_FINISHED : FRONT_UNWRITTEN, (pid_t)s->n_alone, summary);
 	(void)!recv(s->front, summary, 1, MSG_DONTWAIT);
 }

@@ -46,10 +46,13 @@ struct supervisor {
 enum front_kind {
 	FRONT_SUPERVISOR, /* pid: of the supervisor */
 	FRONT_ATTACHED,
-	FRONT_REFUSED,	/* why */
-	FRONT_LEFT,	/* detached: "", or what of it is not as it was */
-	FRONT_ENDED,	/* a process that it knows has ended */
-	FRONT_FINISHED, /* all is written: what there is */
+	FRONT_REFUSED,	 /* why */
+	FRONT_FOUND,	 /* one more descendant, which is told of */
+	FRONT_PASSED,	 /* one of several is left out: why, or "" if it need not be known */
+	FRONT_LEFT,	 /* detached: "", or what of it is not as it was */
+	FRONT_ENDED,	 /* one that was to be entered has ended, or has become something else */
+	FRONT_FINISHED,	 /* all is written: what there is */
+	FRONT_UNWRITTEN, /* the same, but it could not be written */
 };
 
 struct front_message {
@@ -84,6 +87,8 @@ void supervisor_run(struct supervisor *s);
  * detached, and that it is as it was. */
 void supervisor_on_stop(struct supervisor *s, pid_t tid, int status);
 void supervisor_tell(struct supervisor *s, enum front_kind kind, pid_t pid, const char *text);
+/** If the user waits to hear whether it is entered: it is, or will not be. */
+void supervisor_tell_entry(struct supervisor *s, struct process *p, enum front_kind kind);
 void supervisor_refused(struct supervisor *s, struct process *p);
 void supervisor_left(struct supervisor *s, struct process *p);
 void supervisor_tell_left(struct supervisor *s, const struct process *p, const struct remote *r);

@@ -106,8 +106,11 @@ static int refuse(struct process *p, int error, char why[CONTROL_TEXT_MAX])
 	const char *text = p->program.refusal;
 
 	if (!text)
-		text = error == -ENOENT	   ? "there is no room in it for a few instructions"
-		       : error == -ENOTSUP ? "this build of Python cannot be entered"
+		text = error == -ENOENT	   ? "there is no room in it for a few instructions; it can be sampled "
+					     "(pycov-trace sample)"
+		       : error == -ENOTSUP ? "this build of Python cannot be entered; it can be sampled "
+					     "(pycov-trace sample)"
+		       : error == -ESRCH   ? "it has ended meanwhile"
 		       : error == -EEXIST
 			       ? "a pycov-trace of another build records in it, and was killed: end that first, by "
 				 "the `pycov-trace repair` of that build"
@@ -122,7 +125,8 @@ static int refuse_seizure(pid_t pid, int error, char why[CONTROL_TEXT_MAX])
 	struct refusal refusal;
 
 	if (refusal_find(pid, REFUSAL_TRACE, &refusal))
-		snprintf(why, CONTROL_TEXT_MAX, "%.500s", refusal.why);
+		snprintf(why, CONTROL_TEXT_MAX, "%.250s%s%.250s", refusal.why, *refusal.advice ? "; " : "",
+			 refusal.advice);
 	else if (error == -EPERM)
 		snprintf(why, CONTROL_TEXT_MAX,
 			 "tracing is refused to us, as by the seccomp profile of a container: start that "
@@ -130,6 +134,23 @@ static int refuse_seizure(pid_t pid, int error, char why[CONTROL_TEXT_MAX])
 	else
 		snprintf(why, CONTROL_TEXT_MAX, "%s", strerror(-error));
 	return error;
+}
+
+static bool has_ended(pid_t pid)
+{
+	struct procfs_status status;
+
+	return procfs_status(pid, &status) < 0 || status.state == 'Z' || status.state == 'X';
+}
+
+static int refuse_other(const struct supervisor *s, pid_t pid, char why[CONTROL_TEXT_MAX])
+{
+	struct refusal refusal;
+
+	refusal_not_python(pid, &refusal);
+	snprintf(why, CONTROL_TEXT_MAX, "%.400s%s", refusal.why,
+		 s->options->with_children ? "" : "; --with-children takes what it has started");
+	return -ENOENT;
 }
 
 int supervisor_attach(struct supervisor *s, pid_t pid, char why[CONTROL_TEXT_MAX])
@@ -147,16 +168,14 @@ int supervisor_attach(struct supervisor *s, pid_t pid, char why[CONTROL_TEXT_MAX
 	p->program.fork_mode = supervisor_fork_mode(s->options);
 	p->program.branches = s->options->branch;
 	r = program_find(&p->program, pid, &s->images);
-	if (r == -ENOENT) {
-		struct refusal refusal;
-
-		refusal_not_python(pid, &refusal);
-		snprintf(why, CONTROL_TEXT_MAX, "%s", refusal.why);
-		return r;
-	}
+	if (r < 0 && has_ended(pid))
+		return refuse_seizure(pid, -ESRCH, why);
+	if (r == -ENOENT)
+		return refuse_other(s, pid, why);
 	if (r == 0)
 		r = errand_begin(s, p, AGENT_REQUEST_ATTACH);
 	s->n_attached += r == 0;
+	p->is_awaited = r == 0;
 	return r < 0 ? refuse(p, r, why) : 0;
 }
 
@@ -186,11 +205,20 @@ int supervisor_repair(struct supervisor *s, pid_t pid, char why[CONTROL_TEXT_MAX
 	return r < 0 ? refuse(p, r, why) : 1;
 }
 
+void supervisor_tell_entry(struct supervisor *s, struct process *p, enum front_kind kind)
+{
+	if (p->is_awaited)
+		supervisor_tell(s, kind, p->pid, kind == FRONT_REFUSED ? p->program.refusal : "");
+	p->is_awaited = false;
+}
+
 void supervisor_refused(struct supervisor *s, struct process *p)
 {
-	p->has_left = true;
-	s->n_refused += !p->is_copy;
-	supervisor_tell(s, FRONT_REFUSED, p->pid, p->program.refusal);
+	/* Where hooks are set they are to go as any others. */
+	p->has_left = p->program.phase != PROGRAM_HOOKED;
+	p->program.refusal_told = true;
+	s->n_refused += p->is_awaited;
+	supervisor_tell_entry(s, p, FRONT_REFUSED);
 	if (s->n_refused == s->n_attached)
 		supervisor_leave(s);
 }

@@ -37,7 +37,7 @@ void supervisor_leave_run(struct supervisor *s, const struct process *p, uint32_
 /** The keeper is to write what there is. */
 void supervisor_save(struct supervisor *s);
 /** The same, and it is the end: as keeper_finish(). */
-void supervisor_finish(struct supervisor *s, bool python_ran, char summary[CONTROL_TEXT_MAX]);
+bool supervisor_finish(struct supervisor *s, bool python_ran, char summary[CONTROL_TEXT_MAX]);
 
 /* supervisor_attach.c */
 

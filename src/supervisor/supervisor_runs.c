@@ -27,11 +27,11 @@ void supervisor_save(struct supervisor *s)
 	keeper_save(&s->keeper);
 }
 
-void supervisor_finish(struct supervisor *s, bool python_ran, char summary[CONTROL_TEXT_MAX])
+bool supervisor_finish(struct supervisor *s, bool python_ran, char summary[CONTROL_TEXT_MAX])
 {
 	sampling_flush(s->sampling);
 	sampling_write(s->sampling);
-	keeper_finish(&s->keeper, python_ran, summary);
+	return keeper_finish(&s->keeper, python_ran, summary);
 }
 
 void supervisor_tell_refusal(struct supervisor *s, struct process *p)
@@ -115,12 +115,19 @@ void supervisor_leave_run(struct supervisor *s, const struct process *p, uint32_
 		tell_end(s, before, 0, true);
 }
 
+/* Of one that was refused all was said. */
+static pid_t told_pid(const struct process *p)
+{
+	return p->program.refusal ? 0 : p->pid;
+}
+
 void supervisor_end_program(struct supervisor *s, struct process *p, bool execs)
 {
 	if (p->program.run.id)
 		supervisor_tell_sampling(s, p->pid, 0);
 	if (p->program.run.id && !p->is_borrowed)
-		tell_end(s, p->program.run.id, execs && p->is_copy ? 0 : p->pid, !run_goes_on(s, p->program.run.id, p));
+		tell_end(s, p->program.run.id, execs && p->is_copy ? 0 : told_pid(p),
+			 !run_goes_on(s, p->program.run.id, p));
 }
 
 void supervisor_left(struct supervisor *s, struct process *p)
@@ -132,5 +139,5 @@ void supervisor_left(struct supervisor *s, struct process *p)
 		return;
 	supervisor_tell_sampling(s, p->pid, 0);
 	p->program.run.id = 0;
-	tell_end(s, id, p->pid, !run_goes_on(s, id, p));
+	tell_end(s, id, told_pid(p), !run_goes_on(s, id, p));
 }

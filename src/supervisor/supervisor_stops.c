@@ -69,6 +69,19 @@ static void on_fork(struct supervisor *s, struct thread *parent, bool is_vfork)
 		supervisor_tell_sampling(s, child->process->pid, child->process->program.run.id);
 }
 
+/* It was to be attached to, and has executed something else: that is entered as what one has started is. */
+static void note_entry(struct supervisor *s, struct process *p)
+{
+	const struct program *g = &p->program;
+
+	if (p->errand.state != ERRAND_NONE)
+		return;
+	if (g->phase == PROGRAM_HOOKED)
+		supervisor_tell_entry(s, p, FRONT_ATTACHED);
+	else if (g->phase == PROGRAM_UNTOUCHED || g->refusal)
+		supervisor_tell_entry(s, p, FRONT_ENDED);
+}
+
 static void on_exec(struct supervisor *s, struct thread *t)
 {
 	_cleanup_remote_ struct remote mem = {.mem_fd = -1};
@@ -82,6 +95,7 @@ static void on_exec(struct supervisor *s, struct thread *t)
 		return program_deinit(&p->program);
 	program_exec(&p->program, &mem, &s->images);
 	supervisor_tell_refusal(s, p);
+	note_entry(s, p);
 }
 
 static bool serve_call(struct supervisor *s, struct process *p, struct remote *mem)
@@ -94,6 +108,7 @@ static bool serve_call(struct supervisor *s, struct process *p, struct remote *m
 	supervisor_tell_other(p);
 	supervisor_leave_run(s, p, before);
 	supervisor_hand_over(s, p, mem);
+	note_entry(s, p);
 	return true;
 }
 
@@ -208,7 +223,7 @@ void supervisor_on_end(struct supervisor *s, pid_t tid)
 
 	if (p) {
 		supervisor_end_program(s, p, false);
-		supervisor_tell(s, FRONT_ENDED, p->pid, "");
+		supervisor_tell_entry(s, p, FRONT_ENDED);
 		process_free(p);
 	}
 	if (tid != s->command)

@@ -167,6 +167,104 @@ def exec_in_the_middle(t):
     finish(t, talk)
 
 
+@row(TWO)
+def data_that_cannot_be_written(t):
+    """It is said while it goes on, and at the end; the program does not care."""
+    talk = begin(t)
+    gone = t.dir / "gone"
+    gone.mkdir()
+    ours = Attached(t, talk.pid, data_file=gone / "data")
+    ask(t, talk, "one", 1)
+    gone.rmdir()
+    why = f"cannot write {gone}/data: its directory has been removed"
+    t.expect_equal(ours.control("save"), (1, f"pycov-trace: {why}"), "save")
+    run = ours.end()
+    t.expect(run.status == 1 and f" lines; {why}" in run.errors, "end", run)
+    t.expect_equal(talk.tracer, 0, "TracerPid")
+    finish(t, talk)
+
+
+@row(TWO)
+def children_that_are_no_python(t):
+    """They are passed over; so is what was named, if it has others. What these start later is followed as well."""
+    path = t.write("child.py", "import sys\nprint('ready', flush=True)\nsys.stdin.readline()\nx = 1  # hit\nprint(x, flush=True)\n")
+    python = " ".join(t.py(path))
+    script = t.write("parent.sh", f"sleep 1000 & {python}; {python}; kill $!; wait\n")
+    talk = Talk(t, ["sh", script], traced=False)
+    t.expect_equal(talk.line(), "ready", "line")
+    child = only_python(talk)
+    ours = Attached(t, talk.pid, options=["--with-children"], wait=False)
+    ours.wait_until("is not Python: it runs")
+    wait_for(t, "armed", is_armed(child))
+    talk.say()
+    t.expect_equal((talk.line(), talk.line()), ("1", "ready"), "lines")
+    talk.say()
+    t.expect_equal(talk.line(), "1", "line")
+    run = ours.end(sig=0)
+    t.expect(run.status == 0 and ": what it starts is measured" in run.errors and f"attached to pid {child}\n" in run.errors,
+             "end", run)
+    t.expect_equal(run.data.get(path), {1, 2, 3, 4, 5}, "lines")
+    talk.end()
+
+
+BIRTHS = """\
+import os, select, sys, time
+def work():
+    time.sleep(0.005)
+print("ready", flush=True)
+while not select.select([0], [], [], 0.003)[0]:
+    if os.fork() == 0:
+        end = time.monotonic() + 0.1
+        while time.monotonic() < end:
+            work()
+        os._exit(0)
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+while True:
+    try:
+        os.wait()
+    except ChildProcessError:
+        break
+sys.exit(6)
+"""
+
+
+@row(TWO)
+def children_that_are_born_meanwhile(t):
+    """Between being listed and the moment from which they would be traced from birth."""
+    talk = Talk(t, t.py(t.write("births.py", BIRTHS)), traced=False)
+    t.expect_equal(talk.line(), "ready", "line")
+    for i in range(50 if FULL else 4):
+        ours = Attached(t, talk.pid, options=["--with-children"])
+        for pid in map(int, open(f"/proc/{talk.pid}/task/{talk.pid}/children").read().split()):
+            status = status_of(pid)
+            t.expect(status.get("State", "Z")[0] in "ZX" or status["TracerPid"] != "0", f"child {pid} is not traced, attach {i}",
+                     status)
+        run = ours.end()
+        t.expect(run.status == 0, f"attach {i}", run)
+    talk.say()
+    t.expect_equal(talk.end(leave=True).status, 6, "status")
+
+
+def only_python(talk):
+    children = map(int, open(f"/proc/{talk.pid}/task/{talk.pid}/children").read().split())
+    return next(pid for pid in children if "python" in os.readlink(f"/proc/{pid}/exe"))
+
+
+@row(TWO)
+def no_python_among_them(t):
+    talk = Talk(t, ["sh", "-c", "sleep 1000 & read x; kill $!; wait"], traced=False)
+    wait_for(t, "child", lambda: open(f"/proc/{talk.pid}/task/{talk.pid}/children").read())
+    run = t.run([t.program, "--data-file", t.data_file, "-p", talk.pid, "--with-children"], leave=True)
+    t.expect(run.status == 1 and run.errors.count("is not Python") == 1 and not t.data_file.exists(), "end", run)
+    t.expect_equal(talk.tracer, 0, "TracerPid")
+    talk.say()
+    talk.end()
+
+
 POOL = """\
 import multiprocessing, os, sys, time
 def work(n):

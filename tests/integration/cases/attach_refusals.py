@@ -2,15 +2,16 @@
 
 import ctypes
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
 
 import harness
-from attaching import Attached, maps_of, memory_at, write_at
+from attaching import Attached, Before, maps_of, memory_at, write_at
 from harness import Skip, case, status_of
-from processes import Talk, tracer_of, wait_for
+from processes import Talk, recorded, row, tracer_of, wait_for
 
 from cases.foreign import pyenv
 
@@ -68,7 +69,7 @@ def kernel_thread(t):
 def no_python(t):
     p = subprocess.Popen(["sleep", "1000"])
     wait_for(t, "exec", lambda: "sleep" in os.readlink(f"/proc/{p.pid}/exe"))
-    refused(t, p.pid, "Python", "sleep")
+    refused(t, p.pid, "is not Python: it runs", "/sleep", "--with-children")
     wait_for(t, "no tracer", lambda: tracer_of(p.pid) == 0)
     p.terminate()
     t.expect_equal(p.wait(), -signal.SIGTERM, "end")
@@ -181,7 +182,9 @@ assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, program, 0, 0) == 0
 def behind_a_seccomp_filter(t):
     talk = Talk(t, t.py(t.write("program.py", SECCOMP + PROGRAM)), traced=False)
     t.expect_equal(talk.line(), "ready", "line")
-    unharmed(t, talk, "seccomp")
+    sample = t.run([t.program, "dump", "-p", talk.pid], leave=True)
+    t.expect(sample.status == 0 and "program.py" in sample.text, "what is offered in place of it", sample)
+    unharmed(t, talk, "seccomp filter of its own", "pycov-trace sample")
 
 
 BEHIND = "import os, sys\nos.execvp(sys.argv[1], sys.argv[1:])\n"
@@ -218,6 +221,82 @@ def an_agent_of_another_build(t):
     write_at(talk.pid, agent + 0x3000, version)
     run = t.run([t.program, "repair", str(talk.pid)], leave=True)
     t.expect(run.status == 0, "repair by its own", run)
+    talk.say()
+    t.expect_equal(talk.end().status, 3, "end")
+
+
+LIMITED = """\
+import resource, select, sys
+def limit(kind, more):
+    used = {"AS": "VmSize", "DATA": "VmData"}.get(kind)
+    now = int(next(line for line in open("/proc/self/status") if line.startswith(used)).split()[1]) * 1024 if used else 0
+    kind = getattr(resource, "RLIMIT_" + kind)
+    resource.setrlimit(kind, (now + more, resource.getrlimit(kind)[1]))
+def work():
+    return 1
+print("ready", flush=True)
+limit(sys.argv[1], int(sys.argv[2]))
+print("limited", flush=True)
+while not select.select([0], [], [], 0.01)[0]:
+    work()
+sys.exit(3)
+"""
+
+
+@row()
+def no_memory_and_no_descriptors(t):
+    """For the agent, for what it writes to, for its records, or for opening these. When there are, it is attached to."""
+    path = t.write("limited.py", LIMITED)
+    for kind, more, reason in (("AS", 0, "no memory"), ("AS", 2 << 20, "no memory"), ("DATA", -(1 << 16), "no memory"),
+                               ("NOFILE", 3, "no file descriptor")):
+        talk = Talk(t, t.py(path, kind, more), traced=False)
+        t.expect_equal((talk.line(), talk.line()), ("ready", "limited"), "lines")
+        before = Before(t, talk.pid)
+        t.data_file.unlink(missing_ok=True)
+        refused(t, talk.pid, reason, "raise its limit", "pycov-trace sample")
+        wait_for(t, "no tracer", lambda: talk.tracer == 0)
+        before.expect_same()
+        which = getattr(resource, f"RLIMIT_{kind}")
+        resource.prlimit(talk.pid, which, resource.prlimit(talk.pid, which)[1:] * 2)
+        ours = Attached(t, talk.pid)
+        wait_for(t, "lines", lambda: ours.control("save") == (0, "") and 8 in recorded(t).data.get(path, ()))
+        ours.leave()
+        before.expect_same()
+        talk.say()
+        t.expect_equal(talk.end().status, 3, f"end, {kind} {more}")
+
+
+TAKEN = """import select, sys
+def work():
+    return 1
+for number in 3, 4:
+    sys.monitoring.use_tool_id(number, "taken")
+print("ready", flush=True)
+sys.stdin.readline()
+for number in 3, 4:
+    sys.monitoring.free_tool_id(number)
+print("given back", flush=True)
+while not select.select([0], [], [], 0.01)[0]:
+    work()
+sys.exit(3)
+"""
+
+
+@case(only="pyenv-3.12 sid-3.15")
+def tool_ids_that_others_hold(t):
+    """It is said at once, not at the end, that nothing would be recorded."""
+    path = t.write("taken.py", TAKEN.replace("sys.stdin.readline()", "while not select.select([0], [], [], 0.01)[0]:\n    pass\n"
+                                             "sys.stdin.readline()", 1))
+    talk = Talk(t, t.py(path), traced=False)
+    t.expect_equal(talk.line(), "ready", "line")
+    before = Before(t, talk.pid)
+    refused(t, talk.pid, "tool ids 3 and 4")
+    before.expect_same()
+    talk.say()
+    t.expect_equal(talk.line(), "given back", "line")
+    ours = Attached(t, talk.pid)
+    wait_for(t, "lines", lambda: ours.control("save") == (0, "") and 3 in recorded(t).data.get(path, ()))
+    ours.leave()
     talk.say()
     t.expect_equal(talk.end().status, 3, "end")
 
