@@ -62,6 +62,22 @@ def all_kinds_of_frames(t):
     target.end()
 
 
+@case()
+def of_each_interpreter(t):
+    """A thread has a stack in each interpreter that it has gone into."""
+    target = talk(t, "interpreters.py")
+    t.expect_equal(target.line(), "ready", "line")
+    threads = json.loads(dump(t, target.pid, "--json").text)["threads"]
+    found = {thread["interpreter"]: thread for thread in threads if thread["tid"] != target.pid}
+    t.expect_equal(sorted(found), [0, 1], "interpreters")
+    t.expect_equal(found[0]["tid"], found[1]["tid"], "the thread that is in both")
+    t.expect_equal([frame[::2] for frame in frames_of(found[1])], [["inner", 3], ["<module>", 4]], "frames in the second")
+    t.expect_equal(frames_of(found[0])[0][0], "outer", "where it went there")
+    target.process.stdin.close()
+    target.process.stdin = None
+    t.expect_equal(target.end().status, 0, "end")
+
+
 @case(only="pyenv-3.8 pyenv-3.11 pyenv-3.13 debian-3.11")
 def its_files_are_deleted(t):
     """The interpreter's own file, or libpython, has gone from the disk."""

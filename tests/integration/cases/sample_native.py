@@ -10,7 +10,7 @@ from processes import Talk, wait_for
 
 HERE = TARGETS / "sample"
 FRAME = re.compile(r"(.*) \((.*?)(?::(\d+))?\)$")
-FEW = "pyenv-3.8 debian-3.11 pyenv-3.12 sid-3.15"
+EACH_VERSION = "pyenv-3.8 pyenv-3.9 pyenv-3.10 debian-3.11 pyenv-3.12 pyenv-3.13 sid-3.14 sid-3.15"
 CALLS = ["outer", "compare", "key"]
 
 
@@ -68,7 +68,7 @@ def expect_both_threads(t, argv, **how):
     target.end()
 
 
-@case(only=None if FULL else FEW)
+@case(only=None if FULL else EACH_VERSION)
 def python_and_c_call_each_other(t):
     expect_both_threads(t, t.py(HERE / "between.py"))
 
