@@ -38,6 +38,13 @@ static int get_u64(struct mem_windows *w, uint64_t addr, uint64_t *ret)
 	return r == -EFAULT || r == -E2BIG ? -EAGAIN : r;
 }
 
+static int get_byte(struct mem_windows *w, uint64_t addr, int8_t *ret)
+{
+	int r = mem_windows_get(w, addr, ret, sizeof(*ret), 0, 0);
+
+	return r == -EFAULT || r == -E2BIG ? -EAGAIN : r;
+}
+
 static uint64_t u64_at(const uint8_t *bytes, size_t size, int32_t offset)
 {
 	uint64_t value = 0;
@@ -201,7 +208,7 @@ bool pythread_waits_for_gil(const struct pythread *thread, const struct layout *
 /* ---- frames ---- */
 
 struct raw_frame {
-	uint64_t code, previous;
+	uint64_t addr, code, previous;
 	int64_t instruction; /* bytes into the bytecode */
 	uint8_t owner;
 	bool is_entry;
@@ -266,6 +273,7 @@ static int get_frame(const struct layout *l, struct mem_windows *w, uint64_t add
 	if (r < 0)
 		return r == -EFAULT || r == -E2BIG ? -EAGAIN : r;
 	decode_frame(l, bytes, size, ret);
+	ret->addr = addr;
 	return 0;
 }
 
@@ -331,10 +339,50 @@ static void mark_entry(struct pystack *stack, uint64_t loop)
 		stack->frames[stack->n - 1].is_entry = true;
 }
 
-/** A frame that nothing called. */
-static bool is_outermost(const struct layout *l, const struct raw_frame *raw)
+/* PyFrameObject.f_state of 3.10: FRAME_EXECUTING, and FRAME_UNWINDING while it looks for who handles an exception. */
+#define STATE_EXECUTING 0
+#define STATE_UNWINDING 2
+
+/** 1, or 0 for the frame of a generator that does not run. */
+static int object_runs(const struct layout *l, struct mem_windows *w, uint64_t addr)
 {
-	return l->frames == LAYOUT_FRAMES_OBJECTS || raw->is_entry || is_foreign(l, raw);
+	uint64_t generator;
+	int8_t state;
+	int r = get_u64(w, addr + (uint64_t)l->frame.f_gen, &generator);
+
+	if (r < 0 || !generator)
+		return r < 0 ? r : 1;
+	if (l->frame.f_executing >= 0) {
+		r = get_byte(w, addr + (uint64_t)l->frame.f_executing, &state);
+		return r < 0 ? r : state != 0;
+	}
+	r = get_byte(w, addr + (uint64_t)l->frame.f_state, &state);
+	return r < 0 ? r : state == STATE_EXECUTING || state == STATE_UNWINDING;
+}
+
+/** The same where frames of generators lie in them. */
+static int embedded_runs(const struct layout *l, struct mem_windows *w, uint64_t addr, const struct raw_frame *raw)
+{
+	int8_t state;
+	int r;
+
+	if (raw->owner != OWNER_GENERATOR)
+		return 1;
+	r = get_byte(w, addr - (uint64_t)l->gen.gi_iframe + (uint64_t)l->gen.gi_frame_state, &state);
+	return r < 0 ? r : state == l->gen_executing;
+}
+
+/**
+ * 1 if nothing called the frame at @addr, which has none that it goes back to. A generator has none while it does not
+ * run, but may be the current frame a moment longer, or have been so when that was read.
+ */
+static int is_outermost(const struct layout *l, struct mem_windows *w, uint64_t addr, const struct raw_frame *raw)
+{
+	if (is_foreign(l, raw))
+		return 1;
+	if (l->frames == LAYOUT_FRAMES_OBJECTS)
+		return object_runs(l, w, addr);
+	return raw->is_entry ? embedded_runs(l, w, addr, raw) : 0;
 }
 
 /** Follow a chain from @frame on; @last: its last frame. */
@@ -429,10 +477,10 @@ int pystack_walk(struct pystack *stack, const struct pyruntime *python, struct p
 
 	if (r == 0)
 		r = walk_chain(stack, python, codes, w, frame, &last);
-	/* A generator that yields may lose its caller a moment before it is the current frame no more. */
-	if (r == 0 && frame && !stack->is_cut && !is_outermost(l, &last))
-		r = -EAGAIN;
-	return r;
+	if (r < 0 || !frame || stack->is_cut)
+		return r;
+	r = is_outermost(l, w, last.addr, &last);
+	return r < 0 ? r : r ? 0 : -EAGAIN;
 }
 
 int pystack_confirm(const struct pyruntime *python, struct pycodes *codes, struct mem_windows *w,
@@ -542,7 +590,9 @@ static int compare(const struct pystack *stack, const struct pyruntime *python, 
 		else if (!is_hidden(python, codes, &raw))
 			return 0;
 	}
-	return r < 0 ? r : n == stack->n;
+	if (r < 0 || n != stack->n)
+		return r < 0 ? r : 0;
+	return n ? is_outermost(python->layout, w, raw.addr, &raw) : 1;
 }
 
 int pystack_check(const struct pystack *stack, const struct pyruntime *python, struct pycodes *codes,

@@ -54,7 +54,7 @@ def all_kinds_of_frames(t):
     expected = json.loads(target.line())
     expect_stacks(t, target.pid, expected)
     text = dump(t, target.pid).text
-    t.expect(f"Python v{t.python.full_version} (" in text and text.count("\nThread ") == 11, "text", text)
+    t.expect(f"Python v{t.python.full_version} (" in text and text.count("\nThread ") == 12, "text", text)
     for frames in expected.values():
         for function, file, line in frames[1:]:
             t.expect(f"    {function} ({file}:{line})\n" in text, "a frame in the text", function, line, text)

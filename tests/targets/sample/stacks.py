@@ -3,6 +3,7 @@
 The main thread says it and waits in the same line.
 """
 
+import _thread
 import asyncio
 import functools
 import json
@@ -11,7 +12,7 @@ import sys
 import threading
 import time
 
-entered, leave = [], threading.Lock()
+entered, uncalled_ids, leave = [], [], threading.Lock()
 leave.acquire()
 
 
@@ -51,6 +52,12 @@ async def other_coroutine():
 
 
 async def async_generator():
+    yield wait()
+
+
+def uncalled():
+    """A generator that C code alone resumes: its frame is the outermost one."""
+    uncalled_ids.append((threading.get_ident(), threading.get_native_id()))
     yield wait()
 
 
@@ -104,9 +111,10 @@ def main():
     threads = [threading.Thread(target=f, daemon=True) for f in TARGETS]
     for thread in threads:
         thread.start()
-    while len(entered) < len(TARGETS):
+    _thread.start_new_thread(uncalled().__next__, ())
+    while len(entered) < len(TARGETS) + 1:
         time.sleep(0.001)
-    names = {t.ident: t.native_id for t in threading.enumerate()}
+    names = dict(uncalled_ids + [(t.ident, t.native_id) for t in threading.enumerate()])
     stop = frames = None
     while stop is None:
         frames = {names[i]: describe(f) for i, f in sys._current_frames().items()}
