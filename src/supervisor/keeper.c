@@ -42,6 +42,8 @@ struct state {
 	int resetter;			/* who asked for a reset and waits for the answer; 0: nobody */
 	int64_t start;			/* CLOCK_MONOTONIC, ms */
 	int64_t next_save;		/* --save-every: when it is due */
+	size_t watched_lines;		/* what whoever shows them all the time was told last, and when; 0: not yet */
+	int64_t watched_at;
 	int64_t may_save; /* when the next write of the file is due, at the earliest; CLOCK_MONOTONIC, ms */
 };
 
@@ -213,8 +215,8 @@ static unsigned int processes_of(const struct state *s)
 	return n;
 }
 
-/* "2 processes, 10 files, 300 lines" */
-static void say_totals(const struct state *s, unsigned int processes, char *text, size_t size)
+/* "2 processes, 10 files, 300 lines". Returns how many lines. */
+static size_t say_totals(const struct state *s, unsigned int processes, char *text, size_t size)
 {
 	struct totals t = totals_of(&s->recorder->record);
 
@@ -226,6 +228,7 @@ static void say_totals(const struct state *s, unsigned int processes, char *text
 	}
 	snprintf(text, size, "%u process%s, %zu file%s, %zu line%s", processes, processes == 1 ? "" : "es", t.files,
 		 plural(t.files), t.lines, plural(t.lines));
+	return t.lines;
 }
 
 static void send_finished(struct state *s)
@@ -325,14 +328,30 @@ static void reset_done(struct state *s, unsigned int n_left)
 	s->resetter = 0;
 }
 
-static void status(struct state *s, int client)
+/* How many lines are new in a second, since this was asked for last. After a reset there are fewer than there were. */
+static size_t new_per_second(struct state *s, size_t lines, int64_t now)
 {
+	int64_t since = s->watched_at ? s->watched_at : s->start, took = now > since ? now - since : 1;
+	size_t n = lines > s->watched_lines ? (lines - s->watched_lines) * 1000 / (size_t)took : 0;
+
+	s->watched_at = now;
+	s->watched_lines = lines;
+	return n;
+}
+
+static void status(struct state *s, int client, bool is_watched)
+{
+	int64_t now = clock_ms();
 	char text[CONTROL_TEXT_MAX];
+	size_t lines, n;
 
 	drain_all(s);
-	say_totals(s, processes_of(s), text, sizeof(text));
-	snprintf(text + strlen(text), sizeof(text) - strlen(text), ", %lld s",
-		 (long long)(clock_ms() - s->start) / 1000);
+	lines = say_totals(s, processes_of(s), text, sizeof(text));
+	n = strlen(text);
+	if (is_watched)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, " (%zu new per second)",
+				      new_per_second(s, lines, now));
+	snprintf(text + n, sizeof(text) - n, ", %lld s", (long long)(now - s->start) / 1000);
 	control_answer(client, text);
 }
 
@@ -489,8 +508,8 @@ static void handle_request(struct state *s, int listener)
 		return;
 	if (!strcmp(request, "reset"))
 		return reset(s, fd);
-	if (!strcmp(request, "status"))
-		return status(s, fd);
+	if (!strcmp(request, "status") || !strcmp(request, "watch"))
+		return status(s, fd, *request == 'w');
 	if (strcmp(request, "save"))
 		return control_answer(fd, "unknown request");
 	drain_all(s);

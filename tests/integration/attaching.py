@@ -42,7 +42,9 @@ def write_at(pid, at, data):
 
 
 def end_of_text(file):
-    """Where the executable segment of an ELF file ends; the rest of its last page is nobody's."""
+    """Where the executable segment of an ELF file ends; the rest of its last page is nobody's. libffi's is no ELF file."""
+    if file.read(4) != b"\x7fELF":
+        return 0
     file.seek(32)
     at, = struct.unpack("<Q", file.read(8))
     file.seek(54)
@@ -64,7 +66,7 @@ def text_differences(pid, within=False):
             if not inode or "x" not in permissions:
                 continue
             with open(f"/proc/{pid}/map_files/{start:x}-{end:x}", "rb") as f:
-                length = min(end - start, end_of_text(f) - offset) if within else end - start
+                length = max(0, min(end - start, end_of_text(f) - offset)) if within else end - start
                 f.seek(offset)
                 there = f.read(length)
             memory.seek(start)

@@ -4,11 +4,13 @@ import contextlib
 import os
 import random
 import re
+import select
 import signal
 import sqlite3
+import subprocess
 import time
 
-from attaching import HERE, Attached, Before, is_armed
+from attaching import HERE, Attached, Before, is_armed, text_differences
 from harness import FULL, LIMIT, case, read_data, status_of
 from processes import TWO, Talk, row, tracer_of, wait_for
 
@@ -164,6 +166,81 @@ def exec_in_the_middle(t):
     expect_steps(t, "one", "two")
     ask(t, talk, "three", 3)
     t.expect_equal(talk.tracer, 0, "TracerPid")
+    finish(t, talk)
+
+
+def state_of(pid):
+    return status_of(pid)["State"][0]
+
+
+@row(TWO)
+def stopped(t):
+    """By SIGSTOP: it stays so, is recorded when it goes on, and stays so again when we leave."""
+    talk = begin(t, "busy")
+    before = Before(t, talk.pid)
+    os.kill(talk.pid, signal.SIGSTOP)
+    wait_for(t, "stop", lambda: state_of(talk.pid) == "T")
+    ours = Attached(t, talk.pid, wait=False)
+    wait_for(t, "tracer", lambda: talk.tracer)
+    wait_for(t, "status", lambda: ours.control("status")[0] == 0)
+    t.expect(state_of(talk.pid) in "Tt", "it runs", state_of(talk.pid))
+    t.expect_equal(ours.leave().data, {}, "lines of what did not run")
+    t.expect_equal(state_of(talk.pid), "T", "state when nothing was done")
+    ours = Attached(t, talk.pid, wait=False)
+    wait_for(t, "tracer", lambda: talk.tracer)
+    os.kill(talk.pid, signal.SIGCONT)
+    ours.wait_until("attached to")
+    ask(t, talk, "one", 1)
+    os.kill(talk.pid, signal.SIGSTOP)
+    wait_for(t, "stop", lambda: state_of(talk.pid) in "Tt" and ours.control("status")[0] == 0)
+    ours.leave()
+    t.expect_equal((state_of(talk.pid), talk.tracer), ("T", 0), "state, TracerPid")
+    expect_steps(t, "one")
+    os.kill(talk.pid, signal.SIGCONT)
+    ask(t, talk, "two", 2)
+    wait_for(t, "instructions of the file", lambda: text_differences(talk.pid, within=True) == [])
+    expect_steps(t, "one")
+    again = Attached(t, talk.pid)
+    ask(t, talk, "three", 3)
+    again.leave()
+    before.expect_same()
+    finish(t, talk)
+
+
+@row(TWO)
+def saved_at_intervals_and_by_a_signal(t):
+    talk = begin(t)
+    ours = Attached(t, talk.pid, options=["--save-every=0.05"])
+    ask(t, talk, "one", 1)
+    wait_for(t, "a file", lambda: steps(t) == {"one"})
+    ask(t, talk, "two", 2)
+    wait_for(t, "another", lambda: steps(t) == {"one", "two"})
+    ours.leave()
+    ours = Attached(t, talk.pid, options=["--save-signal=USR1"])
+    ask(t, talk, "three", 3)
+    os.kill(talk.pid, signal.SIGUSR1)  # which it does not get: it would end by it
+    wait_for(t, "a file", lambda: steps(t) == {"three"})
+    ours.leave()
+    finish(t, talk)
+
+
+@row(TWO)
+def on_a_terminal(t):
+    talk = begin(t, "busy")
+    ours, theirs = os.openpty()
+    process = subprocess.Popen([t.program, "--data-file", t.data_file, "-p", str(talk.pid)], stdin=theirs, stdout=theirs,
+                               stderr=theirs, env=t.env, cwd=t.dir, start_new_session=True)
+    os.close(theirs)
+    seen, end = b"", time.monotonic() + LIMIT
+    pattern = rb"1 process, 1 file, \d+ lines \(\d+ new per second\), \d+ s  \(Ctrl-C: stop\)"
+    while not re.search(pattern, seen) and time.monotonic() < end and select.select([ours], [], [], LIMIT)[0]:
+        seen += os.read(ours, 4096)
+    t.expect(re.search(pattern, seen), "no status line", seen)
+    process.send_signal(signal.SIGINT)
+    while not re.search(rb"lines; data in ", seen) and select.select([ours], [], [], LIMIT)[0]:
+        seen += os.read(ours, 4096)
+    t.expect_equal(process.wait(LIMIT), 0, f"status: {seen}")
+    os.close(ours)
     finish(t, talk)
 
 

@@ -4,8 +4,9 @@ import os
 import re
 import shlex
 import shutil
+import signal
 
-from attaching import Attached, Before
+from attaching import Attached, Before, is_armed
 from harness import Skip, case
 from processes import TWO, Talk, row, wait_for
 
@@ -48,6 +49,23 @@ def own_mount_pid_and_user_namespace(t):
     need_root()
     path = t.write("program.py", PROGRAM)
     recorded_in(t, ["unshare", "-U", "-r", "-m", "-p", "-f", "--kill-child", *t.py(path)], path, pid=only_child)
+
+
+@row(TWO)
+def the_first_process_of_a_container_crashes(t):
+    """The kernel would have it fault for ever, as long as it is traced."""
+    need_root()
+    path = t.write("crash.py", "import ctypes, sys\nprint('ready', flush=True)\nsys.stdin.readline()\n"
+                   "x = 1  # hit\nctypes.string_at(0)\n")
+    talk = Talk(t, ["unshare", "-U", "-r", "-m", "-p", "-f", "--kill-child", *t.py(path)], traced=False)
+    t.expect_equal(talk.line(), "ready", "line")
+    ours = Attached(t, only_child(talk), wait=False)
+    wait_for(t, "armed", is_armed(only_child(talk)))
+    talk.say()
+    end = talk.end(leave=True)
+    t.expect(end.status in (-signal.SIGSEGV, 128 + signal.SIGSEGV), "end", end)
+    run = ours.end(sig=0)
+    t.expect(run.status == 0 and 4 in run.data.get(path, ()), "what it ran is not recorded", run, run.data)
 
 
 @case(only="debian-3.11")
