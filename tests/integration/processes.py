@@ -13,6 +13,7 @@ from harness import FULL, LIMIT, TARGETS, Failure, Run, Skip, case, marks_of, re
 
 HERE = TARGETS / "processes"
 ENDS = "pyenv-3.8 debian-3.11 pyenv-3.12 sid-3.15"  # the oldest and the newest of each line source
+SEVEN = f"{ENDS} bullseye-3.9 pyenv-3.13 sid-3.14"  # and those of the versions between them that attaching differs on
 TWO = "debian-3.11 sid-3.15"
 
 

@@ -4,7 +4,7 @@ import os
 
 from attaching import HERE, Attached, Before, expect_marks, is_armed, text_differences
 from harness import marks_of
-from processes import TWO, Talk, recorded, row, tracer_of, wait_for
+from processes import SEVEN, TWO, Talk, recorded, row, tracer_of, wait_for
 
 PATH = str(HERE / "blocking.py")
 
@@ -47,7 +47,7 @@ def expect_text_of_file(t, talk):
     wait_for(t, "instructions of the file", lambda: text_differences(talk.pid, within=True) == [])
 
 
-@row()
+@row(SEVEN)
 def attach_reset_detach(t):
     talk, before = begin(t, "busy")
     for _ in range(3):
@@ -164,7 +164,7 @@ def attach_and_detach_while_all_sleep(t):
     finish(t, talk, before)
 
 
-@row()
+@row(SEVEN)
 def killed_while_all_sleep(t):
     talk, _ = begin(t, "idle")
     ours = Attached(t, talk.pid, wait=False)
