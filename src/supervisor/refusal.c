@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "attach/procfs.h"
+#include "attach/threads.h"
 #include "base/log.h"
 
 #define CAP_SYS_PTRACE_BIT 19 /* capabilities(7) */
@@ -89,10 +90,23 @@ static bool is_self(struct question *q)
 	return true;
 }
 
+static int is_other(pid_t tid, void *arg)
+{
+	const pid_t *pid = arg;
+
+	return tid != *pid;
+}
+
 static bool is_zombie(struct question *q)
 {
 	if (q->theirs.state != 'Z' && q->theirs.state != 'X')
 		return false;
+	if (threads_each(q->pid, is_other, &q->pid) > 0) {
+		say_why(q->ret, REFUSAL_ZOMBIE,
+			"process %d (%s) runs on without its first thread, and the kernel lets nobody look into such",
+			q->pid, q->theirs.name);
+		return advise(q->ret, "have pycov-trace start the program: pycov-trace -- COMMAND");
+	}
 	say_why(q->ret, REFUSAL_ZOMBIE, "process %d (%s) has ended: it is a zombie until its parent, %d, asks how",
 		q->pid, q->theirs.name, q->theirs.ppid);
 	return true;

@@ -58,6 +58,27 @@ def zombie(t):
     p.wait()
 
 
+WITHOUT_FIRST = """\
+import ctypes, os, sys, threading
+def wait():
+    while open(f"/proc/{os.getpid()}/stat").read().rpartition(") ")[2][0] != "Z":
+        pass
+    print("ready", flush=True)
+    sys.stdin.readline()
+    os._exit(3)
+threading.Thread(target=wait).start()
+ctypes.CDLL(None).syscall(60, 0)  # exit(2)
+"""
+
+
+@case(only=ONCE)
+def without_its_first_thread(t):
+    """A zombie by its number, and it runs."""
+    talk = Talk(t, t.py(t.write("without.py", WITHOUT_FIRST)), traced=False)
+    t.expect_equal(talk.line(), "ready", "line")
+    unharmed(t, talk, "runs on without its first thread", "pycov-trace -- COMMAND")
+
+
 @case(only=ONCE)
 def kernel_thread(t):
     if status_of(2).get("Name") != "kthreadd":
