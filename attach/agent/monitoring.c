@@ -92,7 +92,7 @@ bool is_wanted(const PyObject *code)
 	       !(l->skip_annotate && str_equals(load_ptr(code, l->code_name), "__annotate__", 12));
 }
 
-static bool wants(struct agent_interp *it, const PyObject *code)
+bool wants(struct agent_interp *it, const PyObject *code)
 {
 	bool ret;
 
@@ -127,17 +127,6 @@ static PyObject *on_line(PyObject *self, PyObject *const *args, int64_t nargs)
 				API(long, PyLong_AsLong, PyObject *)(args[1]));
 	region_exit(it);
 	return disable_new(it);
-}
-
-static PyObject *attr(PyObject *o, const char *name)
-{
-	return o ? API(PyObject *, PyObject_GetAttrString, PyObject *, const char *)(o, name) : NULL;
-}
-
-static void drop(PyObject *o)
-{
-	if (o)
-		API(void, Py_DecRef, PyObject *)(o);
 }
 
 static void on_capsule_gone(PyObject *capsule)
@@ -227,7 +216,7 @@ static PyObject *callback_new(struct agent_interp *it, unsigned int which, callb
 	return f;
 }
 
-static struct agent_interp *find(uint64_t interp)
+struct agent_interp *interp_find(uint64_t interp)
 {
 	for (unsigned i = 0; i < AGENT_INTERPS; i++)
 		if (atomic_load(&agent_data.interps[i].interp) == interp)
@@ -245,8 +234,7 @@ long event_number(PyObject *monitoring, const char *name)
 	return ret;
 }
 
-/* Make @events those that the tool wants in @code, beside the global ones. */
-static void set_local_events(const struct agent_interp *it, PyObject *code, long events)
+void set_local_events(const struct agent_interp *it, PyObject *code, long events)
 {
 	PyObject *args[] = {integer(it->tool_id), code, integer(events)};
 
@@ -266,115 +254,6 @@ static PyObject *on_start(PyObject *self, PyObject *const *args, int64_t nargs)
 	if (wants(it, args[0]))
 		set_local_events(it, args[0], it->local_events);
 	return disable_new(it);
-}
-
-/* --------------------------------------------------------------------------------- what a debugger would miss */
-
-/*
- * pdb.set_trace() stops at its own line by f_trace_opcodes, which (once there is an f_trace) makes INSTRUCTION a local
- * event of the frame's code, for one tool: sys.settrace(). Then sys.settrace() makes itself the second tool for LINE, after ours, and CPython
- * (3.13.0 to 3.15.2, update_instrumentation_data()) thinks of the code as one of several tools: it starts to keep the
- * tools of each instruction, none to begin with, and no INSTRUCTION event ever comes. If two tools want INSTRUCTION when
- * it is set, it keeps them from the start; so ours wants it for a moment.
- */
-
-/* PyTypeObject and PyGetSetDef {name, get, set, doc, closure}, where an object's head has 16 bytes */
-#define HEAD_SIZE 16
-#define TP_GETSET 248
-#define GETSET_SIZE 40
-#define GETSET_SET 16
-
-typedef int setter(PyObject *self, PyObject *value, void *closure);
-
-static void want_instructions(struct agent_interp *it, PyObject *code, bool want)
-{
-	PyObject *monitoring = API(PyObject *, PySys_GetObject, const char *)("monitoring");
-	long event = monitoring ? event_number(monitoring, "INSTRUCTION") : -1;
-
-	if (event > 0)
-		set_local_events(it, code, (wants(it, code) ? it->local_events : 0) | (want ? event : 0));
-	API(void, PyErr_Clear, void)();
-}
-
-/* Call the runtime's setter @original, with INSTRUCTION wanted meanwhile. */
-static int set_with_instructions(setter *original, PyObject *frame, PyObject *value, void *closure)
-{
-	struct agent_interp *it = find((uint64_t)API(void *, PyInterpreterState_Get, void)());
-	PyObject *code = it ? attr(frame, "f_code") : NULL;
-	struct saved_error error;
-	int ret;
-
-	if (!code)
-		return original(frame, value, closure);
-	want_instructions(it, code, true);
-	ret = original(frame, value, closure);
-	error_save(&error);
-	want_instructions(it, code, false);
-	drop(code);
-	error_restore(&error);
-	return ret;
-}
-
-static bool is_true(PyObject *value)
-{
-	bool ret = value && API(long, PyLong_AsLong, PyObject *)(value) == 1;
-
-	API(void, PyErr_Clear, void)();
-	return ret;
-}
-
-static int on_set_trace_opcodes(PyObject *frame, PyObject *value, void *closure)
-{
-	setter *original = (setter *)agent_data.frame_setters[0];
-
-	return is_true(value) ? set_with_instructions(original, frame, value, closure)
-			      : original(frame, value, closure);
-}
-
-static int on_set_trace(PyObject *frame, PyObject *value, void *closure)
-{
-	setter *original = (setter *)agent_data.frame_setters[1];
-	PyObject *wants = attr(frame, "f_trace_opcodes");
-	bool opcodes = is_true(wants);
-
-	drop(wants);
-	return opcodes ? set_with_instructions(original, frame, value, closure) : original(frame, value, closure);
-}
-
-static bool name_equals(const char *a, const char *b)
-{
-	while (*a && *a == *b)
-		a++, b++;
-	return *a == *b;
-}
-
-static void patch_setter(char *entry, unsigned int which, setter *ours)
-{
-	uint64_t *set = (uint64_t *)(void *)(entry + GETSET_SET);
-
-	if (*set == (uint64_t)ours)
-		return;
-	agent_data.frame_setters[which] = *set;
-	atomic_store(set, (uint64_t)ours);
-}
-
-/* Before 3.13 f_trace_opcodes is a plain member, and nothing needs a cure. */
-static void patch_frame_setters(void)
-{
-	char *type = (char *)agent_data.api[API_PyFrame_Type], *entry, *trace = NULL, *opcodes = NULL;
-
-	if (!type || agent_data.layout.bytes_size != HEAD_SIZE)
-		return;
-	for (entry = load_ptr(type, TP_GETSET); entry && load_ptr(entry, 0); entry += GETSET_SIZE) {
-		if (name_equals(load_ptr(entry, 0), "f_trace"))
-			trace = entry;
-		else if (name_equals(load_ptr(entry, 0), "f_trace_opcodes"))
-			opcodes = entry;
-	}
-	if (!trace || !opcodes)
-		return;
-	patch_setter(opcodes, 0, on_set_trace_opcodes);
-	patch_setter(trace, 1, on_set_trace);
 }
 
 /* ----------------------------------------------------------------------------------------------------- install */
@@ -432,7 +311,7 @@ static enum agent_status install(struct agent_interp *it)
 	if (agent_data.is_late)
 		ok(call(monitoring, "restart_events", NULL, 0));
 	line_memos_make();
-	patch_frame_setters();
+	debuggers_patch();
 	return AGENT_STATUS_MEASURING;
 }
 
@@ -470,14 +349,14 @@ static bool install_here(uint64_t interp)
 static struct agent_interp *ensure_installed(PyObject *code)
 {
 	uint64_t interp = (uint64_t)API(void *, PyInterpreterState_Get, void)();
-	struct agent_interp *it = find(interp);
+	struct agent_interp *it = interp_find(interp);
 
 	if (it)
 		return is_behind(it) ? catch_up(it) : it;
 	/* The runtime starts with frozen code, before sys is complete; nothing of it is ever recorded. */
 	if (str_starts_with(load_ptr(code, agent_data.layout.code_filename), "<frozen", 7))
 		return NULL;
-	return install_here(interp) ? find(interp) : NULL;
+	return install_here(interp) ? interp_find(interp) : NULL;
 }
 
 /* What is under way in all threads is instrumented when events are set or restarted, but not in greenlets that are
@@ -518,13 +397,13 @@ void monitoring_attach(void)
 	uint64_t interp = (uint64_t)API(void *, PyInterpreterState_Get, void)();
 
 	/* Left by a supervisor that was killed; it may have wanted lines alone. */
-	if (find(interp) && !agent_data.branches)
+	if (interp_find(interp) && !agent_data.branches)
 		return monitoring_rearm();
 	monitoring_detach();
 	/* Without sys.monitoring the interpreter is only starting. */
 	if (API(PyObject *, PySys_GetObject, const char *)("monitoring"))
 		install_here(interp);
-	instrument_greenlets(find(interp));
+	instrument_greenlets(interp_find(interp));
 }
 
 static void unregister_callback(long tool_id, PyObject *monitoring, long event)
@@ -580,34 +459,14 @@ static void leave(struct agent_interp *it)
 	error_restore(&error);
 }
 
-static void restore_setter(char *entry, unsigned int which, setter *ours)
-{
-	uint64_t *set = (uint64_t *)(void *)(entry + GETSET_SET);
-
-	if (*set == (uint64_t)ours)
-		atomic_store(set, agent_data.frame_setters[which]);
-}
-
-static void restore_frame_setters(void)
-{
-	char *type = (char *)agent_data.api[API_PyFrame_Type], *entry;
-
-	if (!type || !agent_data.frame_setters[0])
-		return;
-	for (entry = load_ptr(type, TP_GETSET); entry && load_ptr(entry, 0); entry += GETSET_SIZE) {
-		restore_setter(entry, 0, on_set_trace_opcodes);
-		restore_setter(entry, 1, on_set_trace);
-	}
-}
-
 void monitoring_detach(void)
 {
-	struct agent_interp *it = find((uint64_t)API(void *, PyInterpreterState_Get, void)());
+	struct agent_interp *it = interp_find((uint64_t)API(void *, PyInterpreterState_Get, void)());
 
 	if (!it)
 		return;
 	leave(it);
-	restore_frame_setters();
+	debuggers_restore();
 }
 
 static void restart(struct agent_interp *it)
@@ -627,7 +486,7 @@ static void restart(struct agent_interp *it)
 
 void monitoring_rearm(void)
 {
-	struct agent_interp *it = find((uint64_t)API(void *, PyInterpreterState_Get, void)());
+	struct agent_interp *it = interp_find((uint64_t)API(void *, PyInterpreterState_Get, void)());
 
 	if (!it)
 		return;
@@ -654,7 +513,7 @@ static struct agent_interp *catch_up(struct agent_interp *it)
 		return it;
 	}
 	leave(it);
-	return install_here(interp) ? find(interp) : NULL;
+	return install_here(interp) ? interp_find(interp) : NULL;
 }
 
 static bool add_code(PyObject *code)

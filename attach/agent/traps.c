@@ -31,244 +31,6 @@
 /* entry.S */
 extern const char trap_table_entry[] hidden, trap_spare_entry[] hidden;
 
-static uint32_t size_class(size_t size)
-{
-	return size <= 64 ? 6 : 64 - (uint32_t)__builtin_clzl(size - 1);
-}
-
-void *block_alloc(size_t size)
-{
-	struct trap_state *s = trap_state();
-	uint32_t class = size_class(size);
-	void *p = s->free_blocks[class];
-
-	if (!p)
-		return heap_alloc((size_t)1 << class);
-	s->free_blocks[class] = *(void **)p;
-	return p;
-}
-
-void block_free(void *p, size_t size)
-{
-	void **head = &trap_state()->free_blocks[size_class(size)];
-
-	if (!p)
-		return;
-	*(void **)p = *head;
-	*head = p;
-}
-
-/* ---------------------------------------------------------------------------------------------------- records */
-
-static struct trap_record **bucket_of(const struct trap_state *s, const PyObject *code)
-{
-	return &s->buckets[((uint64_t)code * 0x9e3779b97f4a7c15ull >> 32) & (s->nbuckets - 1)];
-}
-
-struct trap_record *record_find(const PyObject *code)
-{
-	struct trap_state *s = trap_state();
-	struct trap_record *r;
-
-	if (!s->nbuckets)
-		return NULL;
-	for (r = *bucket_of(s, code); r && r->code != code; r = r->next)
-		;
-	return r;
-}
-
-static bool grow_buckets(struct trap_state *s)
-{
-	struct trap_record **old = s->buckets;
-	uint32_t n = s->nbuckets, more = n ? 2 * n : 512;
-	struct trap_record **new = block_alloc(more * sizeof(*new));
-
-	if (!new)
-		return false;
-	memset(new, 0, more * sizeof(*new));
-	s->buckets = new;
-	s->nbuckets = more;
-	for (uint32_t i = 0; i < n; i++) {
-		struct trap_record *r, *next;
-
-		for (r = old[i]; r; r = next) {
-			struct trap_record **bucket = bucket_of(s, r->code);
-
-			next = r->next;
-			r->next = *bucket;
-			*bucket = r;
-		}
-	}
-	block_free(old, n * sizeof(*old));
-	return true;
-}
-
-static struct trap_record *record_alloc(struct trap_state *s)
-{
-	struct trap_record *r = s->free_records;
-
-	if (!r)
-		return heap_alloc(sizeof(*r));
-	s->free_records = r->next;
-	return r;
-}
-
-static void record_free(struct trap_state *s, struct trap_record *r)
-{
-	r->next = s->free_records;
-	s->free_records = r;
-}
-
-PyObject *record_live_object(const struct trap_record *r)
-{
-	return r->live - agent_data.layout.bytes_data;
-}
-
-PyObject *record_original_object(const struct trap_record *r)
-{
-	return (PyObject *)(r->original - agent_data.layout.bytes_data);
-}
-
-static bool init_inline(struct trap_record *r)
-{
-	const struct agent_layout *l = &agent_data.layout;
-	PyObject *bytes = API(PyObject *, PyCode_GetCode, PyObject *)(r->code);
-	const uint8_t *cached;
-
-	if (!bytes)
-		return false;
-	API(void, Py_DecRef, PyObject *)(bytes);
-	cached = load_ptr(r->code, l->code_cached);
-	if (!cached)
-		return false;
-	r->units = (uint32_t)load64(r->code, 16);
-	r->live = (uint8_t *)r->code + l->code_code;
-	r->original = cached + l->bytes_data;
-	return load64(cached, l->bytes_size) == 2ull * r->units;
-}
-
-static struct trap_record *in_place_find(const struct trap_state *s, const uint8_t *live)
-{
-	for (uint32_t i = 0; i < s->n_in_place; i++)
-		if (s->in_place[i]->live == live)
-			return s->in_place[i];
-	return NULL;
-}
-
-static void in_place_forget(struct trap_state *s, const struct trap_record *r)
-{
-	for (uint32_t i = 0; i < s->n_in_place; i++)
-		if (s->in_place[i] == r)
-			s->in_place[i] = s->in_place[--s->n_in_place];
-}
-
-/* A frame is in the bytes object right now, so that is what must be planted; the copy is for readers. */
-static bool init_in_place(struct trap_record *r, PyObject *bytes, uint64_t size)
-{
-	const struct agent_layout *l = &agent_data.layout;
-	struct trap_state *s = trap_state();
-	PyObject *copy;
-
-	r->live = (uint8_t *)bytes + l->bytes_data;
-	if (s->n_in_place >= IN_PLACE_MAX || in_place_find(s, r->live))
-		return false;
-	copy = API(PyObject *, PyBytes_FromStringAndSize, const void *, int64_t)(r->live, (int64_t)size);
-	if (!copy)
-		return false;
-	API(int64_t, PyObject_Hash, PyObject *)(bytes);
-	r->original = (uint8_t *)copy + l->bytes_data;
-	s->in_place[s->n_in_place++] = r;
-	return true;
-}
-
-/* The bytes object, or if there are traps in it the one without them. With a reference that is the caller's. */
-static PyObject *untrapped(PyObject *bytes)
-{
-	const struct trap_record *r = in_place_find(trap_state(), (uint8_t *)bytes + agent_data.layout.bytes_data);
-
-	if (!r)
-		return bytes;
-	API(void, Py_IncRef, PyObject *)(record_original_object(r));
-	API(void, Py_DecRef, PyObject *)(bytes);
-	return record_original_object(r);
-}
-
-/* The copy has the hash of the original for ever: it is computed now, and kept. */
-static bool init_copy(struct trap_record *r)
-{
-	const struct agent_layout *l = &agent_data.layout;
-	PyObject *bytes = load_ptr(r->code, l->code_code), *copy;
-	uint64_t size = bytes ? load64(bytes, l->bytes_size) : 0;
-
-	if (size < 2 || size % 2 || size > UINT32_MAX)
-		return false;
-	r->units = (uint32_t)(size / 2);
-	if (trap_state()->plants_in_place)
-		return init_in_place(r, bytes, size);
-	if (trap_state()->n_in_place) {
-		bytes = untrapped(bytes);
-		*(PyObject **)((char *)r->code + l->code_code) = bytes;
-	}
-	r->original = (uint8_t *)bytes + l->bytes_data;
-	copy = API(PyObject *, PyBytes_FromStringAndSize, const void *, int64_t)(r->original, (int64_t)size);
-	if (!copy)
-		return false;
-	API(int64_t, PyObject_Hash, PyObject *)(copy);
-	r->live = (uint8_t *)copy + l->bytes_data;
-	*(PyObject **)((char *)r->code + l->code_code) = copy;
-	return true;
-}
-
-bool record_init(struct trap_record *r, PyObject *code)
-{
-	*r = (struct trap_record){.code = code};
-	return agent_data.layout.inline_code ? init_inline(r) : init_copy(r);
-}
-
-void record_deinit(struct trap_record *r)
-{
-	record_forget_lines(r);
-	branches_forget(r);
-	if (!agent_data.layout.inline_code)
-		API(void, Py_DecRef, PyObject *)(record_original_object(r));
-}
-
-static bool is_in_place(const struct trap_state *s, const struct trap_record *r)
-{
-	return s->n_in_place && in_place_find(s, r->live) == r;
-}
-
-static void restore_run(const struct trap_record *r, const struct line_run *run);
-
-PyObject *record_forget(const PyObject *code)
-{
-	struct trap_state *s = trap_state();
-	struct trap_record **at, *r;
-	PyObject *held;
-
-	if (!s->nbuckets)
-		return NULL;
-	for (at = bucket_of(s, code); *at && (*at)->code != code; at = &(*at)->next)
-		;
-	r = *at;
-	if (!r)
-		return NULL;
-	*at = r->next;
-	s->nrecords--;
-	if (s->reraised.record == r)
-		s->reraised.record = NULL;
-	held = agent_data.layout.inline_code ? NULL : record_original_object(r);
-	branches_forget(r);
-	if (is_in_place(s, r)) {
-		/* Others may run these bytes on. */
-		restore_run(r, &(struct line_run){0, r->units, 0});
-		in_place_forget(s, r);
-	}
-	record_forget_lines(r);
-	record_free(s, r);
-	return held;
-}
-
 /* --------------------------------------------------------------------------------------------------- planting */
 
 /* Has the interpreter rewritten the opcodes of this code object for speed (3.11)? */
@@ -409,16 +171,15 @@ void record_plant_all(const struct trap_record *r, uint8_t trap, uint8_t other)
 
 bool traps_plant_code(PyObject *code)
 {
-	struct trap_state *s = trap_state();
 	uint32_t file = region_file_of(load_ptr(code, agent_data.layout.code_filename));
-	struct trap_record *r, **bucket;
+	struct trap_record *r;
 
 	if (!file)
 		return false;
 	/* What is below it may be of another file. */
 	if (region_is_refused(file) || record_find(code))
 		return true;
-	r = s->nrecords < s->nbuckets || grow_buckets(s) ? record_alloc(s) : NULL;
+	r = record_alloc();
 	if (!r) {
 		region_drop_code();
 		return false;
@@ -426,15 +187,12 @@ bool traps_plant_code(PyObject *code)
 	if (!record_init(r, code)) {
 		API(void, PyErr_Clear, void)();
 		region_add_code(code, file, NULL);
-		record_free(s, r);
+		record_free(r);
 		return true;
 	}
 	r->file = file;
 	r->region_code = region_add_code(code, file, r->original);
-	bucket = bucket_of(s, code);
-	r->next = *bucket;
-	*bucket = r;
-	s->nrecords++;
+	record_add(r);
 	record_plant(r);
 	if (agent_data.branches)
 		branches_plant(r);
@@ -500,26 +258,6 @@ void traps_unplant_all(void)
 		}
 }
 
-static bool record_has(const struct trap_record *r, const uint8_t *at)
-{
-	return (uint64_t)(at - r->live) < 2ull * r->units;
-}
-
-/* The record that planted @p at. The frame's code object leads to it; the search is for an address that is not ours, as
- * a rule, and there happens before the interpreter raises an error or prints. */
-static struct trap_record *record_at(struct trap_state *s, const uint64_t *regs, const uint8_t *at)
-{
-	struct trap_record *r = record_find(load_ptr((void *)regs[s->frame], agent_data.layout.frame_code));
-
-	if (r && record_has(r, at))
-		return r;
-	for (uint32_t i = 0; i < s->nbuckets; i++)
-		for (r = s->buckets[i]; r; r = r->next)
-			if (record_has(r, at))
-				return r;
-	return NULL;
-}
-
 /* 3.9: where the exception was raised that the handler at hand has got; false: outside of this run of the function. */
 static bool raised_at(const struct trap_record *r, uint64_t frame, uint32_t *ret)
 {
@@ -574,8 +312,9 @@ static bool is_raised_again(struct trap_state *s, const struct trap_record *r, u
 /* The opcode that was planted over by the trap at hand, whose line has run; 0 if it is none of ours. */
 static uint8_t on_trap(struct trap_state *s, const uint64_t *regs)
 {
+	const PyObject *code = load_ptr((void *)regs[s->frame], agent_data.layout.frame_code);
 	uint8_t *at = trap_address(regs, s->next_instr), opcode;
-	struct trap_record *r = record_at(s, regs, at);
+	struct trap_record *r = record_at(code, at);
 	uint32_t unit;
 	int32_t line;
 
@@ -586,7 +325,7 @@ static uint8_t on_trap(struct trap_state *s, const uint64_t *regs)
 	if (opcode == agent_data.traps.opcode)
 		return 0;
 	/* Bytes planted in place are run by another code object: not its line. */
-	if (is_in_place(s, r) && load_ptr((void *)regs[s->frame], agent_data.layout.frame_code) != r->code)
+	if (record_is_in_place(r) && code != r->code)
 		return opcode;
 	if (r->marks && !branches_hit(r, unit, (void *)regs[s->frame]))
 		return opcode;

@@ -1,7 +1,8 @@
 /*
  * One-shot bytecode traps (CPython 3.8 - 3.11), inside the agent. traps.c is what happens at a code object and at a
- * trap, traps_lines.c knows which instructions are which line's, traps_calibrate.c finds out which registers the
- * interpreter loop uses, traps_slots.c hides the traps from everybody else.
+ * trap, traps_records.c keeps code objects and their bytecode, traps_lines.c knows which instructions are which line's,
+ * traps_calibrate.c finds out which registers the interpreter loop uses, traps_slots.c hides the traps from everybody
+ * else.
  *
  * All of it runs with the GIL held, so nothing is locked.
  */
@@ -80,7 +81,7 @@ hidden bool branches_keep(const struct trap_record *r, uint32_t unit);
 /** All of it is forgotten; the traps stay. */
 hidden void branches_forget(struct trap_record *r);
 
-/* --------------------------------------------------------------------------------------------- state: traps.c */
+/* ----------------------------------------------------------------------------------------------------- state */
 
 /* Pointers of CPython's static types and modules that lead through us, and what they were. */
 enum trap_slot {
@@ -135,25 +136,41 @@ static inline struct trap_state *trap_state(void)
 	return (struct trap_state *)agent_data.trap_state;
 }
 
+/* ----------------------------------------------------------------------------------- records: traps_records.c */
+
 /* Memory that comes back, unlike heap_alloc()'s. Not zeroed. */
 hidden void *block_alloc(size_t size);
 hidden void block_free(void *p, size_t size);
 
+/** Room for one more record in the table; NULL without memory. */
+hidden struct trap_record *record_alloc(void);
+hidden void record_free(struct trap_record *r);
 /** Give the code object @p code bytecode that may be changed; false if there is none or no memory. */
 hidden bool record_init(struct trap_record *r, PyObject *code);
 /** Before or after the code object is freed. */
 hidden void record_deinit(struct trap_record *r);
-hidden void record_plant(const struct trap_record *r);
-/** Plant every instruction that can be, with @p trap and @p other in turn. */
-hidden void record_plant_all(const struct trap_record *r, uint8_t trap, uint8_t other);
+/** Put it into the table. */
+hidden void record_add(struct trap_record *r);
 /** The record of @p code, NULL if it was never planted. */
 hidden struct trap_record *record_find(const PyObject *code);
+/**
+ * The record that planted @p at. The code object that runs, @p code, leads to it; the search is for an address that is not
+ * ours, as a rule, and there happens before the interpreter raises an error or prints.
+ */
+hidden struct trap_record *record_at(const PyObject *code, const uint8_t *at);
+/** Is the bytes object that it runs one that others may run, too? */
+hidden bool record_is_in_place(const struct trap_record *r);
 /** Forget @p code, which is about to be freed; what is to be let go afterwards, or NULL. */
 hidden PyObject *record_forget(const PyObject *code);
 /** Does the code object have its bytecode in a bytes object of ours, and which is it? Else NULL. */
 hidden PyObject *record_live_object(const struct trap_record *r);
 hidden PyObject *record_original_object(const struct trap_record *r);
 
+/* ------------------------------------------------------------------------------------------ planting: traps.c */
+
+hidden void record_plant(const struct trap_record *r);
+/** Plant every instruction that can be, with @p trap and @p other in turn. */
+hidden void record_plant_all(const struct trap_record *r, uint8_t trap, uint8_t other);
 /* Put the original opcodes in place of the traps of @p r for a while. */
 hidden uint64_t *record_lift(struct trap_record *r);
 /** Give the instruction at @p unit its opcode back. */
