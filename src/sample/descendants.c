@@ -9,9 +9,9 @@
 #include "attach/procfs.h"
 #include "attach/threads.h"
 
-#define SCAN_MIN_NS UINT64_C(10000000)
+#define SCAN_MIN_NS UINT64_C(1000000)
 #define FULL_NS UINT64_C(100000000)
-#define SCAN_SHARE 250 /* looking takes at most this part of the time */
+#define SCAN_SHARE 50 /* looking takes at most this part of the time */
 #define WAIT_FIRST_NS UINT64_C(5000000)
 #define WAIT_MAX_NS UINT64_C(1000000000)
 
