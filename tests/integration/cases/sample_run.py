@@ -13,6 +13,7 @@ from processes import Talk, wait_for
 HERE = TARGETS / "sample"
 FRAME = re.compile(r"(.*) \((.*):(\d+)\)$")
 FEW = "pyenv-3.8 debian-3.11 pyenv-3.12 sid-3.15"
+EACH_VERSION = "pyenv-3.8 pyenv-3.9 pyenv-3.10 debian-3.11 pyenv-3.12 pyenv-3.13 sid-3.14 sid-3.15"
 
 
 def few(function):
@@ -105,7 +106,7 @@ def count_wrong(t, program, *options):
 
     def enough():
         nonlocal dropped
-        more, run = sample(t, "-p", target.pid, "-r", "2000", "-d", "1", *options, leave=True)
+        more, run = sample(t, "-p", target.pid, "-r", "2000", "-d", "0.5", *options, leave=True)
         found.extend(more)
         loss = re.search(r"(\d+) samples dropped because the target moved", run.errors)
         dropped += int(loss[1]) if loss else 0
@@ -117,7 +118,7 @@ def count_wrong(t, program, *options):
     return sum(n for _, n in found), wrong, dropped
 
 
-@few
+@case(only=None if FULL else EACH_VERSION)
 def only_stacks_that_were_there(t):
     for program in PATTERNS:
         total, wrong, dropped = count_wrong(t, program)
