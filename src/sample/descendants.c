@@ -11,7 +11,9 @@
 
 #define SCAN_MIN_NS UINT64_C(1000000)
 #define FULL_NS UINT64_C(100000000)
-#define SCAN_SHARE 50 /* looking takes at most this part of the time */
+/* Looking takes at most this part of the time; of a command that is ours, nothing shall be missed. */
+#define SCAN_SHARE 250
+#define SCAN_SHARE_OWN 50
 #define WAIT_FIRST_NS UINT64_C(5000000)
 #define WAIT_MAX_NS UINT64_C(1000000000)
 
@@ -137,7 +139,7 @@ int descendants_scan(struct descendants *d, uint64_t now_ns)
 		if (!has_ended(d->items[i].pid))
 			d->items[n++] = d->items[i];
 	d->n = n;
-	cost = (cpu_ns() - cost) * SCAN_SHARE;
+	cost = (cpu_ns() - cost) * (d->own ? SCAN_SHARE_OWN : SCAN_SHARE);
 	d->scan_ns = now_ns + (cost > SCAN_MIN_NS ? cost : SCAN_MIN_NS);
 	d->full_ns = now_ns + FULL_NS;
 	return 0;
