@@ -110,6 +110,11 @@ int arm_prepare(struct arm *a, const struct remote *r, raddr restore_thread, rad
 	return 0;
 }
 
+int arm_lead_to(const struct arm *a, const struct remote *r, raddr agent)
+{
+	return put(r, place(a, arm_blob), agent);
+}
+
 int arm_set(struct arm *a, const struct remote *r)
 {
 	int e = put(r, a->word, 1);

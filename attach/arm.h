@@ -48,6 +48,9 @@ struct arm_tracing {
 int arm_prepare(struct arm *a, const struct remote *r, raddr restore_thread, raddr runtime, raddr agent,
 		const struct arm_tracing *tracing) must_check;
 
+/** There is an agent by now: whoever comes goes to it. */
+int arm_lead_to(const struct arm *a, const struct remote *r, raddr agent) must_check;
+
 /** Let the next one in. No thread may be in the first bytes of the function: arm_is_in_way(). */
 int arm_set(struct arm *a, const struct remote *r) must_check;
 /** Nobody is led to us any more; those who are on the way pass. Also without arm_set(). */

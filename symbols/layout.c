@@ -44,6 +44,7 @@
 static const struct layout layouts[] = {
 	{ /* pyenv 3.8.18 */
 		.minor = 8,
+		.frame_is_first = true,
 		.traps = LAYOUT_TRAPS_DETOUR,
 		.linetable = LAYOUT_LINETABLE_LNOTAB,
 		.frames = LAYOUT_FRAMES_OBJECTS,

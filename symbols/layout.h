@@ -80,6 +80,7 @@ struct layout {
 	bool executable_is_tagged; /* the low two bits of iframe.executable are flags */
 	bool long_has_tag;	   /* lv_tag instead of ob_size */
 	bool takes_gil_first; /* take_gil(tstate) comes before that is the current one, as PyThreadState_Swap() makes it */
+	bool frame_is_first;	 /* interp.eval_frame has no thread state before it */
 	bool current_is_own;	 /* each kernel thread has its current thread state, to be asked for without the GIL */
 	bool gil_is_pointer;	 /* interp.ceval_gil points at it; else it lies at runtime.gil */
 	bool may_have_handlers;	 /* in some builds each opcode is a function of its own (tail calls) */

@@ -66,7 +66,7 @@ static void close_memfd(void)
 /* The region that there was is that of the parent, or of a supervisor that was killed. */
 static void take_region(uint64_t region)
 {
-	if (agent_data.region && !region_leave()) {
+	if (agent_data.region && !region_leave(LEAVE_NAPS)) {
 		atomic_store(&((struct region_header *)region)->status, (uint32_t)AGENT_STATUS_IN_USE);
 		agent_syscall(SYS_munmap, (long)region, REGION_CHUNK, 0, 0, 0, 0);
 		return;
@@ -200,7 +200,7 @@ hidden void agent_before_fork_child(void)
 		return;
 	region_forget_users();
 	if (agent_data.fork_mode == FORK_FORGOTTEN)
-		(void)region_leave();
+		(void)region_leave(0);
 	else if (agent_data.fork_mode == FORK_OWN)
 		agent_serve(AGENT_AT_FORK);
 }

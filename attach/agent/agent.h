@@ -94,9 +94,11 @@ hidden void region_set_status(enum agent_status status);
 /* There is no memory for a code object that is to be recorded. The region is there. */
 hidden void region_drop_code(void);
 hidden struct region_header *region_header(void);
+#define LEAVE_NAPS 2000 /* milliseconds */
+
 /** Unmap the region and forget all that points into it, once no other interpreter is at it; false if one stays at it for
- * long: then it stays as it is, and shut. */
-hidden bool region_leave(void);
+ * so many milliseconds, in which the GIL is given up: then it stays as it is, and shut. */
+hidden bool region_leave(int naps);
 /** In a forked child, where no other thread is. */
 hidden void region_forget_users(void);
 
@@ -125,18 +127,44 @@ hidden bool str_starts_with(const PyObject *str, const char *text, size_t len);
 /** Call @p f for @p code and each code object below its constants, depth first, until one returns false. */
 hidden void code_walk(PyObject *code, bool (*f)(PyObject *code));
 
-/* greenlets.c. With the GIL held, and no exception set. */
+/* heap_walk.c. With the GIL held, and no exception set. */
 
-/* Is shown an object; not 0: go on. */
+/* Is shown an object; says how much work that was, 1 at least. */
 typedef int object_visitor(PyObject *o, void *arg);
+
+#define WALK_LISTS 4 /* of the collector */
+
+/* A walk over all objects that the garbage collector knows. All zeros: none. */
+struct heap_walk {
+	PyObject *markers[WALK_LISTS], *first[2]; /* each with a reference */
+	uint64_t interp;			  /* whose heap it is */
+	uint32_t slices;			  /* that were begun */
+	uint32_t placed;			  /* bit set: the markers that are in the list that they stand for */
+	uint32_t looked, n_busy;
+	bool is_begun;
+};
+
+/** CLOCK_MONOTONIC, nanoseconds. */
+hidden uint64_t agent_now(void);
+/** Go on until @p until, which is UINT64_MAX for no end: true if all that exist now have been shown to @p f, which makes no
+ * object that the collector knows. */
+hidden bool heap_walk(struct heap_walk *w, object_visitor *f, void *arg, uint64_t until);
+/** It is over, or called off. */
+hidden void heap_walk_end(struct heap_walk *w);
+
+/* greenlets.c. The same. */
 
 /** Call @p f for the code object of @p frame and of each that it returns to. */
 hidden void frames_each_code(PyObject *frame, void (*f)(PyObject *code, void *arg), void *arg);
 /** The same for each of the list @p frames; NULL: none. */
 hidden void frames_each_code_of(PyObject *frames, void (*f)(PyObject *code, void *arg), void *arg);
-/** The innermost frames of the greenlets that are suspended, among the objects that @p each_object shows. A list, with a
- * reference that is the caller's, or NULL. */
-hidden PyObject *greenlets_frames(void (*each_object)(object_visitor *f, void *arg));
+/** Find the greenlets there are, until @p until: true once all were found. */
+hidden bool greenlets_find(uint64_t until);
+/** The innermost frames of those that are suspended; if they were not just found, they are now. A list, with a reference
+ * that is the caller's, or NULL. */
+hidden PyObject *greenlets_frames(void);
+/** What greenlets_find() has found. */
+hidden void greenlets_forget(void);
 
 /* The exception that is being raised while we work, kept across our own calls. */
 struct saved_error {
@@ -165,6 +193,10 @@ hidden void traps_on_code(PyObject *code);
 /* The same in a program that runs already, and has for long. In the current interpreter, with the GIL held. */
 hidden void monitoring_attach(void);
 hidden void traps_attach(void);
+/** From then on all is recorded; what is left is to go through the heap until @p until: true once that is done. */
+hidden bool traps_go_on(uint64_t until);
+/** Is it? */
+hidden bool traps_are_complete(void);
 /** The end of it: no event, no trap is left, the tool id is free. */
 hidden void monitoring_detach(void);
 hidden void traps_detach(void);

@@ -103,7 +103,9 @@ struct agent_layout {
 	uint16_t runtime_interpreters,
 		runtime_gc; /* the collector's state: of the runtime, or (0) of each interpreter */
 	uint16_t interp_next, interp_gc;
-	uint16_t gc_generation0, gc_permanent, gc_head_size;
+	uint16_t gc_generation0, gc_permanent, gc_collecting, gc_head_size;
+	uint16_t interp_eval_frame; /* a function of the frame, or of the thread state and the frame */
+	uint8_t frame_is_first;
 };
 
 /* ------------------------------------------------------------------------------------------------ the region */
@@ -215,6 +217,14 @@ enum agent_request {
 	AGENT_REQUEST_ATTACH, /* begin to record: what exists, what runs and what is to come */
 	AGENT_REQUEST_DETACH, /* end it, and leave the interpreter as it was */
 	AGENT_REQUEST_RESET,  /* what has run before counts again */
+	AGENT_REQUEST_GO_ON,  /* with what an attach has left for later */
+};
+
+/* What there is left to do of a request: a thread holds the GIL for some milliseconds at a time. */
+enum agent_left {
+	AGENT_LEFT_NOTHING = 0,
+	AGENT_LEFT_REQUEST, /* it is to be asked for again */
+	AGENT_LEFT_WALK,    /* it was carried out; AGENT_REQUEST_GO_ON */
 };
 
 /* ------------------------------------------------------------------------------------------------------ hooks */
@@ -403,6 +413,12 @@ struct agent {
 	uint32_t session;		     /* atomic: another number whenever all lines are to count again */
 	uint32_t libpythons;		     /* libraries of such a name, when one was loaded last */
 	struct agent_undo undo[AGENT_UNDOS]; /* with the GIL held, once we were left */
+	uint32_t left;			     /* enum agent_left, of the latest request */
+	uint32_t slices;		     /* of this request so far */
+	uint32_t is_looking;		     /* nothing is to be planted yet */
+	uint64_t leaving_since;		     /* when a detach first found somebody at the region */
+	uint64_t greenlets;		     /* greenlets.c's own */
+	uint64_t eval_frame;		     /* up to 3.10: what interpreters call instead of us */
 };
 
 /* The first bytes of the blob; all are offsets from its start. */

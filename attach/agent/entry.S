@@ -151,4 +151,34 @@ held_entry:
 	trap trap_table_entry agent_on_borrowed_opcode
 	trap trap_spare_entry agent_on_spare_opcode
 
+/* 3.11: a function begins, or a generator goes on. The same, but functions of the C-API are called. */
+	.globl trap_resume_entry
+trap_resume_entry:
+	lea	-136(%rsp), %rsp
+	save_general
+	mov	%rsp, %rdi
+	mov	%rsp, %rbx
+	sub	$512, %rsp
+	and	$-16, %rsp
+	fxsave64 (%rsp)
+	cld
+	call	agent_on_resume
+	fxrstor64 (%rsp)
+	mov	%rbx, %rsp
+	mov	%rax, 128(%rsp)
+	restore_general
+	ret	$128
+
+/* Up to 3.10, in place of _PyEval_EvalFrameDefault(), to which the arguments are passed on. */
+	.globl enter_frame
+enter_frame:
+	push	%rdi
+	push	%rsi
+	push	%rdx
+	call	agent_on_enter
+	pop	%rdx
+	pop	%rsi
+	pop	%rdi
+	jmp	*agent_data+AGENT_EVAL_FRAME(%rip)
+
 	.section .note.GNU-stack, "", @progbits

@@ -8,8 +8,16 @@
 struct greenlets {
 	PyObject *type, *getter; /* the class, and the function that reads its gr_frame */
 	void *other;		 /* the last type that was seen to be none of them */
-	PyObject *found;	 /* a list */
+	PyObject *found;	 /* a list; NULL: all is zero */
+	struct heap_walk walk;
+	uint64_t interp;
+	bool is_complete;
 };
+
+static uint64_t interp_now(void)
+{
+	return agent_data.api[API_PyInterpreterState_Get] ? (uint64_t)API(void *, PyInterpreterState_Get, void)() : 0;
+}
 
 static PyObject *attr(PyObject *o, const char *name)
 {
@@ -75,9 +83,11 @@ static bool is_type(PyObject *o)
 
 static void greenlets_deinit(struct greenlets *g)
 {
+	heap_walk_end(&g->walk);
 	drop(g->found);
 	drop(g->getter);
 	drop(g->type);
+	*g = (struct greenlets){0};
 }
 
 /* False, and nothing to be let go, if the program has no greenlets. A class of the program's own may read gr_frame in
@@ -126,17 +136,12 @@ static PyObject *item(PyObject *list, int64_t i)
 	return API(PyObject *, PyList_GetItem, PyObject *, int64_t)(list, i);
 }
 
-PyObject *greenlets_frames(void (*each_object)(object_visitor *f, void *arg))
+static PyObject *frames_of(const struct greenlets *g)
 {
-	struct greenlets g = {0};
-	PyObject *frames, *o;
+	PyObject *frames = API(PyObject *, PyList_New, int64_t)(0), *o;
 
-	if (!greenlets_init(&g))
-		return NULL;
-	each_object(collect, &g);
-	frames = API(PyObject *, PyList_New, int64_t)(0);
-	for (int64_t i = 0; frames && (o = item(g.found, i)); i++) {
-		PyObject *frame = call_with(g.getter, o);
+	for (int64_t i = 0; frames && (o = item(g->found, i)); i++) {
+		PyObject *frame = call_with(g->getter, o);
 
 		/* None if it runs, has not begun or has ended. */
 		if (frame && (uint64_t)type_of(frame) == agent_data.api[API_PyFrame_Type])
@@ -144,7 +149,59 @@ PyObject *greenlets_frames(void (*each_object)(object_visitor *f, void *arg))
 		drop(frame);
 	}
 	API(void, PyErr_Clear, void)();
-	greenlets_deinit(&g);
+	return frames;
+}
+
+static struct greenlets *found(void)
+{
+	return (struct greenlets *)agent_data.greenlets;
+}
+
+/* Threads of other interpreters may come for the same request: nothing of those that were found is theirs to touch. */
+static struct greenlets *found_here(void)
+{
+	struct greenlets *g = found();
+
+	if (g && g->found && g->interp != interp_now())
+		*g = (struct greenlets){0};
+	return g;
+}
+
+bool greenlets_find(uint64_t until)
+{
+	struct greenlets *g;
+
+	if (!found())
+		agent_data.greenlets = (uint64_t)heap_alloc(sizeof(*g));
+	g = found_here();
+	if (!g || (!g->found && !greenlets_init(g)))
+		return true;
+	g->interp = interp_now();
+	if (!g->is_complete)
+		g->is_complete = heap_walk(&g->walk, collect, g, until);
+	return g->is_complete;
+}
+
+void greenlets_forget(void)
+{
+	struct greenlets *g = found_here();
+
+	if (g)
+		greenlets_deinit(g);
+}
+
+PyObject *greenlets_frames(void)
+{
+	struct greenlets *g = found_here(), own = {0};
+	PyObject *frames;
+
+	if (g && g->is_complete)
+		return frames_of(g);
+	if (!greenlets_init(&own))
+		return NULL;
+	(void)heap_walk(&own.walk, collect, &own, UINT64_MAX);
+	frames = frames_of(&own);
+	greenlets_deinit(&own);
 	return frames;
 }
 

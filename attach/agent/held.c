@@ -10,26 +10,67 @@
 #define PROT_PATCH 7
 #define PAGE_MASK 4095ul
 
-static void attach(void)
+#define SLICE 6000000ull	  /* nanoseconds that a thread gives us at a time */
+#define LEAVE_LIMIT 2000000000ull /* nanoseconds that we come again for */
+#define LEAVE_NAPS_AT_A_TIME 5
+
+static bool is_initialized(void)
+{
+	return agent_data.api[API_Py_IsInitialized] && API(int, Py_IsInitialized, void)();
+}
+
+/* Greenlets that are suspended are found before anything else is done: what is done with them is done to them all. */
+static bool look(uint64_t until)
+{
+	struct saved_error error;
+	bool ret;
+
+	error_save(&error);
+	ret = greenlets_find(until);
+	API(void, PyErr_Clear, void)();
+	error_restore(&error);
+	agent_data.is_looking = !ret;
+	return ret;
+}
+
+static enum agent_left attach(uint64_t until)
 {
 	uint64_t source = atomic_load(&agent_data.source);
 
 	/* Nobody served us, or the runtime is only starting: then PyEval_EvalCode() leads here in time. */
-	if (!agent_data.region || agent_data.is_shut || !agent_data.api[API_Py_IsInitialized] ||
-	    !API(int, Py_IsInitialized, void)())
-		return;
+	if (!agent_data.region || agent_data.is_shut || !source || !is_initialized())
+		return AGENT_LEFT_NOTHING;
+	if (!look(until))
+		return AGENT_LEFT_REQUEST;
 	atomic_add(&agent_data.session, 1);
-	if (source == SOURCE_MONITORING)
+	if (source == SOURCE_MONITORING) {
 		monitoring_attach();
-	else if (source)
-		traps_attach();
+		return AGENT_LEFT_NOTHING;
+	}
+	traps_attach();
+	return traps_go_on(until) ? AGENT_LEFT_NOTHING : AGENT_LEFT_WALK;
 }
 
-static void detach(void)
+/* Somebody of another interpreter may be at the region. */
+static enum agent_left leave_region(bool alone)
 {
-	bool initialized = agent_data.api[API_Py_IsInitialized] && API(int, Py_IsInitialized, void)();
+	bool ok = region_leave(alone ? LEAVE_NAPS : LEAVE_NAPS_AT_A_TIME);
+
+	if (!agent_data.leaving_since)
+		agent_data.leaving_since = agent_now();
+	if (!ok && !alone && agent_now() - agent_data.leaving_since < LEAVE_LIMIT)
+		return AGENT_LEFT_REQUEST;
+	agent_data.leaving_since = 0;
+	return AGENT_LEFT_NOTHING;
+}
+
+static enum agent_left detach(uint64_t until)
+{
+	bool initialized = is_initialized();
 
 	if (agent_data.source == SOURCE_MONITORING) {
+		if (initialized && !look(until))
+			return AGENT_LEFT_REQUEST;
 		/* From then on nobody begins anew, whatever runs while we leave. */
 		atomic_store(&agent_data.source, SOURCE_NONE);
 		if (initialized)
@@ -38,28 +79,60 @@ static void detach(void)
 		traps_detach();
 	}
 	atomic_store(&agent_data.source, SOURCE_NONE);
-	(void)region_leave();
+	return leave_region(until == UINT64_MAX);
 }
 
-static void reset(void)
+static enum agent_left reset(uint64_t until)
 {
+	if (agent_data.source == SOURCE_MONITORING && !look(until))
+		return AGENT_LEFT_REQUEST;
 	atomic_add(&agent_data.session, 1);
 	if (agent_data.source == SOURCE_MONITORING)
 		monitoring_rearm();
 	else
 		traps_rearm();
+	return traps_are_complete() ? AGENT_LEFT_NOTHING : AGENT_LEFT_WALK;
 }
 
-static void carry_out(uint32_t request)
+static enum agent_left go_on(uint64_t until)
+{
+	if (agent_data.source == SOURCE_NONE || agent_data.source == SOURCE_MONITORING || !is_initialized())
+		return AGENT_LEFT_NOTHING;
+	return traps_go_on(until) ? AGENT_LEFT_NOTHING : AGENT_LEFT_WALK;
+}
+
+static enum agent_left begin(uint32_t request, uint64_t until)
 {
 	switch (request) {
 	case AGENT_REQUEST_ATTACH:
-		return attach();
+		return attach(until);
 	case AGENT_REQUEST_DETACH:
-		return detach();
+		return detach(until);
 	case AGENT_REQUEST_RESET:
-		return reset();
+		return reset(until);
+	case AGENT_REQUEST_GO_ON:
+		return go_on(until);
+	default:
+		return AGENT_LEFT_NOTHING;
 	}
+}
+
+/* Where nobody is there to have us come again it is all done now. */
+static void carry_out(uint32_t request)
+{
+	enum agent_left left;
+
+	agent_data.left = AGENT_LEFT_NOTHING;
+	if (request == AGENT_REQUEST_NONE)
+		return;
+	left = begin(request, agent_data.is_alone ? UINT64_MAX : agent_now() + SLICE);
+	agent_data.left = left;
+	agent_data.slices = left == AGENT_LEFT_NOTHING ? 0 : agent_data.slices + 1;
+	if (left == AGENT_LEFT_REQUEST)
+		return;
+	agent_data.is_looking = 0;
+	if (is_initialized())
+		greenlets_forget();
 }
 
 static void put_back(const struct agent_undo *u)

@@ -372,12 +372,6 @@ static void instrument_now(PyObject *code, void *arg)
 	set_local_events(it, code, wanted);
 }
 
-static void each_object(object_visitor *f, void *arg)
-{
-	if (agent_data.api[API_PyUnstable_GC_VisitObjects])
-		API(void, PyUnstable_GC_VisitObjects, object_visitor *, void *)(f, arg);
-}
-
 static void instrument_greenlets(struct agent_interp *it)
 {
 	struct saved_error error;
@@ -386,7 +380,7 @@ static void instrument_greenlets(struct agent_interp *it)
 	if (!it || !it->tool_id)
 		return;
 	error_save(&error);
-	frames = greenlets_frames(each_object);
+	frames = greenlets_frames();
 	frames_each_code_of(frames, instrument_now, it);
 	drop(frames);
 	error_restore(&error);

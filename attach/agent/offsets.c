@@ -14,5 +14,6 @@ void offsets(void)
 	DEFINE(AGENT_RESUME_RESTORE_THREAD, offsetof(struct agent, resume[HOOK_RESTORE_THREAD]));
 	DEFINE(BLOB_RESTORE_THREAD, offsetof(struct agent_blob, hook[HOOK_RESTORE_THREAD]));
 	DEFINE(BLOB_HELD, offsetof(struct agent_blob, held));
+	DEFINE(AGENT_EVAL_FRAME, offsetof(struct agent, eval_frame));
 	DEFINE(AGENT_RESUME_LOADER, offsetof(struct agent, resume[HOOK_LOADER]));
 }

@@ -13,7 +13,6 @@
 #define MREMAP_MAYMOVE 1
 
 #define LEAVE_NAP 1000000l /* nanoseconds */
-#define LEAVE_NAPS 2000
 
 struct agent_alias {
 	uint64_t next;
@@ -57,22 +56,26 @@ static bool has_users(void)
 }
 
 /* They need some instructions more, and perhaps a CPU. */
-static bool await_users(void)
+static bool await_users(int naps)
 {
 	int64_t nap[2] = {0, LEAVE_NAP};
 
 	for (int i = 0; has_users(); i++) {
-		if (i == LEAVE_NAPS)
+		void *tstate;
+
+		if (i == naps)
 			return false;
+		tstate = API(void *, PyEval_SaveThread, void)();
 		agent_syscall(SYS_nanosleep, (long)nap, 0, 0, 0, 0, 0);
+		API(void, PyEval_RestoreThread, void *)(tstate);
 	}
 	return true;
 }
 
-bool region_leave(void)
+bool region_leave(int naps)
 {
 	__atomic_store_n(&agent_data.is_shut, 1, __ATOMIC_SEQ_CST);
-	if (!await_users())
+	if (!await_users(naps))
 		return false;
 	atomic_store(&agent_data.region, 0);
 	for (uint32_t i = 0; i < REGION_CHUNKS; i++) {

@@ -203,7 +203,8 @@ void traps_plant(PyObject *code)
 {
 	struct saved_error error;
 
-	if (!is_code(code) || !atomic_load(&agent_data.region) || record_find(code))
+	/* While greenlets are looked for it is not known yet what may be planted where. */
+	if (!is_code(code) || !atomic_load(&agent_data.region) || agent_data.is_looking || record_find(code))
 		return;
 	error_save(&error);
 	code_walk(code, traps_plant_code);
@@ -449,16 +450,16 @@ static struct trap_state *state_get(void)
 
 /* 3.11: lend an entry of opcode_targets to us. The supervisor has written it; but in a library that is loaded late, the
  * loader has relocated the table since, and made it read-only. */
-static bool borrow_entry(uint8_t opcode, const char *stub)
+bool trap_entry_set(uint8_t opcode, uint64_t to)
 {
 	uint64_t *entry = (uint64_t *)agent_data.traps.table + opcode;
 	long page = (long)entry & ~4095l;
 
-	if (atomic_load(entry) == (uint64_t)stub)
+	if (atomic_load(entry) == to)
 		return true;
 	if (agent_syscall(SYS_mprotect, page, 4096, PROT_READ_WRITE, 0, 0, 0) < 0)
 		return false;
-	atomic_store(entry, (uint64_t)stub);
+	atomic_store(entry, to);
 	agent_syscall(SYS_mprotect, page, 4096, PROT_READ_ONLY, 0, 0, 0);
 	return true;
 }
@@ -467,8 +468,8 @@ static bool borrow_entries(void)
 {
 	const struct agent_traps *t = &agent_data.traps;
 
-	return !agent_data.layout.inline_code ||
-	       (borrow_entry(t->opcode, trap_table_entry) && borrow_entry(t->calibration_opcode, trap_spare_entry));
+	return !agent_data.layout.inline_code || (trap_entry_set(t->opcode, (uint64_t)trap_table_entry) &&
+						  trap_entry_set(t->calibration_opcode, (uint64_t)trap_spare_entry));
 }
 
 static void install(struct trap_state *s)

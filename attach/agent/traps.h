@@ -129,6 +129,8 @@ struct trap_state {
 		uint32_t unit;
 	} reraised;				    /* 3.9: where an exception was raised again last */
 	struct trap_record *in_place[IN_PLACE_MAX]; /* whose bytes object may be that of others, too */
+	struct heap_walk walk;			    /* while a running program is planted */
+	bool is_walking;
 };
 
 static inline struct trap_state *trap_state(void)
@@ -189,6 +191,14 @@ hidden bool traps_plant_code(PyObject *code);
 hidden bool traps_ready(void);
 /** Take every trap out, for good. */
 hidden void traps_unplant_all(void);
+/** 3.11: let the entry of opcode_targets for @p opcode lead to @p to. */
+hidden bool trap_entry_set(uint8_t opcode, uint64_t to);
+
+/* ------------------------------------------------------------------------------------------- traps_entries.c */
+
+/** From now on, until entries_unhook(), whatever code is entered is planted first. In all interpreters. */
+hidden void entries_hook(void);
+hidden void entries_unhook(void);
 
 /* ---------------------------------------------------------------------------------- traps_slots.c, _calibrate.c */
 

@@ -1,34 +1,11 @@
 /*
  * Traps in a program that runs already (3.8 - 3.11): every function, generator and running frame that is alive is
- * planted. A large heap is walked in slices, between which other threads run.
+ * planted. What runs at the moment is first, and what is entered from then on is planted then (traps_entries.c), so that
+ * nothing is missed while a large heap is walked, in slices.
  */
 #include "traps.h"
 
-#define SYS_nanosleep 35
-#define SYS_clock_gettime 228
-#define CLOCK_MONOTONIC 1
-#define SLICE 8000000ull /* nanoseconds without a pause */
-#define PAUSE 500000ull
-#define CODES_AT_FIRST 2048
-#define LOOKS 256 /* code objects between two looks at the clock */
-
-static uint64_t now(void)
-{
-	uint64_t t[2] = {0, 0};
-
-	agent_syscall(SYS_clock_gettime, CLOCK_MONOTONIC, (long)t, 0, 0, 0, 0);
-	return t[0] * 1000000000ull + t[1];
-}
-
-/* Let other threads have the GIL. */
-static void pause_slice(void)
-{
-	uint64_t t[2] = {0, PAUSE};
-	void *tstate = API(void *, PyEval_SaveThread, void)();
-
-	agent_syscall(SYS_nanosleep, (long)t, 0, 0, 0, 0, 0);
-	API(void, PyEval_RestoreThread, void *)(tstate);
-}
+#define PLANTED 64 /* so much work as to look at so many objects */
 
 static void drop(PyObject *o)
 {
@@ -88,133 +65,82 @@ static PyObject *code_of(PyObject *o)
 	return NULL;
 }
 
-/*
- * What the garbage collector knows is walked as it lies in memory. gc.get_objects() would need an import, which may not be
- * made just anywhere: in the midst of one, 3.8 to 3.11 lose the lock of the module (gh-91351). Nor does it know what was
- * set aside by gc.freeze(), or belongs to other interpreters.
- */
-#define GENERATIONS 3
-#define GENERATION_SIZE 24 /* struct gc_generation: PyGC_Head, two ints */
-#define GC_FLAGS 3ull
-
-static void each_in_list(char *head, object_visitor *f, void *arg)
+/* Of a function or generator that is not planted yet. */
+static int plant_object(PyObject *o, void *arg)
 {
-	size_t size = agent_data.layout.gc_head_size;
-
-	for (char *at = head; (at = (char *)(load64(at, 0) & ~GC_FLAGS)) && at != head;)
-		f(at + size, arg);
-}
-
-static void each_in_collector(char *gc, object_visitor *f, void *arg)
-{
-	const struct agent_layout *l = &agent_data.layout;
-
-	for (int i = 0; i < GENERATIONS; i++)
-		each_in_list((char *)load_ptr(gc, l->gc_generation0) + i * GENERATION_SIZE, f, arg);
-	each_in_list(gc + l->gc_permanent, f, arg);
-}
-
-/* Call @f for every object that may be part of a cycle. */
-static void each_in_heap(object_visitor *f, void *arg)
-{
-	const struct agent_layout *l = &agent_data.layout;
-	char *runtime = (char *)agent_data.runtime;
-
-	if (l->runtime_gc)
-		return each_in_collector(runtime + l->runtime_gc, f, arg);
-	for (char *interp = load_ptr(runtime, l->runtime_interpreters); interp;
-	     interp = load_ptr(interp, l->interp_next))
-		each_in_collector(interp + l->interp_gc, f, arg);
-}
-
-struct code_list {
-	PyObject **codes; /* each with a reference */
-	size_t n, room;
-};
-
-/* Make room for one more. */
-static bool list_grow(struct code_list *list)
-{
-	size_t size = list->room * sizeof(*list->codes), room = list->room ? 2 * list->room : CODES_AT_FIRST;
-	PyObject **codes = block_alloc(room * sizeof(*codes));
-
-	if (!codes)
-		return false;
-	if (size) {
-		memcpy(codes, list->codes, size);
-		block_free(list->codes, size);
-	}
-	list->codes = codes;
-	list->room = room;
-	return true;
-}
-
-/* Of a function or generator that is not planted yet. Up to here nobody else could run: the heap is walked once. */
-static int add_code(PyObject *o, void *arg)
-{
-	struct code_list *list = arg;
 	PyObject *code = code_of(o);
 
 	if (!is_code(code) || record_find(code))
 		return 1;
-	if (list->n == list->room && !list_grow(list)) {
-		region_drop_code();
-		return 1;
-	}
-	API(void, Py_IncRef, PyObject *)(code);
-	list->codes[list->n++] = code;
-	return 1;
+	code_walk(code, traps_plant_code);
+	return PLANTED;
 }
 
-/* @start: since when no other thread could run. */
-static void plant_heap(uint64_t start)
+static void plant_what_runs(void)
 {
-	struct code_list list = {0};
-
-	each_in_heap(add_code, &list);
-	for (size_t i = 0; i < list.n; i++) {
-		if (!record_find(list.codes[i]))
-			code_walk(list.codes[i], traps_plant_code);
-		drop(list.codes[i]);
-		if (i % LOOKS == 0 && now() - start > SLICE) {
-			pause_slice();
-			start = now();
-			each_running(plant_running);
-		}
-	}
-	if (list.room)
-		block_free(list.codes, list.room * sizeof(*list.codes));
-}
-
-static void plant_all(void)
-{
-	uint64_t start = now();
-	PyObject *suspended = greenlets_frames(each_in_heap);
+	PyObject *suspended = greenlets_frames();
 
 	each_running(plant_running);
 	frames_each_code_of(suspended, plant_running, NULL);
 	each_running(plant_below);
 	frames_each_code_of(suspended, plant_below, NULL);
 	drop(suspended);
-	plant_heap(start);
 }
 
 void traps_attach(void)
 {
 	struct saved_error error;
+	struct trap_state *s;
 
 	error_save(&error);
+	agent_data.is_looking = 0;
 	if (traps_ready()) {
+		s = trap_state();
 		traps_rearm();
-		plant_all();
+		plant_what_runs();
+		heap_walk_end(&s->walk);
+		s->is_walking = true;
+		entries_hook();
 	}
 	API(void, PyErr_Clear, void)();
 	error_restore(&error);
+}
+
+static void end_walk(struct trap_state *s)
+{
+	entries_unhook();
+	heap_walk_end(&s->walk);
+	s->is_walking = false;
+}
+
+bool traps_are_complete(void)
+{
+	return !trap_state() || !trap_state()->is_walking;
+}
+
+bool traps_go_on(uint64_t until)
+{
+	struct trap_state *s = trap_state();
+	struct saved_error error;
+
+	if (!s || !s->is_walking)
+		return true;
+	error_save(&error);
+	/* The program may have put an evaluator of its own in our place. */
+	if (s->walk.slices)
+		each_running(plant_running);
+	if (heap_walk(&s->walk, plant_object, NULL, until))
+		end_walk(s);
+	API(void, PyErr_Clear, void)();
+	error_restore(&error);
+	return !s->is_walking;
 }
 
 /* The pointers of static types that lead through us stay, with nothing left for them to hide: the records must go when
  * their code objects do, and are used again by the next attach. */
 void traps_detach(void)
 {
+	if (trap_state() && trap_state()->is_walking)
+		end_walk(trap_state());
 	traps_unplant_all();
 }

@@ -43,6 +43,9 @@ static void fill_layout(struct agent_layout *to, const struct layout *from)
 		.interp_gc = offset_of(from->interp.gc),
 		.gc_generation0 = offset_of(from->gc.generation0),
 		.gc_permanent = offset_of(from->gc.permanent_generation),
+		.gc_collecting = offset_of(from->gc.collecting),
+		.interp_eval_frame = offset_of(from->interp.eval_frame),
+		.frame_is_first = from->frame_is_first,
 		.gc_head_size = offset_of(from->gc_head.size),
 	};
 }

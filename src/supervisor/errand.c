@@ -25,6 +25,7 @@
 #define STOP_NAP 30000l
 #define HOLD_TRIES 1000
 #define VAIN_LIMIT 300 /* milliseconds without a sign of one that has come */
+#define SLICE_GAP 5    /* milliseconds at least in which the program runs between two parts of a request */
 
 /* ---------------------------------------------------------------------------------------------- threads that run */
 
@@ -213,13 +214,28 @@ static void note_complaint(const struct supervisor *s, struct process *p)
 		p->program.refusal = complaint;
 }
 
+/* Somebody is to come again, as soon as they come now. */
+static void begin_anew(struct errand *e)
+{
+	e->state = ERRAND_PREPARED;
+	e->since = clock_ms();
+}
+
 static void carried_out(struct supervisor *s, struct process *p, const struct remote *r)
 {
+	bool goes_on = p->program.is_to_go_on;
+
 	(void)!summon_cancel(&p->program, r);
 	if (p->errand.request == AGENT_REQUEST_DETACH)
 		supervisor_left(s, p);
 	note_complaint(s, p);
 	say_attached(s, p);
+	if (goes_on && summon_go_on(&p->program, r) == 0) {
+		p->errand.request = AGENT_REQUEST_GO_ON;
+		begin_anew(&p->errand);
+		p->errand.next = p->errand.since + SLICE_GAP;
+		return;
+	}
 	p->errand.state = ERRAND_TIDYING;
 	p->errand.next = clock_ms() + 2;
 }
@@ -275,7 +291,7 @@ static void step_with(struct supervisor *s, struct process *p, const struct remo
 		return;
 	}
 	if (e->state == ERRAND_WAITING && p->program.is_to_repeat && summon_repeat(&p->program, r) == 0)
-		e->state = ERRAND_PREPARED;
+		begin_anew(e);
 	if (e->state == ERRAND_PREPARED && stops->complete && !stops->is_in_way &&
 	    summon_set(&p->program, r, threads, n) == 0)
 		e->state = ERRAND_WAITING;
@@ -305,9 +321,13 @@ static void step(struct supervisor *s, struct process *p)
 	p->errand.next = clock_ms() + (p->errand.state == ERRAND_TIDYING ? 20 : period(&p->errand));
 }
 
-static bool is_due(const struct process *p, int64_t now)
+static bool is_due(struct process *p, int64_t now)
 {
-	return p->errand.state == ERRAND_WAITING && p->program.is_carried_out ? true : p->errand.next <= now;
+	bool waits = p->errand.state == ERRAND_WAITING;
+
+	if (waits && p->program.is_to_repeat && p->errand.next > now + SLICE_GAP)
+		p->errand.next = now + SLICE_GAP;
+	return (waits && p->program.is_carried_out) || p->errand.next <= now;
 }
 
 /* A step may let processes come and go: start anew after each. */
@@ -411,6 +431,30 @@ unsigned int errands_pending(const struct supervisor *s)
 unsigned int errands_untidy(const struct supervisor *s)
 {
 	return count(s, true);
+}
+
+static bool has_running(const struct supervisor *s, const struct process *p)
+{
+	raddr pc;
+
+	for (size_t i = 0; i < s->processes.threads.n_slots; i++) {
+		const struct thread *t = s->processes.threads.slots[i].entry;
+
+		if (t && t->process == p && thread_where(t->tid, &pc) == THREAD_RUNS)
+			return true;
+	}
+	return false;
+}
+
+const char *errand_waits_for(const struct supervisor *s, const struct process *p)
+{
+	_cleanup_remote_ struct remote mem = {.mem_fd = -1};
+
+	if (!has_running(s, p))
+		return "all its threads sleep";
+	if (p->program.runtime && remote_open(&mem, p->pid) == 0 && summon_gil_is_held(&p->program, &mem))
+		return "a thread of it holds the GIL and does not come to Python code, as in C code that computes";
+	return "none of its threads has come to Python code yet";
 }
 
 bool errands_may_proceed(const struct supervisor *s)

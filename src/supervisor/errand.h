@@ -59,5 +59,8 @@ void errand_release(struct supervisor *s, struct stops *stops);
 unsigned int errands_pending(const struct supervisor *s);
 unsigned int errands_untidy(const struct supervisor *s);
 
+/** What the errand of @p p waits for, for the user. */
+const char *errand_waits_for(const struct supervisor *s, const struct process *p);
+
 /** Does a thread run of a process that has one? It will come, or let us tidy up, once it gets a processor. */
 bool errands_may_proceed(const struct supervisor *s);

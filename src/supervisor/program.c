@@ -171,17 +171,34 @@ static int mapped_region(const struct program *p, const struct remote *r)
 	return ret < 0 ? ret : region < 0 && region > -4096 ? (int)region : 0;
 }
 
+/* What of the request the agent has left for the next one who comes. */
+static uint32_t left_of(const struct program *p, const struct remote *r)
+{
+	uint32_t left, slices;
+
+	if (remote_read(r, DATA(left), &left, sizeof(left)) < 0 ||
+	    remote_read(r, DATA(slices), &slices, sizeof(slices)) < 0 || left == AGENT_LEFT_NOTHING)
+		return AGENT_LEFT_NOTHING;
+	log_debug("pid %d: slice %u", r->tid, slices);
+	return left;
+}
+
 static int on_done(struct program *p, const struct remote *r)
 {
 	enum agent_request request = p->request;
+	uint32_t left;
 
 	/* Somebody who came to a supervisor that was killed, and has been at it until now. */
 	if (p->carrier != r->tid || p->is_to_repeat)
 		return 0;
-	if (request == AGENT_REQUEST_DETACH && is_recording(r, p)) {
+	left = left_of(p, r);
+	if (left == AGENT_LEFT_REQUEST || (request == AGENT_REQUEST_DETACH && is_recording(r, p))) {
 		p->is_to_repeat = true;
 		return 0;
 	}
+	p->is_to_go_on = left == AGENT_LEFT_WALK;
+	if (request == AGENT_REQUEST_GO_ON && !p->is_to_go_on)
+		log_debug("pid %d: the rest is done", r->tid);
 	p->request = AGENT_REQUEST_NONE;
 	p->is_carried_out = true;
 	if (request == AGENT_REQUEST_ATTACH && p->phase == PROGRAM_HOOKED)

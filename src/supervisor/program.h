@@ -50,6 +50,7 @@ struct program {
 	pid_t carrier;		      /* the thread that has come for it; 0: nobody yet */
 	bool is_carried_out;	      /* the latest one was */
 	bool is_to_repeat;	      /* it was not: it is to be asked for again */
+	bool is_to_go_on;	      /* it was, but for what AGENT_REQUEST_GO_ON is to do */
 	const char *refusal;	      /* why Python code is not measured, or NULL */
 	bool refusal_told;	      /* the user knows */
 	const struct image *other;    /* one more runtime in the process, which is not measured; or NULL */

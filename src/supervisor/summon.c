@@ -184,7 +184,7 @@ int summon_begin(struct program *p, const struct remote *r, enum agent_request r
 		p->phase = p->blob ? PROGRAM_WAITING : PROGRAM_SUMMONED;
 	p->request = request;
 	p->carrier = 0;
-	p->is_carried_out = p->is_to_repeat = false;
+	p->is_carried_out = p->is_to_repeat = p->is_to_go_on = false;
 	return 0;
 }
 
@@ -205,7 +205,16 @@ int summon_repeat(struct program *p, const struct remote *r)
 
 	p->is_to_repeat = false;
 	p->carrier = 0;
+	if (e == 0)
+		e = arm_lead_to(&p->arm, r, p->blob);
 	return e < 0 ? e : tell_agent(p, r, p->request);
+}
+
+int summon_go_on(struct program *p, const struct remote *r)
+{
+	p->request = AGENT_REQUEST_GO_ON;
+	p->is_carried_out = p->is_to_go_on = false;
+	return summon_repeat(p, r);
 }
 
 int summon_set(struct program *p, const struct remote *r, const struct summon_thread *threads, size_t n)
@@ -261,6 +270,13 @@ static bool find_holder(const struct program *p, const struct remote *r, struct 
 		return false;
 	return remote_read(r, gil + (raddr)l->gil.locked, &locked, sizeof(locked)) == 0 && locked == 1 &&
 	       read_word(r, gil + (raddr)l->gil.last_holder, &ret->tstate) && ret->tstate;
+}
+
+bool summon_gil_is_held(const struct program *p, const struct remote *r)
+{
+	struct holder h;
+
+	return find_holder(p, r, &h);
 }
 
 /* ------------------------------------------------------------------------------------ up to 3.11: a trace function */

@@ -35,8 +35,14 @@ bool summon_finds_agent(struct program *p, const struct remote *r);
 /** Whoever came was here for something else (program.is_to_repeat): as after summon_begin(). */
 int summon_repeat(struct program *p, const struct remote *r) must_check;
 
+/** The same, for what was left of a request that was carried out (program.is_to_go_on). */
+int summon_go_on(struct program *p, const struct remote *r) must_check;
+
 /** -EAGAIN: one of @p threads, those that run, is where the jump is to be. Try again. */
 int summon_set(struct program *p, const struct remote *r, const struct summon_thread *threads, size_t n) must_check;
+
+/** Is there somebody who holds the GIL of the main interpreter? */
+bool summon_gil_is_held(const struct program *p, const struct remote *r);
 
 /** Bring whoever holds the GIL: one of @p threads, which are all that run, or one that waits. */
 void summon_hurry(const struct program *p, const struct remote *r, const struct summon_thread *threads, size_t n);

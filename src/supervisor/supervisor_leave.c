@@ -29,7 +29,7 @@ static void leave_process(struct supervisor *s, struct process *p)
 		return;
 	if (p->program.request == AGENT_REQUEST_ATTACH)
 		errand_cancel(s, p);
-	else if (p->errand.request == AGENT_REQUEST_RESET)
+	else if (p->errand.request == AGENT_REQUEST_RESET || p->errand.request == AGENT_REQUEST_GO_ON)
 		errand_cancel(s, p);
 	else if (p->program.phase == PROGRAM_HOOKED && p->errand.state == ERRAND_NONE &&
 		 errand_begin(s, p, AGENT_REQUEST_DETACH) < 0)
@@ -95,6 +95,9 @@ static void ask_for_reset(struct supervisor *s, struct process *p)
 /* An earlier errand, that of the attach perhaps, is over first: what it does may have been done before all was dropped. */
 static void begin_reset(struct supervisor *s, struct process *p)
 {
+	/* This one is asked for again when the reset was carried out. */
+	if (p->is_to_reset && p->errand.request == AGENT_REQUEST_GO_ON)
+		errand_cancel(s, p);
 	if (!p->is_to_reset || p->errand.state != ERRAND_NONE)
 		return;
 	p->is_to_reset = false;

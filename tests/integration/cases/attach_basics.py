@@ -1,8 +1,12 @@
 """A program that runs is attached to: what runs from then on is recorded, and it is left as it was."""
 
+import os
+import re
+import signal
+
 from attaching import HERE, Attached, Before, expect_marks, is_armed
 from harness import FULL, case
-from processes import Talk, recorded, row, wait_for
+from processes import Talk, recorded, row, tracer_of, wait_for
 
 LATE = """\
 import json  # hit
@@ -142,3 +146,47 @@ def no_call_between_reads(t):
     run = ours.leave()
     t.expect_equal(run.data.get(path) - {3, 4}, {5, 6, 7}, "lines")  # it may have been entered before its first read
     t.expect_equal(talk.end().status, 0, "status")
+
+
+def ran(number):
+    """The lines of large_heap.py's functions that a round of them runs; and those that it may run."""
+    surely, perhaps = set(), set()
+    for i in range(number):
+        first = 3 * i + 1
+        surely |= {first + 1, first + 2} if i % 3 == 0 else {first + 2} if i % 3 == 1 else {first + 1}
+        perhaps |= {first + 1} if i % 3 == 1 else set()
+    return surely, perhaps
+
+
+def large_heap(t, env):
+    path = str(t.dir / "made.py")
+    talk = Talk(t, t.py(HERE / "large_heap.py", 2_000_000, path), traced=False)
+    t.expect_equal(talk.line(), "ready", "line")
+    before = Before(t, talk.pid)
+    surely, perhaps = ran(300)
+    for waits in False, True:
+        killed = Attached(t, talk.pid, env=env, wait=False)
+        killed.wait_until("slice 1")
+        os.kill(tracer_of(talk.pid), signal.SIGKILL)
+        killed.end(sig=0)
+        wait_for(t, "no tracer", lambda: tracer_of(talk.pid) == 0)
+        ours = Attached(t, talk.pid, env=env)
+        if waits:
+            ours.wait_until("the rest is done")
+        talk.say()
+        t.expect_equal(talk.line(), "ran True", "line")
+        if not waits:
+            ours.wait_until("the rest is done")
+        run = ours.leave()
+        slices = len(re.findall(rb"debug: pid \d+: slice \d+", ours.seen))
+        t.expect(slices >= 1, "the heap was walked in one go", run)
+        t.compare(t.expect_data(run).get(path, set()) - perhaps, surely, path)
+        before.expect_same()
+    end = talk.end()
+    t.expect_equal((end.status, end.err), (0, b""), "end")
+
+
+@case(only=None if FULL else "pyenv-3.9 debian-3.11", until="3.12")
+def a_large_heap_is_walked_in_slices(t):
+    """What runs before the walk is over is recorded, as what runs after it, whatever the program does to its heap."""
+    large_heap(t, dict(t.env, PYCOV_TRACE_DEBUG="1"))

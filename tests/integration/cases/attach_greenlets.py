@@ -1,5 +1,7 @@
 """Greenlets switch the stacks of a thread: what is suspended on one that is put away is recorded as well."""
 
+import re
+
 from attaching import HERE, Attached, Before, expect_marks
 from cases.attach_servers import VERSIONS, packages
 from harness import FULL, LIMIT, case
@@ -14,14 +16,14 @@ def go_on(t, talk, number):
     t.expect_equal(talk.line(), "ready", "line")
 
 
-@case(only=VERSIONS if FULL else "pyenv-3.9 debian-3.11 sid-3.14")
-def suspended(t):
+def suspended_among(t, objects, env=None):
     """Attached, reset, attached anew: each time they have not run yet."""
-    talk = Talk(t, t.py("-u", PATH), traced=False, env=packages(t))
+    talk = Talk(t, t.py("-u", PATH, objects), traced=False, env=packages(t))
     t.expect_equal(talk.line(), "ready", "line")
     before = Before(t, talk.pid)
     for number in 1, 4:
-        ours = Attached(t, talk.pid)
+        ours = Attached(t, talk.pid, env=env)
+        attached = slices_of(ours)
         go_on(t, talk, number)
         t.expect_equal(ours.control("save")[0], 0, "save")
         expect_marks(t, recorded(t), PATH)
@@ -30,8 +32,27 @@ def suspended(t):
         expect_marks(t, ours.leave(), PATH)
         before.expect_same()
         go_on(t, talk, number + 2)
+        yield attached
     end = talk.end()
     t.expect_equal((end.status, end.out, end.err), (0, b"", b""), "end")
+
+
+def slices_of(ours):
+    """How many times a thread has come, and gone without all being done."""
+    return len(re.findall(rb"debug: pid \d+: slice \d+", ours.seen))
+
+
+@case(only=VERSIONS if FULL else "pyenv-3.9 debian-3.11 sid-3.14")
+def suspended(t):
+    for _ in suspended_among(t, 0):
+        pass
+
+
+@case(only=VERSIONS if FULL else "pyenv-3.9 sid-3.14")
+def suspended_in_a_large_heap(t):
+    """They are looked for in slices, before `attached` is said."""
+    for slices in suspended_among(t, 2_000_000, dict(t.env, PYCOV_TRACE_DEBUG="1")):
+        t.expect(slices >= 1, "the heap was walked in one go", slices)
 
 
 @case(only=VERSIONS if FULL else "debian-3.11")

@@ -2,6 +2,7 @@
 comes by."""
 
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -126,12 +127,14 @@ def one_that_does_not_come_out(t):
     them = Interpreters(t)
     them.run_all()
     disable = int(them.tell("main", "import sys; answer = id(sys.monitoring.DISABLE)"))
-    ours = them.attach(data_file=t.dir / "data0")
+    ours = them.attach(data_file=t.dir / "data0", env=dict(t.env, PYCOV_TRACE_DEBUG="1"))
     them.run_all()
     users = record_of_an_interpreter(t, them.pid, disable) + USERS
     t.expect_equal(memory_at(them.pid, users, 4), bytes(4), "threads at the records")
     write_at(them.pid, users, struct.pack("<I", 1))
-    them.expect_recorded(them.leave(ours), "left")
+    run = them.leave(ours)
+    them.expect_recorded(run, "left")
+    t.expect(len(re.findall(r"debug: pid \d+: slice \d+", run.errors)) >= 2, "a thread waited, and did not come again", run)
     them.expect_given_back("left")
     t.expect(any("memfd:" in row[5] for row in maps_of(them.pid)), "the records are mapped no more", maps_of(them.pid))
     refused = Attached(t, them.pid, wait=False, data_file=t.dir / "data1")

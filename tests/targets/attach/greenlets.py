@@ -1,5 +1,6 @@
 """Greenlets that are suspended, on stacks of their own, when it is attached to: each in a loop that it does not leave, with
-calls of C between their frames. They go on when a line comes from standard input, once for each line.
+calls of C between their frames. They go on when a line comes from standard input, once for each line. Among argv[1] other
+objects.
 """
 import os
 import select
@@ -58,6 +59,7 @@ def waits():
     return sys.stdin.readline()  # hit
 
 
+heap = [[i] for i in range(int(sys.argv[1]))]
 words = []
 home = greenlet.getcurrent()
 suspended = [greenlet.greenlet(lambda: in_a_loop(words.append)), greenlet.greenlet(lambda: below_c(words.append, 3)),
