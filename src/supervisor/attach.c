@@ -28,6 +28,7 @@
 #define STATUS_PERIOD 1000 /* milliseconds */
 #define END_PATIENCE 10000 /* milliseconds */
 #define SILENCE 2000	   /* milliseconds after which we say that we wait for a target to wake */
+#define SAME_SIGNAL 200	   /* milliseconds in which a signal that comes twice was sent once: timeout(1) does so */
 
 /* The processes that we are to attach to. */
 struct targets {
@@ -231,10 +232,11 @@ struct front {
 	pid_t supervisor, latest;
 	size_t n_targets, n_attached, n_refused, n_gone, n_left;
 	bool said_waiting;
-	bool told; /* the supervisor knows that we want to go */
+	bool told;    /* the supervisor knows that we want to go */
+	bool hurried; /* and that it is not to wait */
 	bool finished, is_unwritten;
 	bool is_terminal, has_status_line;
-	int64_t start, end; /* CLOCK_MONOTONIC, ms */
+	int64_t start, end, signalled; /* CLOCK_MONOTONIC, ms; of the latest signal, 0: none */
 };
 
 static void clear_status(struct front *f)
@@ -272,6 +274,14 @@ static void leave(struct front *f)
 	f->told = true;
 }
 
+/* Told a second time. */
+static void hurry(struct front *f)
+{
+	if (!f->hurried)
+		(void)!send(f->socket, "", 1, MSG_NOSIGNAL);
+	f->hurried = true;
+}
+
 static void say_attached(struct front *f)
 {
 	char text[128];
@@ -296,8 +306,13 @@ static void on_finished(struct front *f, const struct front_message *m)
 	if (m->pid)
 		snprintf(
 			text, sizeof(text),
-			"%d process%s asleep: %s undo%s what is left on waking, and what ran until then is added to the file",
-			m->pid, m->pid == 1 ? " is" : "es are", m->pid == 1 ? "it" : "they", m->pid == 1 ? "es" : "");
+			"%d process%s %s: %s undo%s what is left when %s to Python code, and what ran until then is added "
+			"to the file",
+			m->pid, m->pid == 1 ? "" : "es",
+			f->hurried    ? "not waited for"
+			: m->pid == 1 ? "has not come yet"
+				      : "have not come yet",
+			m->pid == 1 ? "it" : "they", m->pid == 1 ? "es" : "", m->pid == 1 ? "it comes" : "they come");
 	if (m->pid)
 		say(f, text);
 	if (f->n_left) {
@@ -306,6 +321,15 @@ static void on_finished(struct front *f, const struct front_message *m)
 		say(f, text);
 	}
 	say(f, m->text);
+}
+
+static void say_whom(struct front *f, const struct front_message *m)
+{
+	char text[CONTROL_TEXT_MAX + 80];
+
+	snprintf(text, sizeof(text), "waiting for pid %d: %s; %s leaves at once", m->pid, m->text,
+		 f->signalled ? "a second Ctrl-C" : "Ctrl-C");
+	say(f, text);
 }
 
 /* False when the supervisor has gone. */
@@ -359,6 +383,9 @@ static bool hear(struct front *f)
 		f->is_unwritten = true;
 		on_finished(f, &m);
 		break;
+	case FRONT_WAITING:
+		say_whom(f, &m);
+		break;
 	case FRONT_FINISHED:
 		on_finished(f, &m);
 		break;
@@ -395,8 +422,12 @@ static void take_signal(struct front *f)
 {
 	struct signalfd_siginfo info;
 
-	if (read(f->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
-		leave(f);
+	if (read(f->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return;
+	if (f->told && clock_ms() - f->signalled >= SAME_SIGNAL)
+		hurry(f);
+	leave(f);
+	f->signalled = clock_ms();
 }
 
 static void watch(struct front *f)

@@ -433,14 +433,20 @@ unsigned int errands_untidy(const struct supervisor *s)
 	return count(s, true);
 }
 
-static bool has_running(const struct supervisor *s, const struct process *p)
+/* One that we have interrupted stops when it gets a processor, and does not look as if it ran until it is let go. */
+static bool runs(const struct thread *t)
 {
 	raddr pc;
 
+	return t->process->errand.n_missed || thread_where(t->tid, &pc) == THREAD_RUNS;
+}
+
+static bool has_running(const struct supervisor *s, const struct process *p)
+{
 	for (size_t i = 0; i < s->processes.threads.n_slots; i++) {
 		const struct thread *t = s->processes.threads.slots[i].entry;
 
-		if (t && t->process == p && thread_where(t->tid, &pc) == THREAD_RUNS)
+		if (t && t->process == p && runs(t))
 			return true;
 	}
 	return false;
@@ -459,12 +465,10 @@ const char *errand_waits_for(const struct supervisor *s, const struct process *p
 
 bool errands_may_proceed(const struct supervisor *s)
 {
-	raddr pc;
-
 	for (size_t i = 0; i < s->processes.threads.n_slots; i++) {
 		const struct thread *t = s->processes.threads.slots[i].entry;
 
-		if (t && t->process->errand.state != ERRAND_NONE && thread_where(t->tid, &pc) == THREAD_RUNS)
+		if (t && t->process->errand.state != ERRAND_NONE && runs(t))
 			return true;
 	}
 	return false;

@@ -177,15 +177,19 @@ static bool told_to_leave(int fd)
 	return info.ssi_signo != SIGCHLD;
 }
 
-/* It says only that we should go; if it is killed, so should we. */
+/* It says only that we should go, and then that we should not wait for anybody; if it is killed, we should go as well. */
 static void hear_front(struct supervisor *s)
 {
 	char word;
+	ssize_t n = recv(s->front_heard, &word, 1, MSG_DONTWAIT);
 
-	/* Unread, it would take what we say with it when we end. */
-	(void)!recv(s->front_heard, &word, 1, MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	s->n_told += n > 0;
 	if (!s->is_leaving)
 		supervisor_leave(s);
+	if (n > 0)
+		return;
 	cleanup_closep(&s->front_heard);
 	s->front_heard = -1;
 }
@@ -263,5 +267,7 @@ void supervisor_run(struct supervisor *s)
 	if (!s->n_refused || s->n_refused < s->n_attached)
 		is_written = supervisor_finish(s, true, summary);
 	supervisor_tell(s, is_written ? FRONT_FINISHED : FRONT_UNWRITTEN, (pid_t)s->n_alone, summary);
-	(void)!recv(s->front, summary, 1, MSG_DONTWAIT);
+	/* Unread, it would take what we say with it when we end. */
+	while (recv(s->front, summary, 1, MSG_DONTWAIT) > 0)
+		;
 }

@@ -33,10 +33,12 @@ struct supervisor {
 	int message_fd;	   /* where messages go while the command runs */
 	bool python_ran;
 	int front;			    /* attach.h: a socket to the process in the foreground; -1: none */
-	int front_heard;		    /* the same, until it has said that we are to go */
+	int front_heard;		    /* the same, until it is closed */
+	unsigned int n_told;		    /* how many times it has said that we are to go; the second time at once */
 	unsigned int n_attached, n_refused; /* who was named, and of these who could not be prepared after all */
 	bool is_leaving;		    /* no more is to be recorded */
 	int64_t patient_since;		    /* how long we have waited for those who are to come; CLOCK_MONOTONIC, ms */
+	bool has_said_waiting;		    /* for whom */
 	unsigned int n_alone;		    /* who had not come when we left */
 	bool is_resetting;		    /* the keeper waits for all to be reset */
 	unsigned int n_to_reset;	    /* who has not been yet */
@@ -51,6 +53,7 @@ enum front_kind {
 	FRONT_PASSED,	 /* one of several is left out: why, or "" if it need not be known */
 	FRONT_LEFT,	 /* detached: "", or what of it is not as it was */
 	FRONT_ENDED,	 /* one that was to be entered has ended, or has become something else */
+	FRONT_WAITING,	 /* it cannot be left yet: why not */
 	FRONT_FINISHED,	 /* all is written: what there is */
 	FRONT_UNWRITTEN, /* the same, but it could not be written */
 };

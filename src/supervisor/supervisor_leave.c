@@ -9,6 +9,7 @@
 #include "supervisor/summon.h"
 
 #define LEAVE_PATIENCE 3000 /* milliseconds, if all sleep */
+#define SILENCE 1000	    /* after which it is said whom we wait for */
 #define BUSY_PATIENCE 15000 /* if some run: on a busy machine they come when they get a processor */
 
 void supervisor_tell_left(struct supervisor *s, const struct process *p, const struct remote *r)
@@ -75,13 +76,37 @@ static void leave_alone(struct supervisor *s, struct process *p)
 	p->errand = (struct errand){0};
 }
 
+/* Of the first one only: there may be hundreds. */
+static void tell_waiting(struct supervisor *s, struct process *p)
+{
+	unsigned int more = errands_pending(s) + errands_untidy(s) - 1;
+	char text[CONTROL_TEXT_MAX];
+
+	if (s->has_said_waiting || p->errand.state == ERRAND_NONE)
+		return;
+	s->has_said_waiting = true;
+	if (more)
+		snprintf(text, sizeof(text), "%s (and for %u more)", errand_waits_for(s, p), more);
+	else
+		snprintf(text, sizeof(text), "%s", errand_waits_for(s, p));
+	supervisor_tell(s, FRONT_WAITING, p->pid, text);
+}
+
+static void say_waiting(struct supervisor *s)
+{
+	if (!s->has_said_waiting && clock_ms() - s->patient_since >= SILENCE)
+		each_process(s, tell_waiting);
+}
+
 bool supervisor_has_left(struct supervisor *s)
 {
 	each_process(s, leave_process);
 	if (!errands_pending(s) && !errands_untidy(s))
 		return true;
-	if (!is_out_of_patience(s))
+	if (s->n_told < 2 && !is_out_of_patience(s)) {
+		say_waiting(s);
 		return false;
+	}
 	each_process(s, leave_alone);
 	return true;
 }

@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import time
 
-from attaching import HERE, Attached, Before, is_armed, text_differences
+from attaching import HERE, Attached, Before, is_armed, maps_of, text_differences
 from harness import FULL, LIMIT, case, read_data, status_of
 from processes import TWO, Talk, row, tracer_of, wait_for
 
@@ -453,3 +453,31 @@ def while_it_starts(t):
         end = talk.end(leave=True)
         t.expect_equal((end.status, end.out, end.err), (0, b"2\n", b""), "end")
         ours.end(sig=0)
+
+
+@case(only=None if FULL else "pyenv-3.8 debian-3.11 sid-3.15")
+def computing_in_c(t):
+    """With the GIL held, it does not come when we are told to leave: it is said, and told once more we go; the program
+    does the rest by itself when it can."""
+    flag, path = t.write("flag", "\0"), str(HERE / "computes_in_c.py")
+    talk = Talk(t, t.py("-u", path, flag), traced=False)
+    t.expect_equal(talk.line(), "ready", "line")
+    ours = Attached(t, talk.pid, wait=False)
+    wait_for(t, "armed", is_armed(talk.pid))
+    talk.say()
+    t.expect_equal(talk.line(), "computes", "line")
+    ours.wait_until("attached to")
+    ours.process.send_signal(signal.SIGINT)
+    ours.wait_until(f"waiting for pid {talk.pid}: a thread of it holds the GIL and does not come to Python code, as in C "
+                    "code that computes; a second Ctrl-C leaves at once")
+    run = ours.leave()
+    t.expect("1 process not waited for: it undoes what is left when it comes to Python code" in run.errors, "errors", run)
+    t.expect(run.data.get(path), "no line is in the data", run)
+    t.expect_equal((tracer_of(talk.pid), talk.process.poll()), (0, None), "tracer, and status of the program")
+    with open(flag, "r+b") as file:
+        file.write(b"\1")
+    t.expect_equal(talk.line(), "goes on", "line")
+    wait_for(t, "the code as it was", lambda: not text_differences(talk.pid, within=True))
+    wait_for(t, "no region", lambda: not [row for row in maps_of(talk.pid) if "memfd:" in row[5]])
+    end = talk.end()
+    t.expect_equal((end.status, end.out, end.err), (0, b"", b""), "end")
