@@ -2,9 +2,12 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "attach/procfs.h"
 #include "base/log.h"
@@ -22,29 +25,36 @@ static bool is_pid(const char *text)
 static int ask_by_pid(pid_t pid, const char *request, char answer[CONTROL_TEXT_MAX])
 {
 	char name[CONTROL_NAME_MAX];
-	struct procfs_status status;
-	int r;
+	struct procfs_status status, tracer;
+	int r, gone = procfs_status(pid, &status);
 
+	/* A keeper listens by its supervisor's number, also when that was killed. */
 	control_name_of_pid(pid, name);
-	r = control_ask(name, request, answer);
+	r = control_ask(name, gone < 0 ? geteuid() : status.uid[1], request, answer);
 	if (r != -ECONNREFUSED)
 		return r;
-	r = procfs_status(pid, &status);
-	if (r < 0)
-		return r;
+	if (gone < 0)
+		return gone;
+	if (!status.tracer || procfs_status(status.tracer, &tracer) < 0)
+		return -ECONNREFUSED;
 	control_name_of_pid(status.tracer, name);
-	return control_ask(name, request, answer);
+	return control_ask(name, tracer.uid[1], request, answer);
 }
 
 static int ask_by_file(const char *path, const char *request, char answer[CONTROL_TEXT_MAX])
 {
 	_cleanup_datafile_ struct datafile file = {.dirfd = -1};
 	char name[CONTROL_NAME_MAX];
+	struct stat st;
 	int r = datafile_init(&file, path);
 
 	if (r == 0)
 		r = control_name_of_file(&file, name);
-	return r < 0 ? r : control_ask(name, request, answer);
+	if (r < 0)
+		return r;
+	if (fstatat(file.dirfd, file.name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		st.st_uid = geteuid();
+	return control_ask(name, st.st_uid, request, answer);
 }
 
 static const char *explain(int error)

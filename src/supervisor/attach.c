@@ -261,7 +261,7 @@ static void show_status(struct front *f)
 	if (!f->is_terminal || f->told || !f->supervisor || f->options->verbose < 0)
 		return;
 	control_name_of_pid(f->supervisor, name);
-	if (control_ask(name, "watch", answer) < 0)
+	if (control_ask(name, geteuid(), "watch", answer) < 0)
 		return;
 	fprintf(stderr, "\r\033[K%s  (Ctrl-C: stop)", answer);
 	f->has_status_line = true;

@@ -51,12 +51,14 @@ int control_listen(const char *name)
 	return take_fd(fd);
 }
 
-static bool may_ask(int fd)
+/* Is at the other end ourselves, root, or user @other? */
+static bool is_peer(int fd, uid_t other)
 {
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
 
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && (peer.uid == geteuid() || peer.uid == 0);
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+	       (peer.uid == geteuid() || peer.uid == 0 || peer.uid == other);
 }
 
 int control_accept(int listener, char request[CONTROL_TEXT_MAX])
@@ -65,7 +67,7 @@ int control_accept(int listener, char request[CONTROL_TEXT_MAX])
 	struct timeval patience = {.tv_sec = PATIENCE};
 	ssize_t n;
 
-	if (fd < 0 || !may_ask(fd))
+	if (fd < 0 || !is_peer(fd, geteuid()))
 		return -EAGAIN;
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	n = recv(fd, request, CONTROL_TEXT_MAX - 1, 0);
@@ -81,7 +83,15 @@ void control_answer(int fd, const char *text)
 	close(fd);
 }
 
-int control_ask(const char *name, const char *request, char answer[CONTROL_TEXT_MAX])
+/* What another user says must not do anything to a terminal. */
+static void make_plain(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+}
+
+int control_ask(const char *name, uid_t owner, const char *request, char answer[CONTROL_TEXT_MAX])
 {
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	struct sockaddr_un address;
@@ -91,13 +101,15 @@ int control_ask(const char *name, const char *request, char answer[CONTROL_TEXT_
 	if (fd < 0 || connect(fd, (struct sockaddr *)&address, len) < 0)
 		return -errno;
 	/* The name might be another user's. */
-	if (!may_ask(fd))
+	if (!is_peer(fd, geteuid() == 0 ? owner : geteuid()))
 		return -EPERM;
+	/* It may have hung up on us already. */
 	if (send(fd, request, strlen(request), MSG_NOSIGNAL) < 0)
-		return -errno;
+		return errno == EPIPE || errno == ECONNRESET ? -EPERM : -errno;
 	n = recv(fd, answer, CONTROL_TEXT_MAX - 1, 0);
 	if (n <= 0)
 		return -EPERM; /* it hung up on us */
 	answer[n] = 0;
+	make_plain(answer);
 	return 0;
 }

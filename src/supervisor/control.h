@@ -23,5 +23,5 @@ int control_accept(int listener, char request[CONTROL_TEXT_MAX]) must_check;
 /** Answer and close. */
 void control_answer(int fd, const char *text);
 
-/** Ask the keeper of that name. -ECONNREFUSED: there is none. */
-int control_ask(const char *name, const char *request, char answer[CONTROL_TEXT_MAX]) must_check;
+/** Ask the keeper of that name; as root, that of user @p owner, too. -ECONNREFUSED: there is none; -EPERM: it is another's. */
+int control_ask(const char *name, uid_t owner, const char *request, char answer[CONTROL_TEXT_MAX]) must_check;

@@ -11,7 +11,7 @@ import subprocess
 import time
 
 from attaching import HERE, Attached, Before, is_armed, maps_of, text_differences
-from harness import FULL, LIMIT, case, read_data, status_of
+from harness import FULL, LIMIT, Skip, case, read_data, status_of
 from processes import TWO, Talk, row, tracer_of, wait_for
 
 PATH = str(HERE / "steps.py")
@@ -222,6 +222,35 @@ def saved_at_intervals_and_by_a_signal(t):
     wait_for(t, "a file", lambda: steps(t) == {"three"})
     ours.leave()
     finish(t, talk)
+
+
+@row("debian-3.11")
+def asked_by_another_user(t):
+    """Who is not heard; root is."""
+    if os.geteuid():
+        raise Skip("optional: only root can be somebody else")
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    os.chmod(t.dir, 0o777)
+    theirs = t.dir / "theirs"
+    theirs.mkdir()
+    os.chown(theirs, 65534, 65534)
+    talk = begin(t)
+    ours = Attached(t, talk.pid)
+    ask(t, talk, "one", 1)
+    for word in "save", "reset", "status":
+        run = t.run([*nobody, t.program, word, talk.pid], leave=True)
+        t.expect(run.status == 1 and not run.out and "belongs to another user" in run.errors, word, run)
+    t.expect(not t.data_file.exists(), "it was saved", "")
+    ours.leave()
+    expect_steps(t, "one")
+    finish(t, talk)
+    path = t.write("their.py", "import sys\nprint('ready', flush=True)\nsys.stdin.readline()\n")
+    talk = Talk(t, [*nobody, t.program, "--data-file", theirs / "data", "--", *t.py(path)], traced=False)
+    t.expect_equal(talk.line(), "ready", "line")
+    t.expect_equal(t.run([t.program, "save", talk.pid], leave=True).status, 0, "root's save")
+    t.expect_equal((theirs / "data").stat().st_uid, 65534, "whose the file is")
+    talk.say()
+    t.expect_equal(talk.end().status, 0, "end")
 
 
 @row(TWO)
