@@ -222,8 +222,10 @@ void supervisor_on_end(struct supervisor *s, pid_t tid)
 	struct process *p = processes_remove(&s->processes, tid);
 
 	if (p) {
+		bool is_entered = p->program.phase == PROGRAM_HOOKED && !p->program.refusal;
+
 		supervisor_end_program(s, p, false);
-		supervisor_tell_entry(s, p, FRONT_ENDED);
+		supervisor_tell_entry(s, p, is_entered ? FRONT_ATTACHED : FRONT_ENDED);
 		process_free(p);
 	}
 	if (tid != s->command)
