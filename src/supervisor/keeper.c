@@ -17,7 +17,8 @@
 /* Milliseconds from a program's start to the first look at its region. */
 #define FIRST_LOOK 6
 #define FIRST_LOOK_AT_ANOTHER 100
-#define OUTLIVE_PERIOD 50 /* milliseconds between looks at regions that nobody reports on */
+#define FIRST_LOOK_AT_ATTACHED 500 /* by when what ran for the first time has */
+#define OUTLIVE_PERIOD 50	   /* milliseconds between looks at regions that nobody reports on */
 /* A keeper that was killed may close its sockets only after another one has begun: how long that asks for their names. */
 #define LISTEN_PATIENCE 10000
 #define LISTEN_PERIOD 20
@@ -127,6 +128,17 @@ static void forget(struct state *s, struct kept **at)
 	kept_free(k);
 }
 
+/*
+ * What the first one teaches of its interpreter is good for the others, which may be many, and short. The end of what was
+ * attached to waits for nobody, and what it does now somebody may wait for: a server, which leaves no processor idle.
+ */
+static int64_t time_to_first_look(const struct state *s)
+{
+	if (s->recorder->options->pids.n)
+		return FIRST_LOOK_AT_ATTACHED;
+	return s->had_look ? FIRST_LOOK_AT_ANOTHER : FIRST_LOOK;
+}
+
 static void add(struct state *s, const struct message *m, size_t len, int *fds)
 {
 	struct kept *k = kept_new();
@@ -144,8 +156,7 @@ static void add(struct state *s, const struct message *m, size_t len, int *fds)
 		return;
 	}
 	k->run.root_fd = take_fd(fds[1]);
-	/* What the first one teaches of its interpreter is good for the others, which may be many, and short. */
-	kept_look_in(k, s->had_look ? FIRST_LOOK_AT_ANOTHER : FIRST_LOOK);
+	kept_look_in(k, time_to_first_look(s));
 	k->next = s->runs;
 	s->runs = k;
 	s->has_runs = true;
