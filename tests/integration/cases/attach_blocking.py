@@ -1,6 +1,7 @@
 """No call that blocks comes back because of us."""
 
 import os
+from pathlib import Path
 
 from attaching import HERE, Attached, Before, expect_marks, is_armed, text_differences
 from harness import marks_of
@@ -23,12 +24,18 @@ def feed(t, talk):
     t.expect_equal(talk.line(), "took 4", "line")
 
 
+def all_sleep(pid):
+    states = [stat.read_text().rpartition(") ")[2][0] for stat in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return states and set(states) == {"S"}
+
+
 def attach(t, talk, **more):
-    """While all sleep; then one comes back, and so to us."""
+    """While all sleep; then one comes back, and so to us, and sleeps again."""
     ours = Attached(t, talk.pid, wait=False, **more)
     wait_for(t, "armed", is_armed(talk.pid))
     feed(t, talk)
     ours.wait_until("attached to")
+    wait_for(t, "sleep", lambda: all_sleep(talk.pid))
     return ours
 
 
