@@ -25,6 +25,7 @@
 #define STOP_NAP 30000l
 #define HOLD_TRIES 1000
 #define VAIN_LIMIT 300 /* milliseconds without a sign of one that has come */
+#define RAN_LATELY 500 /* milliseconds: several steps */
 #define SLICE_GAP 5    /* milliseconds at least in which the program runs between two parts of a request */
 
 /* ---------------------------------------------------------------------------------------------- threads that run */
@@ -108,7 +109,7 @@ static bool is_nowhere_near(const struct supervisor *sv, const struct process *p
 	return true;
 }
 
-static void interrupt_running(const struct supervisor *sv, const struct process *p, pid_t except, struct stops *stops)
+static void interrupt_running(const struct supervisor *sv, struct process *p, pid_t except, struct stops *stops)
 {
 	raddr pc;
 
@@ -122,6 +123,8 @@ static void interrupt_running(const struct supervisor *sv, const struct process 
 		state = thread_where(t->tid, &pc);
 		/* one in a system call is let be: an interruption would wake it; SIGSTOP stops threads anywhere */
 		stops->is_in_way |= state == THREAD_WAITS && is_in_way(&p->program, pc);
+		if (state == THREAD_RUNS)
+			p->errand.ran = clock_ms();
 		if (state == THREAD_RUNS && tracee_interrupt(t->tid) == 0)
 			stops->list[stops->n++] = (struct stopped){.thread.tid = t->tid};
 	}
@@ -370,7 +373,7 @@ int errand_begin(struct supervisor *s, struct process *p, enum agent_request req
 	if (e == 0)
 		e = summon_begin(&p->program, &mem, request);
 	if (e == 0)
-		p->errand = (struct errand){ERRAND_PREPARED, request, clock_ms(), 0, 0, 0};
+		p->errand = (struct errand){.state = ERRAND_PREPARED, .request = request, .since = clock_ms()};
 	return e;
 }
 
@@ -433,12 +436,13 @@ unsigned int errands_untidy(const struct supervisor *s)
 	return count(s, true);
 }
 
-/* One that we have interrupted stops when it gets a processor, and does not look as if it ran until it is let go. */
+/* One that we have interrupted stops when it gets a processor, and does not look as if it ran until it goes on. */
 static bool runs(const struct thread *t)
 {
+	const struct errand *e = &t->process->errand;
 	raddr pc;
 
-	return t->process->errand.n_missed || thread_where(t->tid, &pc) == THREAD_RUNS;
+	return e->n_missed || clock_ms() - e->ran < RAN_LATELY || thread_where(t->tid, &pc) == THREAD_RUNS;
 }
 
 static bool has_running(const struct supervisor *s, const struct process *p)

@@ -26,6 +26,7 @@ struct errand {
 	enum agent_request request;
 	int64_t since, next;   /* CLOCK_MONOTONIC, milliseconds: when it began, and when the next step is due */
 	int64_t vain_since;    /* when somebody had come and gone without having entered the agent; 0: that is not so */
+	int64_t ran;	       /* when a thread of it was last seen to run */
 	unsigned int n_missed; /* how many times in a row not all threads that run could be stopped */
 };
 

@@ -14,6 +14,7 @@ from harness import FULL, LIMIT, TARGETS, Failure, Run, Skip, case, marks_of, re
 HERE = TARGETS / "processes"
 ENDS = "pyenv-3.8 debian-3.11 pyenv-3.12 sid-3.15"  # the oldest and the newest of each line source
 SEVEN = f"{ENDS} bullseye-3.9 pyenv-3.13 sid-3.14"  # and those of the versions between them that attaching differs on
+SIX = SEVEN.replace("pyenv-3.8 ", "")  # a version each from 3.9 on, but 3.10, which is as 3.9 here
 TWO = "debian-3.11 sid-3.15"
 
 

@@ -6,7 +6,7 @@ import signal
 
 from attaching import HERE, Attached, Before, expect_marks, is_armed
 from harness import FULL, case
-from processes import Talk, recorded, row, tracer_of, wait_for
+from processes import SEVEN, Talk, recorded, row, tracer_of, wait_for
 
 LATE = """\
 import json  # hit
@@ -48,7 +48,7 @@ def asleep_again_and_again(t):
     under_way(t, "sleep")
 
 
-@row()
+@row(SEVEN)
 def busy_in_a_loop_without_calls(t):
     under_way(t, "busy")
 
@@ -103,7 +103,7 @@ sys.stdin.readline()
 """
 
 
-@row()
+@row(SEVEN)
 def functions_that_the_collector_was_told_to_leave(t):
     """As servers do before they fork."""
     path = t.write("set_aside.py", "def one():\n    return 1  # hit\n")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from attaching import HERE, Attached, Before, expect_marks, is_armed, text_differences
 from harness import marks_of
-from processes import SEVEN, TWO, Talk, recorded, row, tracer_of, wait_for
+from processes import SEVEN, SIX, Talk, recorded, row, tracer_of, wait_for
 
 PATH = str(HERE / "blocking.py")
 
@@ -68,7 +68,7 @@ def attach_reset_detach(t):
     finish(t, talk, before)
 
 
-@row()
+@row(SEVEN)
 def attached_when_one_comes_back(t):
     """The lines after its call, and no others."""
     talk, _ = begin(t, "idle")
@@ -84,7 +84,7 @@ def attached_when_one_comes_back(t):
     end(t, talk)
 
 
-@row()
+@row(SEVEN)
 def repaired_while_all_sleep(t):
     """The one that wakes undoes what was left to it by the second one that went."""
     talk, _ = begin(t, "idle")
@@ -103,7 +103,7 @@ def repaired_while_all_sleep(t):
     end(t, talk)
 
 
-@row(TWO)
+@row(SIX)
 def reset_while_all_sleep(t):
     """The one that wakes is reset before its next line, and when all is undone meanwhile, undoes the rest."""
     talk, _ = begin(t, "idle")
@@ -137,7 +137,7 @@ os.execvp(sys.argv[1], sys.argv[1:])
 """
 
 
-@row()
+@row(SEVEN)
 def where_text_may_not_be_made_writable(t):
     """The one that wakes after we have left cannot put back the text. The jumps stay, and lead on, until the next time."""
     behind = ["/usr/bin/python3.11", t.write("behind.py", NO_WRITABLE_TEXT)]
@@ -159,7 +159,7 @@ def where_text_may_not_be_made_writable(t):
     end(t, talk)
 
 
-@row()
+@row(SEVEN)
 def attach_and_detach_while_all_sleep(t):
     """Nobody comes."""
     talk, before = begin(t, "idle")
@@ -182,7 +182,7 @@ def killed_while_all_sleep(t):
     end(t, talk)
 
 
-@row()
+@row(SEVEN)
 def stopped_to_be_sampled(t):
     """Threads that wait are stopped, too, and go on with what they waited for."""
     talk, _ = begin(t, "idle")

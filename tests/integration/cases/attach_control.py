@@ -12,7 +12,7 @@ import time
 
 from attaching import HERE, Attached, Before, is_armed, maps_of, text_differences
 from harness import FULL, LIMIT, Skip, case, read_data, status_of
-from processes import TWO, Talk, row, tracer_of, wait_for
+from processes import SEVEN, SIX, Talk, row, tracer_of, wait_for
 
 PATH = str(HERE / "steps.py")
 MARKED = {n: line.rpartition("# ")[2] for n, line in enumerate(open(PATH).read().splitlines(), 1) if "# " in line}
@@ -49,7 +49,7 @@ def expect_steps(t, *words):
     t.expect_equal(steps(t), set(words), "what has run")
 
 
-@row()
+@row(SEVEN)
 def save_reset_status(t):
     for kind in "1", "busy":
         talk = begin(t, kind)
@@ -74,7 +74,7 @@ def save_reset_status(t):
         finish(t, talk)
 
 
-@row()
+@row(SEVEN)
 def attached_to_twice(t):
     """The second time all counts again."""
     talk = begin(t)
@@ -89,7 +89,7 @@ def attached_to_twice(t):
     finish(t, talk)
 
 
-@row(TWO)
+@row(SIX)
 def signals(t):
     for sig in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
         talk = begin(t)
@@ -102,7 +102,7 @@ def signals(t):
         finish(t, talk)
 
 
-@row(TWO)
+@row(SIX)
 def duration(t):
     talk = begin(t)
     start = time.monotonic()
@@ -112,7 +112,7 @@ def duration(t):
     finish(t, talk)
 
 
-@row(TWO)
+@row(SIX)
 def end_of_the_program(t):
     """Its end is ours."""
     for kill in False, True:
@@ -129,7 +129,7 @@ def end_of_the_program(t):
         expect_steps(t, "two")
 
 
-@row(TWO)
+@row(SIX)
 def several(t):
     talks = [begin(t) for _ in range(3)]
     ours = Attached(t, *(talk.pid for talk in talks))
@@ -143,7 +143,7 @@ def several(t):
         t.expect_equal(talk.process.wait(LIMIT), 6, "status")
 
 
-@row(TWO)
+@row(SIX)
 def new_children(t):
     talk = begin(t)
     ours = Attached(t, talk.pid)
@@ -154,7 +154,7 @@ def new_children(t):
     finish(t, talk)
 
 
-@row(TWO)
+@row(SIX)
 def exec_in_the_middle(t):
     talk = begin(t)
     ours = Attached(t, talk.pid)
@@ -173,7 +173,7 @@ def state_of(pid):
     return status_of(pid)["State"][0]
 
 
-@row(TWO)
+@row(SIX)
 def stopped(t):
     """By SIGSTOP: it stays so, is recorded when it goes on, and stays so again when we leave."""
     talk = begin(t, "busy")
@@ -208,7 +208,7 @@ def stopped(t):
     finish(t, talk)
 
 
-@row(TWO)
+@row(SIX)
 def saved_at_intervals_and_by_a_signal(t):
     talk = begin(t)
     ours = Attached(t, talk.pid, options=["--save-every=0.05"])
@@ -254,7 +254,7 @@ def asked_by_another_user(t):
     t.expect_equal(talk.end().status, 0, "end")
 
 
-@row(TWO)
+@row(SIX)
 def on_a_terminal(t):
     talk = begin(t, "busy")
     ours, theirs = os.openpty()
@@ -262,19 +262,19 @@ def on_a_terminal(t):
                                stderr=theirs, env=t.env, cwd=t.dir, start_new_session=True)
     os.close(theirs)
     seen, end = b"", time.monotonic() + LIMIT
-    pattern = rb"1 process, 1 file, \d+ lines \(\d+ new per second\), \d+ s  \(Ctrl-C: stop\)"
+    pattern = rb"1 process, 1 file, \d+ lines? \(\d+ new per second\), \d+ s  \(Ctrl-C: stop\)"
     while not re.search(pattern, seen) and time.monotonic() < end and select.select([ours], [], [], LIMIT)[0]:
         seen += os.read(ours, 4096)
     t.expect(re.search(pattern, seen), "no status line", seen)
     process.send_signal(signal.SIGINT)
-    while not re.search(rb"lines; data in ", seen) and select.select([ours], [], [], LIMIT)[0]:
+    while not re.search(rb"lines?; data in ", seen) and select.select([ours], [], [], LIMIT)[0]:
         seen += os.read(ours, 4096)
     t.expect_equal(process.wait(LIMIT), 0, f"status: {seen}")
     os.close(ours)
     finish(t, talk)
 
 
-@row(TWO)
+@row(SIX)
 def data_that_cannot_be_written(t):
     """It is said while it goes on, and at the end; the program does not care."""
     talk = begin(t)
@@ -291,7 +291,7 @@ def data_that_cannot_be_written(t):
     finish(t, talk)
 
 
-@row(TWO)
+@row(SIX)
 def children_that_are_no_python(t):
     """They are passed over; so is what was named, if it has others. What these start later is followed as well."""
     path = t.write("child.py", "import sys\nprint('ready', flush=True)\nsys.stdin.readline()\nx = 1  # hit\nprint(x, flush=True)\n"
@@ -344,7 +344,7 @@ sys.exit(6)
 """
 
 
-@row(TWO)
+@row(SIX)
 def children_that_are_born_meanwhile(t):
     """Between being listed and the moment from which they would be traced from birth."""
     talk = Talk(t, t.py(t.write("births.py", BIRTHS)), traced=False)
@@ -366,7 +366,7 @@ def only_python(talk):
     return next(pid for pid in children if "python" in os.readlink(f"/proc/{pid}/exe"))
 
 
-@row(TWO)
+@row(SIX)
 def no_python_among_them(t):
     talk = Talk(t, ["sh", "-c", "sleep 1000 & read x; kill $!; wait"], traced=False)
     wait_for(t, "child", lambda: open(f"/proc/{talk.pid}/task/{talk.pid}/children").read())
@@ -395,7 +395,7 @@ if __name__ == "__main__":
 """
 
 
-@row(TWO)
+@row(SIX)
 def children_that_are_there(t):
     path = t.write("pool.py", POOL)
     talk = Talk(t, t.py(path), traced=False)
@@ -416,7 +416,7 @@ def children_that_are_there(t):
     t.expect_equal(talk.end().status, 0, "status")
 
 
-@row(TWO)
+@row(SIX)
 def many_threads(t):
     talk = begin(t, "500" if FULL else "200")
     before = Before(t, talk.pid)
@@ -430,7 +430,7 @@ def many_threads(t):
     finish(t, talk)
 
 
-@row()
+@row(SEVEN)
 def forks_all_the_time(t):
     talk = begin(t, "forks")
     for _ in range(20 if FULL else 3):
@@ -451,7 +451,7 @@ def resources(pid):
     return (int(status["VmRSS"].split()[0]), len(open(f"/proc/{pid}/maps").readlines()), len(os.listdir(f"/proc/{pid}/fd")))
 
 
-@row()
+@row(SEVEN)
 def no_growth(t):
     for kind in "1", "busy":
         talk = begin(t, kind)
@@ -471,7 +471,7 @@ def no_growth(t):
         finish(t, talk)
 
 
-@row("pyenv-3.8 debian-3.11 pyenv-3.12 sid-3.15")
+@row(SEVEN)
 def while_it_starts(t):
     """At moments of the program's start, the loader's included."""
     script = t.write("starts.py", "import json, threading, asyncio\ndef f(n):\n    return n + 1\nimport time\n"
@@ -485,7 +485,7 @@ def while_it_starts(t):
         ours.end(sig=0)
 
 
-@case(only=None if FULL else "pyenv-3.8 debian-3.11 sid-3.15")
+@row(SEVEN)
 def computing_in_c(t):
     """With the GIL held, it does not come when we are told to leave: it is said, and told once more we go; the program
     does the rest by itself when it can."""

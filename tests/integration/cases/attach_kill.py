@@ -9,7 +9,7 @@ import signal
 import harness
 from attaching import HERE, Attached
 from harness import FULL, LIMIT, Failure, read_data, status_of
-from processes import Talk, kill, row, tracer_of, wait_for
+from processes import SEVEN, Talk, kill, row, tracer_of, wait_for
 
 PATH = str(HERE / "everything.py")
 
@@ -75,7 +75,7 @@ def afters(n):
     return (False, True) if FULL else (bool(n % 2),)
 
 
-@row()
+@row(SEVEN)
 def at_each_call(t):
     """Each of those that touch the program, before and after it; what was left the time before is there."""
     talk = begin(t)
@@ -89,7 +89,7 @@ def at_each_call(t):
     finish(t, talk)
 
 
-@row()
+@row(SEVEN)
 def at_each_first_call(t):
     """The same in a program to which nobody has attached before."""
     for n in numbers_of_calls():
@@ -105,7 +105,7 @@ def at_each_first_call(t):
             break
 
 
-@row()
+@row(SEVEN)
 def at_random_moments(t):
     talk = begin(t)
     for i in range(200 if FULL else 6):
@@ -127,7 +127,7 @@ def living():
     return [pid for pid, s in found.items() if s.get("Name") == "pycov-trace" and not s["State"].startswith("Z")]
 
 
-@row()
+@row(SEVEN)
 def all_of_us(t):
     """The keeper too, and what is in the foreground."""
     talk = begin(t)
@@ -143,7 +143,7 @@ def all_of_us(t):
     finish(t, talk)
 
 
-@row()
+@row(SEVEN)
 def what_is_in_the_foreground(t):
     """The supervisor leaves as if it had been told to."""
     talk = begin(t)

@@ -8,7 +8,7 @@ import signal
 
 from attaching import Attached, Before, is_armed
 from harness import Skip, case
-from processes import TWO, Talk, row, wait_for
+from processes import SIX, Talk, row, wait_for
 
 PROGRAM = """\
 import select, sys
@@ -44,14 +44,14 @@ def only_child(talk):
     return int(open(f"/proc/{talk.pid}/task/{talk.pid}/children").read().split()[0])
 
 
-@row(TWO)
+@row(SIX)
 def own_mount_pid_and_user_namespace(t):
     need_root()
     path = t.write("program.py", PROGRAM)
     recorded_in(t, ["unshare", "-U", "-r", "-m", "-p", "-f", "--kill-child", *t.py(path)], path, pid=only_child)
 
 
-@row(TWO)
+@row(SIX)
 def the_first_process_of_a_container_crashes(t):
     """The kernel would have it fault for ever, as long as it is traced."""
     need_root()
@@ -84,7 +84,7 @@ def another_user(t):
     t.expect_equal((os.path.islink(t.data_file), st.st_uid), (False, 0), "link, owner of the data file")
 
 
-@row(TWO)
+@row(SIX)
 def file_systems_that_are_read_only_and_noexec(t):
     need_root()
     path = t.write("program.py", PROGRAM)
@@ -93,7 +93,7 @@ def file_systems_that_are_read_only_and_noexec(t):
     recorded_in(t, ["unshare", "-m", "sh", "-c", script], path)
 
 
-@case(only="debian-3.11 pyenv-3.8 pyenv-3.12")
+@case(only="pyenv-3.8 pyenv-3.9 debian-3.11 pyenv-3.12 pyenv-3.13")
 def files_that_were_deleted_and_replaced(t):
     """The program's, or its library's, since it began."""
     path = t.write("program.py", PROGRAM)

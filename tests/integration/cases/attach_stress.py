@@ -8,10 +8,10 @@ import subprocess
 
 from attaching import Attached, maps_of
 from harness import FULL, LIMIT, TARGETS, Failure, case, status_of
-from processes import Talk, tracer_of, wait_for
+from processes import SEVEN, Talk, row, tracer_of, wait_for
 
 
-@case(only=None if FULL else "pyenv-3.8 pyenv-3.10 debian-3.11 pyenv-3.12 sid-3.15")
+@row(f"{SEVEN} pyenv-3.10")
 def again_and_again(t):
     talk = Talk(t, t.py("-u", TARGETS / "attach" / "everything.py"), traced=False)
     talk.line()
@@ -26,7 +26,7 @@ def again_and_again(t):
     t.expect_equal(talk.process.wait(LIMIT), 0, "status of the program")
 
 
-@case(only=None if FULL else "debian-3.11 pyenv-3.12")
+@row(SEVEN)
 def while_threads_come_and_go(t):
     """Some are born, and some end, between being listed and being traced."""
     talk = Talk(t, t.py("-u", TARGETS / "attach" / "short_threads.py"), traced=False)
